@@ -1,0 +1,274 @@
+/* What a model is, and all that it may ask of the kernel.
+ *
+ * A model is a piece of hardware: one `const struct tb_class` and a state struct per instance. The
+ * state is a struct whose *first member is its parameter struct*, filled from the class's table
+ * before `check`. Models know no other model: all that one says to another is a message on a port.
+ *
+ * Time is explicit: every callback gets the instant it happens at as `when`, and every call that
+ * lets something happen takes the instant it is to happen at. A callback may be run for an instant
+ * that the rest of the simulation has not reached, where the order of its inputs is certain.
+ *
+ * Elaboration order: parameters -> bind (ports, sub-parts) -> links -> check -> (all models have
+ * been checked) -> start. Only up to `start` may a model allocate, with tb_alloc.
+ */
+#ifndef TOLLBRIDGE_MODEL_H
+#define TOLLBRIDGE_MODEL_H
+
+#include "tollbridge/diag.h"
+#include "tollbridge/message.h"
+#include "tollbridge/node.h"
+#include "tollbridge/param.h"
+#include "tollbridge/time.h"
+#include "tollbridge/txn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tb_sim;
+struct tb_class;
+
+/* The credit that a message took on the link it came over. Whoever takes the message from the
+ * kernel holds it, and must pass it on once: to tb_send (which returns it when the message that was
+ * sent starts on its wire) or to tb_release. TB_NO_CREDIT needs nothing. */
+typedef uint16_t tb_credit;
+#define TB_NO_CREDIT ((tb_credit)UINT16_MAX)
+
+struct tb_model {
+    void *state; /* class->state_size bytes, zeroed, parameters first */
+    struct tb_sim *sim;
+    struct tb_txn *txns; /* all slots of the simulator, for tb_txn() below */
+    const struct tb_class *class;
+    const char *name;
+    const struct tb_node *node; /* where it stands in the platform, for messages at elaboration */
+    uint16_t index;             /* place in the platform's document order */
+    bool breakdown;             /* somebody records the parts of latencies */
+};
+
+/* A region of an address space that something claims. */
+struct tb_range {
+    uint64_t base;
+    uint64_t last;        /* inclusive */
+    uint8_t space;        /* enum tb_space */
+    bool subtractive;     /* takes only what nobody else claims (PCI's subtractive decode) */
+    uint16_t model;       /* who claims it in the end */
+};
+
+/* A growing list of ranges (elaboration only). */
+struct tb_ranges {
+    struct tb_range *at;
+    size_t count;
+};
+
+/* A named register: `write: {to: ide0.bmicom}` finds it. */
+struct tb_symbol {
+    uint64_t address;
+    uint8_t space; /* enum tb_space */
+    uint8_t size;  /* bytes */
+};
+
+/* An access without time and without side effects on timing (TLM-2.0's transport_dbg): set-up,
+ * checks, debuggers. Routed over the graph like a request. */
+struct tb_debug {
+    uint64_t address;
+    uint8_t *data;
+    uint32_t length;
+    uint8_t space;
+    bool write;
+};
+
+/* A counter that `--json` and the summary show and `expect` can ask for. */
+struct tb_counter {
+    const char *name; /* NULL ends the table */
+    size_t offset;    /* of a uint64_t in the state */
+    const char *doc;
+};
+
+/* An access that an embedding program wants done in simulated time (sim.h, tb_sim_access). */
+struct tb_access {
+    uint64_t address;
+    uint8_t *data;     /* length bytes, the caller's */
+    uint32_t length;   /* 1..4096 */
+    uint8_t space;     /* enum tb_space */
+    bool write;
+    bool done;         /* set by the model, with the two below */
+    uint8_t status;    /* enum tb_status: the first that was not TB_OK */
+    tb_time finished;
+};
+
+/* The class object: everything the kernel knows of a kind of hardware. Callbacks that are NULL are
+ * not called. `m->state` is the instance. */
+struct tb_class {
+    const char *name;
+    const char *brief;              /* one line for `tollbridge models` */
+    size_t state_size;
+    const struct tb_param *params;  /* table of the parameters, see param.h */
+    const char *const *ports;       /* names of its ports, NULL-terminated. A last name of "*" means
+                                       any number of further ports, numbered as links name them */
+    const struct tb_counter *counters;
+    unsigned timers;                /* how many timers, numbered from 0 */
+
+    /* Checks what single parameters cannot say, allocates what depends on parameters, and says how
+     * many transactions it can have open. Ports are connected (tb_port_count, tb_port_peer).
+     * Reports every error to diag, at the parameter's place; allocates with tb_alloc. */
+    void (*check)(struct tb_model *m, struct tb_diag *diag);
+
+    /* How many transaction slots, and bytes of data for each: after check, before start. */
+    void (*slots)(const struct tb_model *m, uint32_t *count, uint32_t *bytes);
+
+    /* Adds the ranges that answer when the model is reached through `port`. */
+    void (*claims)(struct tb_model *m, unsigned port, struct tb_ranges *out);
+
+    /* Time 0. The graph is complete: tb_reach works. Sends first messages, sets timers. May still
+     * tb_alloc. */
+    void (*start)(struct tb_model *m, struct tb_diag *diag);
+
+    /* A message arrived. `credit` is now the model's to give back. */
+    void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when);
+
+    void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
+
+    /* A transaction of m was ended by somebody else (a posted write was taken); its slot is free. */
+    void (*retired)(struct tb_model *m, uint32_t txn, tb_time when);
+
+    /* End of simulation: still allowed to write logs of what is unfinished; frees what is not
+     * tb_alloc'ed (files). Called once, also after a failed elaboration if check was reached. */
+    void (*stop)(struct tb_model *m);
+
+    /* Instant access; false if nobody here or behind answers at that address. */
+    bool (*debug)(struct tb_model *m, unsigned port, struct tb_debug *d);
+
+    /* Named storage that is on no bus, such as "disk0": instant read or write of `length` bytes.
+     * False when there is no such thing or offset + length is past its end. */
+    bool (*storage)(struct tb_model *m, const char *what, uint64_t offset, uint8_t *data,
+                    size_t length, bool write);
+
+    /* Firmware's knowledge, for drivers at elaboration: the named register, e.g. "bmicom". */
+    bool (*symbol)(struct tb_model *m, const char *name, struct tb_symbol *out);
+
+    /* Firmware's knowledge: a fact by key, e.g. "id", "io", "iommu.mmio", "irq". False if it has none. */
+    bool (*fact)(struct tb_model *m, const char *key, uint64_t *out);
+
+    /* Runs a scenario: gets its `setup`, `steps` and so on. At most one model of a platform has it
+     * called (the first in document order that can). Before start. */
+    void (*program)(struct tb_model *m, const struct tb_node *scenario, struct tb_diag *diag);
+
+    /* True while steps of the program are left (a run ends when false and nothing is pending). */
+    bool (*busy)(const struct tb_model *m);
+
+    /* Begins an access for tb_sim_access. */
+    void (*access)(struct tb_model *m, struct tb_access *a, tb_time when);
+};
+
+/* -- Messages ------------------------------------------------------------------------------- */
+
+/* Sends msg over the link at `port`, not before `ready`. The kernel queues it in front of the wire,
+ * by class, until the wire is free and a credit is there; it starts at the first instant when all
+ * three hold, and PCI's ordering allows (nothing of classes nonposted and completion passes an
+ * earlier posted one unless msg->relaxed). When it starts, `carried` is returned to the link it
+ * came from. Waiting is booked as TB_PART_QUEUE, the wire as TB_PART_WIRE.
+ * `ready` must not go backwards between calls for the same port (asserted): either everything that
+ * leaves by a port takes the same constant time through the model, or it is sent at `when`. */
+void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_time ready,
+             tb_credit carried);
+
+/* Returns a credit at `at` (not before the instant of the current callback). */
+void tb_release(struct tb_model *m, tb_credit credit, tb_time at);
+
+/* Turns a request into its completion in place: kind, class, status; keeps address, txn, requester, tag.
+ * A read that is TB_OK becomes TB_DATA. */
+void tb_msg_answer(struct tb_msg *msg, enum tb_status status);
+
+/* -- Timers --------------------------------------------------------------------------------- */
+
+/* Arms a timer of the model for `at` (>= now); an armed timer is moved. At one instant, messages come
+ * before timers, timers in order of (model, timer). */
+void tb_timer_set(struct tb_model *m, unsigned timer, tb_time at);
+void tb_timer_cancel(struct tb_model *m, unsigned timer);
+
+/* -- Elaboration ---------------------------------------------------------------------------- */
+
+/* Zeroed memory that lives as long as the simulator; never NULL (running out is the host's error:
+ * exit 3). Not to be called after start. */
+void *tb_alloc(struct tb_model *m, size_t count, size_t size);
+
+/* Like tb_alloc, for the one exception: a sparse memory's pages and the like. Counts against the limit
+ * of the simulator; ends the run with exit 3 when that or the host's memory is used up; never NULL. */
+void *tb_page_alloc(struct tb_model *m, size_t size);
+
+unsigned tb_port_count(const struct tb_model *m);
+/* The model on the other end of the port's link, or NULL if it has none. */
+struct tb_model *tb_port_peer(const struct tb_model *m, unsigned port);
+/* How many messages of a class can be on their way to m through port, or waiting there. */
+uint32_t tb_port_capacity(const struct tb_model *m, unsigned port, enum tb_msg_class class);
+/* Total number of transaction slots of the simulator (known in start, not in check). */
+uint32_t tb_txn_total(const struct tb_model *m);
+
+/* Adds everything that can be reached by sending through `port` of m: the claims of the peer. */
+void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out);
+/* Adds one range. */
+void tb_ranges_add(struct tb_model *m, struct tb_ranges *to, struct tb_range range);
+
+/* Passes a debug access on to the peer of `port`. */
+bool tb_debug_send(struct tb_model *m, unsigned port, struct tb_debug *d);
+
+/* Other models by name, for firmware's knowledge only (a driver asking where a device is). */
+struct tb_model *tb_find(const struct tb_model *m, const char *name);
+size_t tb_model_count(const struct tb_model *m);
+struct tb_model *tb_model_at(const struct tb_model *m, size_t index);
+/* Asks a model for a fact or a register; false if it is not known. */
+bool tb_fact(struct tb_model *of, const char *key, uint64_t *out);
+bool tb_symbol(struct tb_model *of, const char *name, struct tb_symbol *out);
+/* Reaches a model's named storage; false as `storage` says. */
+bool tb_storage(struct tb_model *of, const char *what, uint64_t offset, uint8_t *data, size_t length,
+                bool write);
+
+/* -- Random --------------------------------------------------------------------------------- */
+
+/* A random stream of its own: splitmix64. */
+struct tb_random {
+    uint64_t state;
+};
+/* The stream of a model: derived from the scenario's seed, the model's name and `stream`. */
+struct tb_random tb_random_of(const struct tb_model *m, unsigned stream);
+uint64_t tb_random_next(struct tb_random *r);
+/* Uniform on 0..n-1 (n >= 1): the high word of the 128-bit product. */
+uint64_t tb_random_below(struct tb_random *r, uint64_t n);
+
+/* -- Outcome of a scenario ------------------------------------------------------------------ */
+
+/* An expectation of the scenario does not hold: the run's exit status becomes 1. `node` says where it
+ * stands; the message is printed with its place and the simulated time. */
+void tb_violation(struct tb_model *m, const struct tb_node *node, tb_time when, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* How many transactions ended so far with this kind and status (TB_STATUS_COUNT: any status). */
+uint64_t tb_ended(const struct tb_model *m, enum tb_txn_kind kind, enum tb_status status);
+
+/* How many transactions of all models are open now. */
+uint32_t tb_open(const struct tb_model *m);
+
+/* Bounds on the latency of ended transactions of a kind: smallest, largest, sum, count. */
+struct tb_latency {
+    uint64_t count;
+    tb_time min, max, sum;
+};
+struct tb_latency tb_latency_of(const struct tb_model *m, enum tb_txn_kind kind);
+
+/* -- Inline --------------------------------------------------------------------------------- */
+
+/* The slot behind a number that came in a message or from tb_txn_begin. */
+static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
+{
+    return &m->txns[txn];
+}
+
+/* Adds `spent` to a part of the transaction's latency. Free when nobody records the breakdown. */
+static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
+{
+    if (m->breakdown)
+        m->txns[txn].spent[part] += spent;
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* Transactions: one request and what came of it, kept in a slot of its initiator.
+ *
+ * Invariants: a slot belongs to the model that began it, from tb_txn_begin to tb_txn_end; there
+ * are as many as the model asked for at elaboration and never more; while a message of the
+ * transaction is on its way, only the model that holds the message touches the slot. The parts
+ * of a transaction's latency add up to it exactly (checked at every end).
+ */
+#ifndef TOLLBRIDGE_TXN_H
+#define TOLLBRIDGE_TXN_H
+
+#include "tollbridge/message.h"
+#include "tollbridge/time.h"
+
+#include <stdbool.h>
+
+struct tb_model;
+
+/* Kinds of transaction: what a line of the log can be about. Lines of one kind have the same keys;
+ * the table of them is in sim/README.md. `op=` of a line names kind and direction. */
+enum tb_txn_kind {
+    TB_TXN_DMA,       /* op=read|write: a device's memory access */
+    TB_TXN_REGISTER,  /* op=regread|regwrite: a CPU's access to a register, value[0] the data */
+    TB_TXN_MEMORY,    /* op=load|store: a CPU's access to memory */
+    TB_TXN_WALK,      /* op=walk: one read of a page table, value[0] the entry, value[1] the level */
+    TB_TXN_DEVTAB,    /* op=devtab: a read of a device table entry */
+    TB_TXN_COMMAND,   /* op=command: an IOMMU command, value[0..1] its quadwords */
+    TB_TXN_EVENT,     /* op=event: an IOMMU event record, value[0..1] its quadwords */
+    TB_TXN_INTERRUPT, /* op=interrupt: address the line, value[0] 1 = raised, 0 = lowered */
+    TB_TXN_DISK,      /* op=disk: an ATA command: iova = LBA, len = sectors, value[0] = opcode */
+    TB_TXN_KINDS
+};
+
+/* Where time goes. Every picosecond of a transaction is in exactly one of these. */
+enum tb_part {
+    TB_PART_QUEUE,  /* waiting: for a credit, a wire, a bus, a memory slot, a walker */
+    TB_PART_WIRE,   /* on a link: occupancy and latency */
+    TB_PART_BUS,    /* on a bus: arbitration won, the transfer itself */
+    TB_PART_BRIDGE, /* through a bridge: its latency */
+    TB_PART_LOOKUP, /* device-table cache and IOTLB */
+    TB_PART_WALK,   /* waiting for a walk of one's page */
+    TB_PART_MEM,    /* the memory's latency */
+    TB_PART_DEVICE, /* inside a device or completer: register access, seek, media */
+    TB_PARTS
+};
+
+/* What the IOTLB said of a request. */
+enum tb_tlb { TB_TLB_NONE, TB_TLB_HIT, TB_TLB_MISS, TB_TLB_COALESCED };
+
+struct tb_txn {
+    uint8_t *data;    /* the transaction's bytes: as many as the model asked for per slot */
+    tb_time created;  /* when it came to be */
+    uint64_t iova;    /* the address its initiator used */
+    uint64_t pa;      /* the address it was served at; valid if has_pa */
+    uint64_t value[2];
+    uint32_t number;  /* counts per (model, kind), from 0, in the order of creation */
+    uint32_t length;
+    uint16_t by;      /* index of the model that began it */
+    uint16_t to;      /* index of the model that served it; TB_NOBODY */
+    uint16_t requester;
+    uint8_t kind;     /* enum tb_txn_kind */
+    uint8_t write : 1, at : 2, has_pa : 1, tlb : 2, live : 1, has_pasid : 1;
+    uint32_t pasid;
+    uint32_t owner;   /* for the initiator's use: what this transaction is part of */
+    tb_time spent[TB_PARTS];
+};
+
+#define TB_NOBODY UINT16_MAX
+#define TB_NO_TXN UINT32_MAX
+
+/* Begins a transaction of `m` at `when`: takes a free slot of m, zeroes all but `data`, sets number,
+ * by, kind, created, to = TB_NOBODY. Returns the slot, or TB_NO_TXN when all are taken (an initiator
+ * that bounds what it has outstanding never sees that). */
+uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when);
+
+/* Ends it at `when` with `status`: logs it, counts it, frees the slot. Called by its initiator when the
+ * completion arrives; for a posted write, by whoever takes it (target or IOMMU). */
+void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time when);
+
+/* The slot behind a number that came in a message or from tb_txn_begin: tb_txn(m, n); and
+ * tb_txn_spend(m, n, part, time), which adds to a part of its latency: inline in model.h. */
+
+#endif
