@@ -1,0 +1,662 @@
+/* A bus: decodes addresses, and is one medium that all its ports share, one message at a time.
+ *
+ * Routing: at time 0 the bus asks what is behind each port, and sorts the answers into one table
+ * per address space; what nobody claims goes to who claims subtractively (the bridge above). A
+ * request is never sent back where it came from. Completions go back by transaction number: an
+ * entry per transaction remembers the port a request came in by.
+ *
+ * The medium: a message that finds it idle is sent ahead, ready at the end of its occupancy: one
+ * event per hop. One that finds it busy waits in the queue of its port, with its credit; the
+ * arbiter picks at the end of the occupancy, so departures never go backwards. Queues are in order
+ * of arrival whatever the class, which keeps posted writes ahead of what followed them; as the
+ * medium never blocks, nothing needs to pass anything here (what waits for credits waits in front
+ * of the wire, by class).
+ *
+ * Not sent ahead, but held until the end, are a PCI burst longer than its latency timer, because it
+ * may have to give the bus up, and a posted write that nobody claims, because it ends here.
+ */
+#include "tollbridge/model.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum protocol { SYSTEM, PCI };
+enum arbitration { ROUND_ROBIN, FIXED };
+
+#define NOWHERE UINT16_MAX
+#define NOBODY  UINT32_MAX /* end of a list of entries */
+#define TRAIL   4          /* how often a request may cross the same bus on its way */
+
+struct bus_params {
+    unsigned protocol;
+    unsigned arbitration;
+    struct tb_rate clock;
+    uint64_t width;
+    struct tb_rate bandwidth;
+    tb_time overhead;
+    tb_time latency;
+    tb_time interrupt;
+    uint64_t address;
+    uint64_t write;
+    uint64_t read;
+    uint64_t latency_timer;
+};
+
+/* What the bus knows of a transaction: who sent its requests here, and the message of it that waits
+ * or is on the medium. A transaction has one message at a time, so one entry each is enough. */
+struct entry {
+    struct tb_msg msg;
+    tb_time since;  /* waits, or occupies the medium, since */
+    uint32_t words; /* data phases that are left (PCI) */
+    uint32_t next;  /* in the queue of its port */
+    uint16_t from, out;
+    tb_credit credit;
+    uint16_t depth; /* requests open in trail */
+    uint16_t trail[TRAIL];
+};
+
+struct queue {
+    uint32_t head, tail; /* entries, NOBODY if empty */
+};
+
+/* Where an interval of addresses leads. */
+struct route {
+    uint64_t base, last;
+    uint16_t port;
+    uint16_t model;
+};
+
+struct routes {
+    struct route *at;
+    size_t count;
+};
+
+struct bus {
+    struct bus_params p;
+    struct routes routes[TB_SPACES][2]; /* [1]: subtractive */
+    bool routed;
+    bool asked; /* gathering what is behind the ports: asked again means a loop */
+    bool loop;
+    unsigned ports;
+    struct queue *queues; /* per port */
+    struct entry *entries;
+    uint32_t waiting;   /* messages in all queues */
+    uint32_t held;      /* entry on the medium that is not sent yet, or NOBODY */
+    unsigned last_port; /* had the medium last */
+    tb_time free_at;    /* end of the present occupancy */
+    uint64_t transfers, busy, waits, preemptions, unclaimed;
+};
+
+/* -- Routing --------------------------------------------------------------------------------- */
+
+static const char *const space_names[TB_SPACES] = {"memory", "I/O", "configuration", "interrupt"};
+
+static int compare_routes(const void *a, const void *b)
+{
+    const struct route *x = a, *y = b;
+    if (x->base != y->base)
+        return x->base < y->base ? -1 : 1;
+    if (x->last != y->last)
+        return x->last < y->last ? -1 : 1;
+    return (int)x->port - (int)y->port;
+}
+
+static void report_overlap(struct tb_model *m, struct tb_diag *diag, unsigned space,
+                           bool subtractive, const struct route *a, const struct route *b)
+{
+    uint64_t last = a->last < b->last ? a->last : b->last;
+    tb_diag_node(diag, m->node,
+                 "'%s' and '%s' both %s %s addresses 0x%" PRIx64 " to 0x%" PRIx64 " on bus '%s'",
+                 tb_model_at(m, a->model)->name, tb_model_at(m, b->model)->name,
+                 subtractive ? "take the unclaimed" : "claim", space_names[space], b->base, last,
+                 m->name);
+}
+
+/* Sorts a table and joins what leads to the same port; overlaps of different ports are errors. What
+ * overlaps behind one port is the business of whoever is there. */
+static void settle(struct tb_model *m, unsigned space, bool subtractive, struct tb_diag *diag)
+{
+    struct bus *b = m->state;
+    struct routes *r = &b->routes[space][subtractive];
+    size_t kept = 0;
+    if (r->count)
+        qsort(r->at, r->count, sizeof *r->at, compare_routes);
+    for (size_t i = 0; i < r->count; i++) {
+        struct route *top = kept ? &r->at[kept - 1] : NULL;
+        const struct route *next = &r->at[i];
+        bool overlap = top && next->base <= top->last;
+        if (overlap && top->port != next->port) {
+            if (diag)
+                report_overlap(m, diag, space, subtractive, top, next);
+        } else if (overlap || (top && top->port == next->port && top->last + 1 == next->base)) {
+            if (next->last > top->last)
+                top->last = next->last;
+        } else {
+            r->at[kept++] = *next;
+        }
+    }
+    r->count = kept;
+}
+
+/* Asks what is behind every port and fills the tables. Instant accesses may need them before
+ * `start` is called. diag may be NULL: errors are reported later, by start. */
+static void gather(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bus *b = m->state;
+    size_t total[TB_SPACES][2] = {{0}};
+    struct tb_ranges *all = tb_alloc(m, b->ports + 1, sizeof *all);
+    b->asked = true;
+    for (unsigned p = 0; p < b->ports; p++) {
+        tb_reach(m, p, &all[p]);
+        for (size_t i = 0; i < all[p].count; i++)
+            total[all[p].at[i].space][all[p].at[i].subtractive]++;
+    }
+    b->asked = false;
+    for (unsigned s = 0; s < TB_SPACES; s++)
+        for (unsigned k = 0; k < 2; k++) {
+            b->routes[s][k].count = 0;
+            b->routes[s][k].at = tb_alloc(m, total[s][k] + 1, sizeof(struct route));
+        }
+    for (unsigned p = 0; p < b->ports; p++)
+        for (size_t i = 0; i < all[p].count; i++) {
+            const struct tb_range *a = &all[p].at[i];
+            struct routes *r = &b->routes[a->space][a->subtractive];
+            r->at[r->count++] = (struct route){a->base, a->last, (uint16_t)p, a->model};
+        }
+    for (unsigned s = 0; s < TB_SPACES; s++)
+        for (unsigned k = 0; k < 2; k++)
+            settle(m, s, k, diag);
+    b->routed = true;
+}
+
+static const struct route *find(const struct routes *r, uint64_t address)
+{
+    size_t low = 0, high = r->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (r->at[middle].last < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < r->count && r->at[low].base <= address ? &r->at[low] : NULL;
+}
+
+/* Who takes an address that came in by `from`; NULL: nobody. */
+static const struct route *decode(const struct bus *b, unsigned space, uint64_t address,
+                                  unsigned from)
+{
+    const struct route *r = find(&b->routes[space][0], address);
+    if (!r)
+        r = find(&b->routes[space][1], address);
+    return r && r->port != from ? r : NULL;
+}
+
+/* The port by which a message leaves, and the trail for its completion. */
+static uint16_t route(struct bus *b, struct entry *e)
+{
+    if (e->msg.class == TB_COMPLETION) {
+        assert(e->depth > 0); /* a completion that nobody asked for: a model's error */
+        return e->trail[--e->depth];
+    }
+    const struct route *r = decode(b, e->msg.space, e->msg.address, e->from);
+    if (!r || e->depth == TRAIL)
+        return NOWHERE;
+    if (e->msg.class == TB_NONPOSTED)
+        e->trail[e->depth++] = e->from;
+    return r->port;
+}
+
+static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
+{
+    struct bus *b = m->state;
+    if (b->asked ||
+        b->loop) { /* once is enough: a mesh of buses has too many ways to try them all */
+        b->loop = true;
+        return;
+    }
+    b->asked = true;
+    for (unsigned p = 0; p < tb_port_count(m); p++)
+        if (p != port)
+            tb_reach(m, p, out);
+    b->asked = false;
+}
+
+/* The part of an access that starts at d->address and stays within one route. */
+static bool debug_part(struct tb_model *m, unsigned port, const struct tb_debug *d,
+                       uint32_t *length)
+{
+    const struct route *r = decode(m->state, d->space, d->address, port);
+    if (!r)
+        return false;
+    struct tb_debug part = *d;
+    if (r->last - d->address < d->length)
+        part.length = (uint32_t)(r->last - d->address + 1);
+    if (part.length > d->length)
+        part.length = d->length;
+    *length = part.length;
+    return tb_debug_send(m, r->port, &part);
+}
+
+static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
+{
+    struct bus *b = m->state;
+    if (!b->routed)
+        gather(m, NULL);
+    struct tb_debug rest = *d;
+    while (rest.length) {
+        uint32_t done = 0;
+        if (!debug_part(m, port, &rest, &done))
+            return false;
+        rest.address += done;
+        rest.data += done;
+        rest.length -= done;
+    }
+    return true;
+}
+
+/* -- How long a message occupies the medium -------------------------------------------------- */
+
+/* Number of the clock edge at t, which is one (model.h's tb_clock_edge rounds edges up). */
+static uint64_t edge_number(struct tb_rate clock, tb_time t)
+{
+    return (uint64_t)((unsigned __int128)t * clock.units / clock.time);
+}
+
+static tb_time edge_time(struct tb_rate clock, uint64_t number)
+{
+    return tb_rate_time_wide(clock, number);
+}
+
+/* Data phases: words of the bus that the payload touches. */
+static uint32_t data_words(const struct bus *b, const struct entry *e)
+{
+    unsigned bytes = tb_msg_payload(&e->msg);
+    if (!bytes || e->out == NOWHERE) /* nobody answers the address phase: no data phase follows */
+        return 0;
+    return (uint32_t)((e->msg.address % b->p.width + bytes + b->p.width - 1) / b->p.width);
+}
+
+/* Clocks that come on top of the data phases. A read of N dwords takes N + `read` in all, of which
+ * the request has had its address phase. */
+static uint64_t pci_overhead(const struct bus *b, const struct entry *e)
+{
+    if (e->out == NOWHERE)
+        return b->p.address;
+    switch (e->msg.kind) {
+    case TB_WRITE:
+        return b->p.write;
+    case TB_DATA:
+        return b->p.read - b->p.address;
+    case TB_DONE: /* PCI has no such phase: the write's data phases, or the abort, told it */
+        return 0;
+    default:
+        return b->p.address;
+    }
+}
+
+static tb_time system_end(const struct bus *b, const struct entry *e, tb_time start)
+{
+    const struct bus_params *p = &b->p;
+    tb_time end = start + (e->msg.class == TB_COMPLETION ? 0 : p->overhead);
+    if (p->bandwidth.time && e->out != NOWHERE)
+        end += tb_rate_time(p->bandwidth, tb_msg_payload(&e->msg));
+    end = tb_clock_edge(p->clock, end);
+    if (!p->bandwidth.time && p->clock.time)
+        end = edge_time(p->clock, edge_number(p->clock, end) + e->words);
+    return end;
+}
+
+/* When a message that takes the medium at `start`, on an edge, leaves it if nobody interrupts. */
+static tb_time occupancy_end(const struct bus *b, const struct entry *e, tb_time start)
+{
+    if (e->msg.class == TB_INTERRUPT)
+        return tb_clock_edge(b->p.clock, start + b->p.interrupt);
+    if (b->p.protocol == SYSTEM)
+        return system_end(b, e, start);
+    return edge_time(b->p.clock, edge_number(b->p.clock, start) + pci_overhead(b, e) + e->words);
+}
+
+/* Can this tenure outlast its latency timer. */
+static bool is_long(const struct bus *b, const struct entry *e)
+{
+    return b->p.protocol == PCI && e->words > 1 &&
+           pci_overhead(b, e) + e->words > b->p.latency_timer;
+}
+
+/* First edge >= t at which a long burst gives way: after its latency timer, and after one data
+ * phase at least, or it would never end. */
+static tb_time yield_time(const struct bus *b, const struct entry *e, tb_time t)
+{
+    uint64_t least = pci_overhead(b, e) + 1;
+    uint64_t clocks = least > b->p.latency_timer ? least : b->p.latency_timer;
+    tb_time allowed = edge_time(b->p.clock, edge_number(b->p.clock, e->since) + clocks);
+    return tb_max(allowed, tb_clock_edge(b->p.clock, t));
+}
+
+/* -- Queues and arbitration ------------------------------------------------------------------ */
+
+static uint32_t number_of(const struct bus *b, const struct entry *e)
+{
+    return (uint32_t)(e - b->entries);
+}
+
+static void push_back(struct bus *b, struct entry *e)
+{
+    struct queue *q = &b->queues[e->from];
+    e->next = NOBODY;
+    if (q->head == NOBODY)
+        q->head = number_of(b, e);
+    else
+        b->entries[q->tail].next = number_of(b, e);
+    q->tail = number_of(b, e);
+    b->waiting++;
+}
+
+static void push_front(struct bus *b, struct entry *e)
+{
+    struct queue *q = &b->queues[e->from];
+    e->next = q->head;
+    if (q->head == NOBODY)
+        q->tail = number_of(b, e);
+    q->head = number_of(b, e);
+    b->waiting++;
+}
+
+static struct entry *pop(struct bus *b, unsigned port)
+{
+    struct queue *q = &b->queues[port];
+    struct entry *e = &b->entries[q->head];
+    q->head = e->next;
+    b->waiting--;
+    return e;
+}
+
+/* Whom the arbiter would grant the medium. `also`: a port to be counted as waiting (who has the
+ * medium), or NOWHERE. */
+static unsigned grant(const struct bus *b, unsigned also)
+{
+    unsigned first = b->p.arbitration == ROUND_ROBIN ? b->last_port + 1 : 0;
+    for (unsigned i = 0; i < b->ports; i++) {
+        unsigned port = (first + i) % b->ports;
+        if (b->queues[port].head != NOBODY || port == also)
+            return port;
+    }
+    return NOWHERE;
+}
+
+/* Sets the timer for the next instant at which there is something to decide. */
+static void arm(struct tb_model *m, tb_time when)
+{
+    struct bus *b = m->state;
+    if (b->held == NOBODY) {
+        if (b->waiting)
+            tb_timer_set(m, 0, b->free_at);
+        return;
+    }
+    struct entry *e = &b->entries[b->held];
+    tb_time at = b->free_at;
+    if (b->waiting && is_long(b, e) && grant(b, e->from) != e->from) {
+        tb_time yield = yield_time(b, e, when);
+        at = yield < at ? yield : at;
+    }
+    tb_timer_set(m, 0, at);
+}
+
+/* -- The way of a message -------------------------------------------------------------------- */
+
+/* Books what the medium cost and passes the message on, ready at `end` of its occupancy. */
+static void deliver(struct tb_model *m, struct entry *e, tb_time end)
+{
+    struct bus *b = m->state;
+    b->busy += end - e->since;
+    b->transfers++;
+    if (e->out == NOWHERE && e->msg.class != TB_NONPOSTED) {
+        tb_credit credit = e->credit;
+        tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end - e->since);
+        tb_txn_end(m, e->msg.txn, TB_UNSUPPORTED, end);
+        tb_release(m, credit, end);
+        return;
+    }
+    uint16_t out = e->out;
+    if (out == NOWHERE) {
+        tb_msg_answer(&e->msg, TB_UNSUPPORTED);
+        out = e->from;
+    }
+    tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end + b->p.latency - e->since);
+    tb_send(m, out, &e->msg, end + b->p.latency, e->credit);
+}
+
+/* Gives the idle medium to a message. */
+static void begin(struct tb_model *m, struct entry *e, tb_time when)
+{
+    struct bus *b = m->state;
+    tb_time start = tb_clock_edge(b->p.clock, when);
+    tb_txn_spend(m, e->msg.txn, TB_PART_QUEUE, start - e->since);
+    e->since = start;
+    b->last_port = e->from;
+    b->free_at = occupancy_end(b, e, start);
+    bool ends_here = e->out == NOWHERE && e->msg.class != TB_NONPOSTED;
+    if (ends_here || is_long(b, e)) {
+        b->held = number_of(b, e);
+        arm(m, start);
+    } else {
+        deliver(m, e, b->free_at);
+    }
+}
+
+/* The burst on the medium gives it up; the rest of it waits at the head of its port's queue. */
+static void preempt(struct tb_model *m, struct entry *e, tb_time when)
+{
+    struct bus *b = m->state;
+    struct tb_rate clock = b->p.clock;
+    uint64_t clocks = edge_number(clock, when) - edge_number(clock, e->since);
+    e->words -= (uint32_t)(clocks - pci_overhead(b, e));
+    tb_txn_spend(m, e->msg.txn, TB_PART_BUS, when - e->since);
+    b->busy += when - e->since;
+    b->preemptions++;
+    e->since = when;
+    push_front(b, e);
+}
+
+static void timer(struct tb_model *m, unsigned which, tb_time when)
+{
+    (void)which;
+    struct bus *b = m->state;
+    if (b->held != NOBODY) {
+        struct entry *e = &b->entries[b->held];
+        b->held = NOBODY;
+        if (when < b->free_at)
+            preempt(m, e, when);
+        else
+            deliver(m, e, when);
+        b->free_at = when;
+    }
+    while (b->waiting && b->held == NOBODY && b->free_at <= when)
+        begin(m, pop(b, grant(b, NOWHERE)), when);
+    if (b->held == NOBODY)
+        arm(m, when);
+}
+
+static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
+{
+    struct bus *b = m->state;
+    struct entry *e = &b->entries[msg->txn];
+    e->msg = *msg;
+    e->credit = credit;
+    e->since = when;
+    e->from = (uint16_t)port;
+    e->out = route(b, e);
+    e->words = data_words(b, e);
+    if (e->out == NOWHERE)
+        b->unclaimed++;
+    if (!b->waiting && b->held == NOBODY && when >= b->free_at) {
+        begin(m, e, when);
+        return;
+    }
+    b->waits++;
+    push_back(b, e);
+    arm(m, when);
+}
+
+/* -- Elaboration ----------------------------------------------------------------------------- */
+
+/* A parameter that means nothing in this protocol must not be given. */
+static void refuse(struct tb_model *m, struct tb_diag *diag, bool given, const char *name)
+{
+    const struct bus *b = m->state;
+    if (given)
+        tb_diag_node(diag, tb_node_get(m->node, name), "'%s' means nothing for protocol %s", name,
+                     b->p.protocol == PCI ? "pci" : "system");
+}
+
+static void check(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bus *b = m->state;
+    const struct bus_params *p = &b->p;
+    b->held = NOBODY;
+    b->ports = tb_port_count(m);
+    if (p->protocol == PCI) {
+        refuse(m, diag, p->bandwidth.time != 0, "bandwidth");
+        refuse(m, diag, p->overhead != 0, "overhead");
+        if (!p->clock.time)
+            tb_diag_node(diag, m->node, "protocol pci needs a clock, for instance 30ns");
+        if (p->address > p->read)
+            tb_diag_node(diag, tb_node_get(m->node, "address"),
+                         "more clocks for the address phase (%" PRIu64
+                         ") than for all of a read's overhead (%" PRIu64 ")",
+                         p->address, p->read);
+        return;
+    }
+    refuse(m, diag, p->address != 1, "address");
+    refuse(m, diag, p->write != 2, "write");
+    refuse(m, diag, p->read != 16, "read");
+    refuse(m, diag, p->latency_timer != 64, "latency_timer");
+}
+
+static void start(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bus *b = m->state;
+    gather(m, diag);
+    if (b->loop)
+        tb_diag_node(diag, m->node,
+                     "bus '%s' can be reached from itself: links must not form a loop", m->name);
+    b->queues = tb_alloc(m, b->ports + 1, sizeof *b->queues);
+    for (unsigned p = 0; p < b->ports; p++)
+        b->queues[p].head = NOBODY;
+    b->entries = tb_alloc(m, (size_t)tb_txn_total(m) + 1, sizeof *b->entries);
+}
+
+static const char *const protocol_names[] = {"system", "pci", NULL};
+static const char *const arbitration_names[] = {"round-robin", "fixed", NULL};
+
+#define AT(field) offsetof(struct bus_params, field)
+static const struct tb_param params[] = {
+    {.name = "protocol",
+     .type = TB_ENUM,
+     .offset = AT(protocol),
+     .def = "system",
+     .names = protocol_names,
+     .doc = "what a message costs: a system bus's or a PCI bus's rules"},
+    {.name = "arbitration",
+     .type = TB_ENUM,
+     .offset = AT(arbitration),
+     .def = "round-robin",
+     .names = arbitration_names,
+     .doc = "who is next: each port in turn, or always the port whose link is listed first"},
+    {.name = "clock",
+     .type = TB_CLOCK,
+     .offset = AT(clock),
+     .def = "none",
+     .doc = "transfers start and end on its edges; protocol pci needs one"},
+    {.name = "width",
+     .type = TB_SIZE,
+     .offset = AT(width),
+     .def = "4B",
+     .min = "1B",
+     .max = "4KiB",
+     .doc = "bytes per clock, if there is a clock and no bandwidth"},
+    {.name = "bandwidth",
+     .type = TB_RATE,
+     .offset = AT(bandwidth),
+     .def = "unlimited",
+     .doc = "of a system bus; in place of width x clock"},
+    {.name = "overhead",
+     .type = TB_TIME,
+     .offset = AT(overhead),
+     .def = "0ns",
+     .max = "1ms",
+     .doc = "of a system bus: the medium's time for the address phase of a request"},
+    {.name = "latency",
+     .type = TB_TIME,
+     .offset = AT(latency),
+     .def = "0ns",
+     .max = "1ms",
+     .doc = "from the end of the transfer to the departure; does not occupy the medium"},
+    {.name = "interrupt",
+     .type = TB_TIME,
+     .offset = AT(interrupt),
+     .def = "0ns",
+     .max = "1ms",
+     .doc = "the medium's time for an interrupt message"},
+    {.name = "address",
+     .type = TB_COUNT,
+     .offset = AT(address),
+     .def = "1",
+     .max = "64",
+     .doc = "protocol pci: clocks of a read's address phase, or of any request nobody claims"},
+    {.name = "write",
+     .type = TB_COUNT,
+     .offset = AT(write),
+     .def = "2",
+     .max = "64",
+     .doc = "protocol pci: clocks of a write burst on top of its data phases"},
+    {.name = "read",
+     .type = TB_COUNT,
+     .offset = AT(read),
+     .def = "16",
+     .max = "1024",
+     .doc =
+         "protocol pci: clocks of a read burst on top of its data phases, address phase included"},
+    {.name = "latency_timer",
+     .type = TB_COUNT,
+     .offset = AT(latency_timer),
+     .def = "64",
+     .min = "16",
+     .max = "128",
+     .doc = "protocol pci: clocks after which a burst gives way, to pay its overhead again"},
+    {0},
+};
+
+static const char *const ports[] = {"*", NULL};
+
+#define COUNTER(field, text)                                                                       \
+    {                                                                                              \
+#field, offsetof(struct bus, field), text                                                  \
+    }
+static const struct tb_counter counters[] = {
+    COUNTER(transfers, "messages that crossed the bus"),
+    COUNTER(busy, "picoseconds during which the medium was occupied"),
+    COUNTER(waits, "messages that found the medium occupied"),
+    COUNTER(preemptions, "bursts that gave the bus up when their latency timer had run out"),
+    COUNTER(unclaimed, "requests that nobody claimed"),
+    {0},
+};
+
+const struct tb_class tb_class_bus = {
+    .name = "bus",
+    .brief = "decodes addresses; a medium its ports share, under PCI's or a system bus's rules",
+    .state_size = sizeof(struct bus),
+    .params = params,
+    .ports = ports,
+    .counters = counters,
+    .timers = 1,
+    .check = check,
+    .claims = claims,
+    .start = start,
+    .recv = recv,
+    .timer = timer,
+    .debug = debug,
+};
