@@ -1,0 +1,575 @@
+/* YAML into a tree of nodes: libyaml's document API behind a pass over the events.
+ *
+ * The document API has no limits of its own: 16 MiB of '[' would become 1.5 GB of nodes before anybody could
+ * count them. So the events are counted first; what they cannot tell (how large aliases grow) is counted while the
+ * document is copied into nodes.
+ */
+#include "tollbridge/node.h"
+#include "arena.h"
+#include "tollbridge/param.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+struct tb_tree {
+    struct tb_arena *arena;
+    const struct tb_node *root;
+    size_t count; /* nodes so far, against TB_YAML_MAX_NODES */
+};
+
+/* One YAML text on its way into a tree. */
+struct loader {
+    struct tb_tree *tree;
+    struct tb_diag *diag;
+    const char *file; /* owned by the tree */
+    const unsigned char *text;
+    size_t length;
+    const struct tb_place *fixed; /* every place is this one (the value of an override); NULL: as marked */
+    yaml_document_t *document;
+    bool *open; /* by document node: being expanded just now */
+};
+
+static struct tb_place place_of(const struct loader *l, yaml_mark_t mark)
+{
+    if (l->fixed)
+        return *l->fixed;
+    return (struct tb_place){l->file, (unsigned)mark.line + 1, (unsigned)mark.column + 1};
+}
+
+/* -- What libyaml says ---------------------------------------------------------------------- */
+
+/* Is the white space that the given line (from 0) begins with not only spaces? */
+static bool tab_indents(const struct loader *l, size_t line)
+{
+    size_t i = 0;
+    for (; line && i < l->length; i++)
+        line -= l->text[i] == '\n';
+    while (i < l->length && l->text[i] == ' ')
+        i++;
+    return i < l->length && l->text[i] == '\t';
+}
+
+/* libyaml's reader knows the byte only; columns are characters. */
+static yaml_mark_t mark_of_byte(const struct loader *l, size_t byte)
+{
+    yaml_mark_t mark = {0};
+    for (size_t i = 0; i < byte && i < l->length; i++) {
+        bool newline = l->text[i] == '\n';
+        mark.line += newline;
+        mark.column = newline ? 0 : mark.column + ((l->text[i] & 0xc0) != 0x80);
+    }
+    return mark;
+}
+
+static void report_problem(const struct loader *l, const yaml_parser_t *parser)
+{
+    const char *problem = parser->problem ? parser->problem : "out of memory";
+    if (parser->error == YAML_MEMORY_ERROR)
+        tb_host_no_memory(l->length);
+    if (parser->error == YAML_READER_ERROR) {
+        tb_diag_at(l->diag, place_of(l, mark_of_byte(l, parser->problem_offset)),
+                   "not YAML: %s (byte 0x%02x)", problem, (unsigned)parser->problem_value & 0xffu);
+        return;
+    }
+    bool tab = tab_indents(l, parser->problem_mark.line);
+    tb_diag_at(l->diag, place_of(l, parser->problem_mark), "not YAML: %s%s%s%s", problem,
+               parser->context ? " " : "", parser->context ? parser->context : "",
+               tab ? "; a tab cannot indent, use spaces" : "");
+}
+
+static void start_parser(const struct loader *l, yaml_parser_t *parser)
+{
+    if (!yaml_parser_initialize(parser))
+        tb_host_no_memory(sizeof *parser);
+    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(parser, l->text, l->length);
+}
+
+/* -- First pass: limits, one document, no tags ---------------------------------------------- */
+
+struct survey {
+    size_t nodes, depth, documents;
+};
+
+static const yaml_char_t *tag_of(const yaml_event_t *e)
+{
+    switch (e->type) {
+    case YAML_SCALAR_EVENT:
+        return e->data.scalar.tag;
+    case YAML_SEQUENCE_START_EVENT:
+        return e->data.sequence_start.tag;
+    case YAML_MAPPING_START_EVENT:
+        return e->data.mapping_start.tag;
+    default:
+        return NULL;
+    }
+}
+
+static void count_event(struct survey *s, yaml_event_type_t type)
+{
+    bool begins = type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
+    bool ends = type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
+    s->depth = s->depth + begins - ends;
+    s->nodes += begins || type == YAML_SCALAR_EVENT || type == YAML_ALIAS_EVENT;
+    s->documents += type == YAML_DOCUMENT_START_EVENT;
+}
+
+static bool survey_event(const struct loader *l, struct survey *s, const yaml_event_t *e)
+{
+    struct tb_place place = place_of(l, e->start_mark);
+    count_event(s, e->type);
+    if (s->depth > TB_YAML_MAX_DEPTH)
+        tb_diag_at(l->diag, place, "nested deeper than %d levels", TB_YAML_MAX_DEPTH);
+    else if (s->nodes > 2 * TB_YAML_MAX_NODES) /* keys count here, in the tree they do not */
+        tb_diag_at(l->diag, place, "more than %zu values", TB_YAML_MAX_NODES);
+    else if (s->documents > 1)
+        tb_diag_at(l->diag, place, "a second document: a file holds one");
+    else if (tag_of(e))
+        tb_diag_at(l->diag, place, "tags such as '%.40s' are not used here", (const char *)tag_of(e));
+    else
+        return true;
+    return false;
+}
+
+static bool survey(const struct loader *l)
+{
+    yaml_parser_t parser;
+    struct survey s = {0};
+    bool good = true, end = false;
+    start_parser(l, &parser);
+    while (good && !end) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event)) {
+            report_problem(l, &parser);
+            good = false;
+            break;
+        }
+        end = event.type == YAML_STREAM_END_EVENT;
+        good = survey_event(l, &s, &event);
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return good;
+}
+
+/* -- Second pass: the document, aliases expanded -------------------------------------------- */
+
+static struct tb_node *expand(struct loader *l, int index, unsigned depth);
+
+static struct tb_node *node_new(struct tb_tree *t, enum tb_node_kind kind, struct tb_place place)
+{
+    struct tb_node *n = tb_arena_get(t->arena, sizeof *n);
+    *n = (struct tb_node){.kind = kind, .place = place, .text = ""};
+    t->count++;
+    return n;
+}
+
+static bool copy_text(struct loader *l, const yaml_node_t *from, const char **to)
+{
+    size_t length = from->data.scalar.length;
+    if (memchr(from->data.scalar.value, 0, length)) {
+        tb_diag_at(l->diag, place_of(l, from->start_mark), "a text holds a NUL character");
+        return false;
+    }
+    char *text = tb_arena_get(l->tree->arena, length + 1);
+    memcpy(text, from->data.scalar.value, length);
+    *to = text;
+    return true;
+}
+
+static bool expand_scalar(struct loader *l, const yaml_node_t *from, struct tb_node *to)
+{
+    yaml_scalar_style_t style = from->data.scalar.style;
+    to->quoted = style != YAML_PLAIN_SCALAR_STYLE;
+    return copy_text(l, from, &to->text);
+}
+
+static bool expand_list(struct loader *l, const yaml_node_t *from, struct tb_node *to, unsigned depth)
+{
+    size_t count = (size_t)(from->data.sequence.items.top - from->data.sequence.items.start);
+    const struct tb_node **items = tb_arena_get(l->tree->arena, count * sizeof *items);
+    to->items = items;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = expand(l, from->data.sequence.items.start[i], depth + 1);
+        if (!items[i])
+            return false;
+        to->count++;
+    }
+    return true;
+}
+
+static bool expand_key(struct loader *l, int index, struct tb_node *member)
+{
+    const yaml_node_t *key = yaml_document_get_node(l->document, index);
+    member->key_place = place_of(l, key->start_mark);
+    if (key->type == YAML_SCALAR_NODE && key->data.scalar.length > 0)
+        return copy_text(l, key, &member->key);
+    tb_diag_at(l->diag, member->key_place, "a key must be a word");
+    return false;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct tb_node *a = *(const struct tb_node *const *)left;
+    const struct tb_node *b = *(const struct tb_node *const *)right;
+    int order = strcmp(a->key, b->key);
+    if (order)
+        return order;
+    if (a->key_place.line != b->key_place.line)
+        return a->key_place.line < b->key_place.line ? -1 : 1;
+    return (a->key_place.column > b->key_place.column) - (a->key_place.column < b->key_place.column);
+}
+
+/* Sorted, so that a map of a million keys takes no million times a million comparisons. */
+static bool keys_unique(const struct loader *l, const struct tb_node *map)
+{
+    if (map->count < 2)
+        return true;
+    const struct tb_node **sorted = malloc(map->count * sizeof *sorted);
+    if (!sorted)
+        tb_host_no_memory(map->count * sizeof *sorted);
+    memcpy(sorted, map->items, map->count * sizeof *sorted);
+    qsort(sorted, map->count, sizeof *sorted, compare_keys);
+    bool good = true;
+    for (size_t i = 1; i < map->count; i++)
+        if (!strcmp(sorted[i - 1]->key, sorted[i]->key)) {
+            tb_diag_at(l->diag, sorted[i]->key_place, "duplicate key '%.40s' (first in line %u)",
+                       sorted[i]->key, sorted[i - 1]->key_place.line);
+            good = false;
+        }
+    free(sorted);
+    return good;
+}
+
+static bool expand_map(struct loader *l, const yaml_node_t *from, struct tb_node *to, unsigned depth)
+{
+    size_t count = (size_t)(from->data.mapping.pairs.top - from->data.mapping.pairs.start);
+    const struct tb_node **items = tb_arena_get(l->tree->arena, count * sizeof *items);
+    to->items = items;
+    for (size_t i = 0; i < count; i++) {
+        yaml_node_pair_t pair = from->data.mapping.pairs.start[i];
+        struct tb_node *member = expand(l, pair.value, depth + 1);
+        if (!member || !expand_key(l, pair.key, member))
+            return false;
+        items[to->count++] = member;
+    }
+    return keys_unique(l, to);
+}
+
+static bool expand_content(struct loader *l, const yaml_node_t *from, struct tb_node *to, unsigned depth)
+{
+    switch (from->type) {
+    case YAML_SCALAR_NODE:
+        return expand_scalar(l, from, to);
+    case YAML_SEQUENCE_NODE:
+        return expand_list(l, from, to, depth);
+    default:
+        return expand_map(l, from, to, depth);
+    }
+}
+
+static enum tb_node_kind kind_of(const yaml_node_t *node)
+{
+    return node->type == YAML_SCALAR_NODE     ? TB_SCALAR
+           : node->type == YAML_SEQUENCE_NODE ? TB_LIST
+                                              : TB_MAP;
+}
+
+/* Copies a node of the document; every use of an alias gets a copy of its own, so that an override changes the place
+ * it names and no other. NULL: reported. */
+static struct tb_node *expand(struct loader *l, int index, unsigned depth)
+{
+    const yaml_node_t *from = yaml_document_get_node(l->document, index);
+    struct tb_place place = place_of(l, from->start_mark);
+    const char *wrong = NULL;
+    if (l->open[index])
+        wrong = "the anchor holds itself";
+    else if (depth > TB_YAML_MAX_DEPTH)
+        wrong = "nested too deep after expansion of aliases";
+    else if (l->tree->count >= TB_YAML_MAX_NODES)
+        wrong = "too many values after expansion of aliases";
+    if (wrong) {
+        tb_diag_at(l->diag, place, "%s", wrong);
+        return NULL;
+    }
+    struct tb_node *to = node_new(l->tree, kind_of(from), place);
+    l->open[index] = true;
+    bool good = expand_content(l, from, to, depth);
+    l->open[index] = false;
+    return good ? to : NULL;
+}
+
+static struct tb_node *expand_document(struct loader *l, yaml_document_t *document)
+{
+    size_t count = (size_t)(document->nodes.top - document->nodes.start);
+    if (count == 0)
+        return node_new(l->tree, TB_SCALAR, place_of(l, (yaml_mark_t){0}));
+    l->document = document;
+    l->open = calloc(count + 1, sizeof *l->open); /* numbered from 1 */
+    if (!l->open)
+        tb_host_no_memory(count);
+    struct tb_node *root = expand(l, 1, 0);
+    free(l->open);
+    return root;
+}
+
+/* Text to nodes; nothing at all becomes an empty scalar. NULL: reported. */
+static struct tb_node *load(struct loader *l)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    struct tb_node *root = NULL;
+    if (l->length > TB_YAML_MAX_BYTES) {
+        tb_diag_at(l->diag, place_of(l, (yaml_mark_t){0}), "longer than %zu MiB",
+                   TB_YAML_MAX_BYTES >> 20);
+        return NULL;
+    }
+    if (!survey(l))
+        return NULL;
+    start_parser(l, &parser);
+    if (yaml_parser_load(&parser, &document)) {
+        root = expand_document(l, &document);
+        yaml_document_delete(&document);
+    } else {
+        report_problem(l, &parser);
+    }
+    yaml_parser_delete(&parser);
+    return root;
+}
+
+/* -- Trees ---------------------------------------------------------------------------------- */
+
+static bool is_empty(const struct tb_node *n)
+{
+    return n->kind == TB_SCALAR && !n->quoted && n->text[0] == '\0';
+}
+
+struct tb_tree *tb_tree_text(const char *name, const char *text, size_t length, struct tb_diag *diag)
+{
+    struct tb_tree *t = calloc(1, sizeof *t);
+    if (!t)
+        tb_host_no_memory(sizeof *t);
+    t->arena = tb_arena_new();
+    struct loader l = {.tree = t,
+                       .diag = diag,
+                       .file = tb_arena_copy(t->arena, name),
+                       .text = (const unsigned char *)text,
+                       .length = length};
+    t->root = load(&l);
+    if (t->root && is_empty(t->root)) {
+        tb_diag_at(diag, (struct tb_place){l.file, 1, 1}, "the document is empty");
+        t->root = NULL;
+    }
+    if (t->root)
+        return t;
+    tb_tree_free(t);
+    return NULL;
+}
+
+/* The whole of a file, at most one byte more than is allowed. NULL: errno says why. */
+static char *read_all(const char *path, size_t *length)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    size_t size = 0, room = 0;
+    char *text = NULL;
+    do {
+        room = room ? room * 2 : (size_t)64 << 10;
+        room = room > TB_YAML_MAX_BYTES ? TB_YAML_MAX_BYTES + 1 : room;
+        char *grown = realloc(text, room);
+        if (!grown)
+            tb_host_no_memory(room);
+        text = grown;
+        size += fread(text + size, 1, room - size, f);
+    } while (size == room && room <= TB_YAML_MAX_BYTES);
+    int error = ferror(f) ? errno : 0;
+    fclose(f);
+    *length = size;
+    if (!error)
+        return text;
+    free(text);
+    errno = error;
+    return NULL;
+}
+
+struct tb_tree *tb_tree_file(const char *path, struct tb_diag *diag)
+{
+    size_t length;
+    char *text = read_all(path, &length);
+    if (!text) {
+        tb_diag_at(diag, (struct tb_place){path, 0, 0}, "cannot be read: %s", strerror(errno));
+        return NULL;
+    }
+    struct tb_tree *t = tb_tree_text(path, text, length, diag);
+    free(text);
+    return t;
+}
+
+void tb_tree_free(struct tb_tree *t)
+{
+    if (!t)
+        return;
+    tb_arena_free(t->arena);
+    free(t);
+}
+
+const struct tb_node *tb_tree_root(const struct tb_tree *t)
+{
+    return t->root;
+}
+
+const struct tb_node *tb_node_get(const struct tb_node *map, const char *key)
+{
+    if (!map || map->kind != TB_MAP)
+        return NULL;
+    for (size_t i = 0; i < map->count; i++)
+        if (!strcmp(map->items[i]->key, key))
+            return map->items[i];
+    return NULL;
+}
+
+/* -- Overrides ------------------------------------------------------------------------------ */
+
+/* All nodes of a tree were made by node_new and may be written by the tree. */
+static struct tb_node *writable(const struct tb_node *n)
+{
+    return (struct tb_node *)(uintptr_t)n;
+}
+
+static struct tb_node *add_member(struct tb_tree *t, struct tb_node *map, const char *key,
+                                  struct tb_place place)
+{
+    const struct tb_node **items = tb_arena_get(t->arena, (map->count + 1) * sizeof *items);
+    if (map->count)
+        memcpy(items, map->items, map->count * sizeof *items);
+    struct tb_node *member = node_new(t, TB_MAP, place);
+    member->key = tb_arena_copy(t->arena, key);
+    member->key_place = place;
+    items[map->count++] = member;
+    map->items = items;
+    return member;
+}
+
+/* The member of a list that a step of a path names; NULL: it names none. */
+static const struct tb_node *list_member(const struct tb_node *list, const char *step)
+{
+    size_t index = 0;
+    if (!*step || strlen(step) > 9)
+        return NULL;
+    for (; *step; step++) {
+        if (*step < '0' || *step > '9')
+            return NULL;
+        index = index * 10 + (size_t)(*step - '0');
+    }
+    return index < list->count ? list->items[index] : NULL;
+}
+
+/* One step down; `made` is set where the path leaves what was there. NULL: reported. */
+static struct tb_node *step_down(struct tb_tree *t, struct tb_node *at, const char *step,
+                                 struct tb_place place, struct tb_diag *diag)
+{
+    const struct tb_node *next = NULL;
+    if (!*step) {
+        tb_diag_at(diag, place, "a path has an empty step");
+        return NULL;
+    }
+    switch (at->kind) {
+    case TB_MAP:
+        next = tb_node_get(at, step);
+        return next ? writable(next) : add_member(t, at, step, place);
+    case TB_LIST:
+        next = list_member(at, step);
+        if (!next)
+            tb_diag_at(diag, place, "'%.40s' is no member of a list of %zu (they count from 0)", step,
+                       at->count);
+        return next ? writable(next) : NULL;
+    default:
+        tb_diag_at(diag, place, "'%.40s' cannot be set: what holds it is the single value '%.40s'", step,
+                   at->text);
+        return NULL;
+    }
+}
+
+/* Walks the path, making maps that are missing. NULL: reported. */
+static struct tb_node *walk_down(struct tb_tree *t, const struct tb_node *below, const char *path,
+                                 struct tb_place place, struct tb_diag *diag)
+{
+    struct tb_node *at = writable(below);
+    char *steps = tb_arena_copy(t->arena, path), *step = steps;
+    size_t depth = 0;
+    while (at && step) {
+        char *dot = strchr(step, '.');
+        if (dot)
+            *dot = '\0';
+        if (++depth > TB_YAML_MAX_DEPTH) {
+            tb_diag_at(diag, place, "a path has more than %d steps", TB_YAML_MAX_DEPTH);
+            return NULL;
+        }
+        at = step_down(t, at, step, place, diag);
+        step = dot ? dot + 1 : NULL;
+    }
+    return at;
+}
+
+/* The node becomes what `value` is, but stays the member that it was. */
+static void assign(struct tb_node *to, const struct tb_node *value)
+{
+    to->kind = value->kind;
+    to->quoted = value->quoted;
+    to->place = value->place;
+    to->text = value->text;
+    to->items = value->items;
+    to->count = value->count;
+}
+
+bool tb_tree_override(struct tb_tree *t, const struct tb_node *below, const char *path, const char *value,
+                      struct tb_place place, struct tb_diag *diag)
+{
+    place.file = place.file ? tb_arena_copy(t->arena, place.file) : NULL;
+    struct loader l = {.tree = t,
+                       .diag = diag,
+                       .file = place.file,
+                       .text = (const unsigned char *)value,
+                       .length = strlen(value),
+                       .fixed = &place};
+    struct tb_node *loaded = load(&l);
+    struct tb_node *to = loaded ? walk_down(t, below, path, place, diag) : NULL;
+    if (to)
+        assign(to, loaded);
+    return to;
+}
+
+/* A copy of a node and all below; texts are shared. NULL: too many. */
+static struct tb_node *copy_node(struct tb_tree *t, const struct tb_node *from)
+{
+    if (t->count >= TB_YAML_MAX_NODES)
+        return NULL;
+    struct tb_node *to = node_new(t, from->kind, from->place);
+    const struct tb_node **items = tb_arena_get(t->arena, from->count * sizeof *items);
+    *to = *from;
+    to->items = items;
+    for (size_t i = 0; i < from->count; i++) {
+        items[i] = copy_node(t, from->items[i]);
+        if (!items[i])
+            return NULL;
+    }
+    return to;
+}
+
+bool tb_tree_override_node(struct tb_tree *t, const struct tb_node *below, const char *path,
+                           const struct tb_node *value, struct tb_diag *diag)
+{
+    struct tb_node *copy = copy_node(t, value);
+    if (!copy) {
+        tb_diag_node(diag, value, "too many values after overrides");
+        return false;
+    }
+    struct tb_place place = value->key ? value->key_place : value->place;
+    struct tb_node *to = walk_down(t, below, path, place, diag);
+    if (to)
+        assign(to, copy);
+    return to;
+}
