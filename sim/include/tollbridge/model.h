@@ -8,8 +8,9 @@
  * lets something happen takes the instant it is to happen at. A callback may be run for an instant
  * that the rest of the simulation has not reached, where the order of its inputs is certain.
  *
- * Elaboration order: parameters -> bind (ports, sub-parts) -> links -> check -> (all models have
- * been checked) -> start. Only up to `start` may a model allocate, with tb_alloc.
+ * Elaboration, each step for all models in document order before the next: parameters, links,
+ * check, slots, start; then the scenario's `memory:` is written, `program` runs the set-up, and
+ * `ready` opens time 0. Only up to `program` may a model allocate, with tb_alloc.
  */
 #ifndef TOLLBRIDGE_MODEL_H
 #define TOLLBRIDGE_MODEL_H
@@ -119,9 +120,13 @@ struct tb_class {
     /* Adds the ranges that answer when the model is reached through `port`. */
     void (*claims)(struct tb_model *m, unsigned port, struct tb_ranges *out);
 
-    /* Time 0. The graph is complete: tb_reach works. Sends first messages, sets timers. May still
-     * tb_alloc. */
+    /* The graph is complete and sized: tb_reach, tb_txn_total and tb_port_capacity work. Builds what
+     * depends on them (decode tables, queues). May still tb_alloc. */
     void (*start)(struct tb_model *m, struct tb_diag *diag);
+
+    /* Time 0: memory holds what the scenario says, `setup:` is done. Preloads caches, sends first
+     * messages, sets timers. */
+    void (*ready)(struct tb_model *m);
 
     /* A message arrived. `credit` is now the model's to give back. */
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
@@ -151,7 +156,7 @@ struct tb_class {
     bool (*fact)(struct tb_model *m, const char *key, uint64_t *out);
 
     /* Runs a scenario: gets its `setup`, `steps` and so on. At most one model of a platform has it
-     * called (the first in document order that can). Before start. */
+     * called (the first in document order that can). After start, before ready. */
     void (*program)(struct tb_model *m, const struct tb_node *scenario, struct tb_diag *diag);
 
     /* True while steps of the program are left (a run ends when false and nothing is pending). */
@@ -190,7 +195,7 @@ void tb_timer_cancel(struct tb_model *m, unsigned timer);
 /* -- Elaboration ---------------------------------------------------------------------------- */
 
 /* Zeroed memory that lives as long as the simulator; never NULL (running out is the host's error:
- * exit 3). Not to be called after start. */
+ * exit 3). Not to be called after `program`. */
 void *tb_alloc(struct tb_model *m, size_t count, size_t size);
 
 /* Like tb_alloc, for the one exception: a sparse memory's pages and the like. Counts against the limit
@@ -200,7 +205,8 @@ void *tb_page_alloc(struct tb_model *m, size_t size);
 unsigned tb_port_count(const struct tb_model *m);
 /* The model on the other end of the port's link, or NULL if it has none. */
 struct tb_model *tb_port_peer(const struct tb_model *m, unsigned port);
-/* How many messages of a class can be on their way to m through port, or waiting there. */
+/* How many messages of a class can be on their way to m through port, or taken and not released: an
+ * upper bound to size queues by (known in start, not in check). */
 uint32_t tb_port_capacity(const struct tb_model *m, unsigned port, enum tb_msg_class class);
 /* Total number of transaction slots of the simulator (known in start, not in check). */
 uint32_t tb_txn_total(const struct tb_model *m);

@@ -61,11 +61,12 @@ bool tb_sim_access(struct tb_sim *s, const char *model, struct tb_access *a);
 bool tb_sim_peek(struct tb_sim *s, uint64_t address, void *data, size_t length);
 bool tb_sim_poke(struct tb_sim *s, uint64_t address, const void *data, size_t length);
 
-/* Called for every transaction that ends, before its slot is free: embedding programs, tests, the log. NULL: none.
- * `status` is TB_UNFINISHED for those still open at the end of the simulation. */
+/* Called for every transaction that ends, before its slot is free: embedding programs, tests, the log. Adds an
+ * observer (at most TB_OBSERVERS; false if there are more). `status` is TB_UNFINISHED for those still open at the end of the simulation. */
 typedef void tb_observer(void *context, struct tb_model *by, const struct tb_txn *txn, enum tb_status status,
                          tb_time when);
-void tb_sim_observe(struct tb_sim *s, tb_observer *observer, void *context);
+#define TB_OBSERVERS 4
+bool tb_sim_observe(struct tb_sim *s, tb_observer *observer, void *context);
 
 /* Ends the simulation: reports open transactions to the observers as unfinished, checks that credits are back where
  * nothing is in flight. Once; implied by tb_sim_free. */

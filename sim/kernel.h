@@ -1,0 +1,138 @@
+/* The kernel's own structures: models with their ports, links with their two wires, a wire with a
+ * lane per message class, transaction slots, and the pending set that orders it all.
+ *
+ * Channels of the pending set, in this order: every lane of every wire (the lane's oldest message on
+ * its way), every wire once more (it may start what waits), every timer of every model. Their numbers
+ * come from the order of the YAML document.
+ */
+#ifndef SIM_KERNEL_H
+#define SIM_KERNEL_H
+
+#include "pending.h"
+#include "scenario.h"
+#include "tollbridge/sim.h"
+
+#include <setjmp.h>
+
+/* A message on its way: where it will be when. */
+struct flight {
+    tb_time at;
+    struct tb_msg msg;
+};
+
+/* A message in front of a wire. */
+struct waiting {
+    tb_time ready;
+    uint64_t order; /* of tb_send calls on this wire */
+    tb_credit carried;
+    struct tb_msg msg;
+};
+
+/* One message class on one wire: a channel of the pending set. */
+struct lane {
+    struct flight *ring; /* on their way; mask + 1 places */
+    uint32_t head, tail, mask;
+    uint32_t queue_head, queue_tail; /* in `queue`, the same mask */
+    struct waiting *queue;
+    tb_time *credits; /* free ones: when each may be used, earliest first; credit_mask + 1 places */
+    uint32_t credit_head, credit_tail, credit_mask;
+    uint32_t limit; /* how many credits there are; 0: unlimited */
+    struct wire *wire;
+};
+
+/* One direction of a link. */
+struct wire {
+    tb_time free;       /* when the next message may start */
+    tb_time last_ready; /* of tb_send calls so far */
+    tb_time latency;
+    tb_time credit_return;
+    struct tb_rate rate;
+    uint64_t order;
+    uint32_t header; /* bytes that every message costs beyond its payload */
+    uint32_t kick;   /* its channel for "may start what waits" */
+    uint16_t to_port;
+    uint8_t used;    /* classes that were ever sent: bit per class */
+    uint8_t waiting; /* classes that wait: bit per class */
+    struct tb_model *to;
+    struct lane *lanes; /* TB_CLASSES of them, consecutive channels */
+};
+
+struct port {
+    struct wire *out;      /* what is sent here; NULL: not connected */
+    struct tb_model *peer; /* who gets it */
+    uint16_t peer_port;
+};
+
+/* A model as the kernel sees it. `pub` comes first: a struct tb_model is one of these. */
+struct instance {
+    struct tb_model pub;
+    struct port *ports;
+    uint32_t port_count;
+    uint32_t first_timer; /* channel */
+    uint32_t slot_base, slot_count, slot_bytes;
+    uint32_t *free_slots; /* a stack */
+    uint32_t free_count;
+    uint32_t numbers[TB_TXN_KINDS];
+    bool visiting; /* a walk over the graph is inside it */
+    bool checked;
+};
+
+struct chunk; /* of allocated memory, see alloc.c */
+
+struct tb_sim {
+    struct tb_pending pending;
+    tb_time now;
+    uint64_t events;
+    struct lane *lanes; /* by channel */
+    struct wire *wires; /* two per link */
+    struct tb_txn *txns;
+    uint32_t lane_count, wire_count, timer_base, channel_count;
+    uint32_t txn_total, txn_open;
+    struct instance **timer_owner; /* by channel - timer_base */
+    struct instance *models;
+    size_t model_count;
+    size_t link_count;
+    const struct tb_link_params *links;
+    bool breakdown;
+    bool finished;
+    enum tb_exit status;
+    tb_time until, warmup;
+    struct tb_model *program; /* who runs the scenario, or NULL */
+    struct {
+        tb_observer *call;
+        void *context;
+    } observers[TB_OBSERVERS];
+    unsigned observer_count;
+    struct tb_latency latency[TB_TXN_KINDS];
+    uint64_t ended[TB_TXN_KINDS][TB_STATUS_COUNT + 1];
+    struct tb_diag *diag;  /* of the run */
+    struct tb_arena *arena; /* of parameters */
+    struct chunk *chunks;
+    size_t page_bytes, page_limit;
+    jmp_buf *escape; /* where to go when the host's memory is used up */
+    struct tb_scenario scenario;
+};
+
+static inline struct instance *instance_of(const struct tb_model *m)
+{
+    return (struct instance *)(uintptr_t)m;
+}
+
+/* link.c: delivers the oldest message of a lane; starts what waits in front of a wire. */
+void kernel_deliver(struct tb_sim *s, uint32_t channel, tb_time when);
+void kernel_kick(struct tb_sim *s, uint32_t channel, tb_time when);
+
+/* alloc.c: zeroed memory of the simulator's life; leaves by s->escape when there is none. */
+void *kernel_alloc(struct tb_sim *s, size_t count, size_t size);
+void kernel_free_all(struct tb_sim *s);
+
+/* elaborate.c: from a resolved platform to a simulator at time 0 before the scenario's set-up. */
+bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag);
+
+/* txn.c: sizes the slots of all models. */
+void kernel_size_slots(struct tb_sim *s);
+
+/* platform.c: reads models and links of the platform into instances and link parameters. */
+bool kernel_read_platform(struct tb_sim *s, const struct tb_node *platform, struct tb_diag *diag);
+
+#endif

@@ -1,0 +1,195 @@
+/* Links: how a message gets from one port to the next.
+ *
+ * A message starts on its wire at the first instant when it is ready, the wire is free and a credit is
+ * there. All three are known as *instants*, often ahead of time: a credit in `credits` carries the time
+ * at which it may be used. So a start is computed, not waited for, and costs no event; only its arrival
+ * does. What has no credit yet waits in the lane's queue, and is looked at again when a credit is
+ * returned (tb_release), which again is a computation.
+ *
+ * Where several classes share a wire, a start that lies further ahead than any new message could be ready
+ * must not be fixed yet (something else may fit in before it): then the wire's own channel brings us
+ * back at that instant.
+ */
+#include "kernel.h"
+
+#include <assert.h>
+#include <string.h>
+
+static inline bool has_credit(const struct lane *l)
+{
+    return l->limit == 0 || l->credit_head != l->credit_tail;
+}
+
+/* From when a credit is there; has_credit(l). */
+static inline tb_time credit_time(const struct lane *l)
+{
+    return l->limit ? l->credits[l->credit_head & l->credit_mask] : 0;
+}
+
+/* A free credit goes in by its time. They nearly always come in order. */
+static void put_credit(struct lane *l, tb_time at)
+{
+    uint32_t i = l->credit_tail++;
+    assert(l->credit_tail - l->credit_head <= l->limit);
+    while (i != l->credit_head && l->credits[(i - 1) & l->credit_mask] > at) {
+        l->credits[i & l->credit_mask] = l->credits[(i - 1) & l->credit_mask];
+        i--;
+    }
+    l->credits[i & l->credit_mask] = at;
+}
+
+static void return_credit(struct tb_sim *s, tb_credit credit, tb_time at);
+
+/* Puts a message on its wire at `start`: everything about it is decided here. */
+static inline void start_message(struct tb_sim *s, struct lane *l, const struct tb_msg *msg,
+                                 tb_time ready, tb_time start, tb_credit carried)
+{
+    struct wire *w = l->wire;
+    tb_time busy = w->rate.time ? tb_rate_time(w->rate, w->header + tb_msg_payload(msg)) : 0;
+    tb_time arrival = start + busy + w->latency;
+    w->free = start + busy;
+    if (l->limit && !msg->creditless)
+        l->credit_head++;
+    assert(l->tail - l->head <= l->mask);
+    struct flight *f = &l->ring[l->tail & l->mask];
+    f->at = arrival;
+    f->msg = *msg;
+    if (l->head == l->tail++)
+        tb_pending_set(&s->pending, (uint32_t)(l - s->lanes), arrival);
+    if (s->breakdown) {
+        s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
+        s->txns[msg->txn].spent[TB_PART_WIRE] += busy + w->latency;
+    }
+    if (carried != TB_NO_CREDIT)
+        return_credit(s, carried, start);
+}
+
+/* May the head of this lane start although others wait: nothing of the classes nonposted and
+ * completion passes an earlier posted write (PCI 2.3, appendix E; PCIe 2.4.1). */
+static bool may_pass(const struct wire *w, const struct lane *l, unsigned class)
+{
+    if (class != TB_NONPOSTED && class != TB_COMPLETION)
+        return true;
+    const struct lane *p = &w->lanes[TB_POSTED];
+    if (p->queue_head == p->queue_tail)
+        return true;
+    const struct waiting *mine = &l->queue[l->queue_head & l->mask];
+    return mine->msg.relaxed || mine->order < p->queue[p->queue_head & p->mask].order;
+}
+
+/* Of what waits in front of a wire, the lane whose head can start first (then: was sent first), and
+ * when; NULL if all lack credits. */
+static struct lane *choose(const struct wire *w, tb_time *when)
+{
+    struct lane *best = NULL;
+    uint64_t best_order = 0;
+    for (unsigned class = 0; class < TB_CLASSES; class++) {
+        struct lane *l = &w->lanes[class];
+        if (!(w->waiting >> class & 1) || !has_credit(l) || !may_pass(w, l, class))
+            continue;
+        const struct waiting *head = &l->queue[l->queue_head & l->mask];
+        tb_time at = tb_max(tb_max(head->ready, credit_time(l)), w->free);
+        if (!best || at < *when || (at == *when && head->order < best_order)) {
+            best = l;
+            best_order = head->order;
+            *when = at;
+        }
+    }
+    return best;
+}
+
+/* Is a start at `at` certain to be the next on the wire, whatever may still be sent? */
+static inline bool is_certain(const struct tb_sim *s, const struct wire *w, tb_time at)
+{
+    bool one_class = (w->used & (w->used - 1)) == 0;
+    return one_class || at <= tb_max(tb_max(w->last_ready, w->free), s->now);
+}
+
+/* Starts all that can be started. */
+static void pump(struct tb_sim *s, struct wire *w)
+{
+    tb_time at = 0;
+    struct lane *l;
+    while (w->waiting && (l = choose(w, &at))) {
+        if (!is_certain(s, w, at)) {
+            tb_pending_set(&s->pending, w->kick, at);
+            return;
+        }
+        struct waiting head = l->queue[l->queue_head++ & l->mask];
+        if (l->queue_head == l->queue_tail)
+            w->waiting &= (uint8_t)~(1u << (l - w->lanes));
+        start_message(s, l, &head.msg, head.ready, at, head.carried);
+    }
+}
+
+static void enqueue(struct wire *w, struct lane *l, const struct tb_msg *msg, tb_time ready,
+                    tb_credit carried)
+{
+    assert(l->queue_tail - l->queue_head <= l->mask);
+    struct waiting *q = &l->queue[l->queue_tail++ & l->mask];
+    q->ready = ready;
+    q->order = w->order++;
+    q->carried = carried;
+    q->msg = *msg;
+    w->waiting |= (uint8_t)(1u << msg->class);
+}
+
+void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_time ready,
+             tb_credit carried)
+{
+    struct tb_sim *s = m->sim;
+    struct wire *w = instance_of(m)->ports[port].out;
+    struct lane *l = &w->lanes[msg->class];
+    assert(ready >= w->last_ready);
+    w->last_ready = ready;
+    w->used |= (uint8_t)(1u << msg->class);
+    if (!w->waiting && has_credit(l)) {
+        tb_time at = tb_max(tb_max(ready, credit_time(l)), w->free);
+        if (is_certain(s, w, at)) {
+            start_message(s, l, msg, ready, at, carried);
+            return;
+        }
+    }
+    enqueue(w, l, msg, ready, carried);
+    pump(s, w);
+}
+
+static void return_credit(struct tb_sim *s, tb_credit credit, tb_time at)
+{
+    struct lane *l = &s->lanes[credit];
+    put_credit(l, at + l->wire->credit_return);
+    if (l->wire->waiting)
+        pump(s, l->wire);
+}
+
+void tb_release(struct tb_model *m, tb_credit credit, tb_time at)
+{
+    if (credit != TB_NO_CREDIT)
+        return_credit(m->sim, credit, at);
+}
+
+void kernel_deliver(struct tb_sim *s, uint32_t channel, tb_time when)
+{
+    struct lane *l = &s->lanes[channel];
+    struct wire *w = l->wire;
+    struct tb_msg msg = l->ring[l->head++ & l->mask].msg;
+    tb_pending_set(&s->pending, channel,
+                   l->head == l->tail ? TB_NEVER : l->ring[l->head & l->mask].at);
+    tb_credit credit = l->limit && !msg.creditless ? (tb_credit)channel : TB_NO_CREDIT;
+    w->to->class->recv(w->to, w->to_port, &msg, credit, when);
+}
+
+void kernel_kick(struct tb_sim *s, uint32_t channel, tb_time when)
+{
+    (void)when;
+    tb_pending_set(&s->pending, channel, TB_NEVER);
+    pump(s, &s->wires[channel - s->lane_count]);
+}
+
+void tb_msg_answer(struct tb_msg *msg, enum tb_status status)
+{
+    msg->kind = msg->kind == TB_READ && status == TB_OK ? TB_DATA : TB_DONE;
+    msg->class = TB_COMPLETION;
+    msg->status = (uint8_t)status;
+    msg->creditless = 0;
+}
