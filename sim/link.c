@@ -191,5 +191,4 @@ void tb_msg_answer(struct tb_msg *msg, enum tb_status status)
     msg->kind = msg->kind == TB_READ && status == TB_OK ? TB_DATA : TB_DONE;
     msg->class = TB_COMPLETION;
     msg->status = (uint8_t)status;
-    msg->creditless = 0;
 }

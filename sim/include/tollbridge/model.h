@@ -181,7 +181,7 @@ void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_tim
 /* Returns a credit at `at` (not before the instant of the current callback). */
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at);
 
-/* Turns a request into its completion in place: kind, class, status; keeps address, txn, requester, tag.
+/* Turns a request into its completion in place: kind, class, status; keeps the rest (creditless too).
  * A read that is TB_OK becomes TB_DATA. */
 void tb_msg_answer(struct tb_msg *msg, enum tb_status status);
 

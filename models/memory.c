@@ -1,0 +1,221 @@
+/* memory: a range of bytes behind one service slot.
+ *
+ * Requests are served in the order in which they arrive, over all ports: a slot starts when the request is
+ * there and the slot before has ended, and lasts as long as the bytes take at `bandwidth`, rounded up to the
+ * `clock`. The answer is ready `latency` after the start: slots are pipelined. Since the order is the order of
+ * arrival, the bytes are moved on arrival.
+ *
+ * The bytes live in pages that come into being when something other than zero is written to them.
+ */
+#include "tollbridge/model.h"
+
+#include <string.h>
+
+#define PAGE 4096u
+#define TABLE 512u /* pages per directory entry: 2 MiB */
+
+struct memory {
+    /* parameters */
+    uint64_t base, size;
+    tb_time latency;
+    struct tb_rate bandwidth, clock;
+    /* state */
+    tb_time free; /* when the next slot may start */
+    uint8_t ***directory;
+    uint64_t reads, writes, read_bytes, written_bytes, busy, pages;
+};
+
+static const struct tb_param params[] = {
+    {.name = "base", .type = TB_COUNT, .offset = offsetof(struct memory, base), .def = "0",
+     .doc = "address of the first byte"},
+    {.name = "size", .type = TB_SIZE, .offset = offsetof(struct memory, size), .flags = TB_REQUIRED, .min = "4KiB",
+     .max = "16TiB", .doc = "how many bytes"},
+    {.name = "latency", .type = TB_TIME, .offset = offsetof(struct memory, latency), .def = "40ns", .max = "1ms",
+     .doc = "from the start of a request's slot to its answer"},
+    {.name = "bandwidth", .type = TB_RATE, .offset = offsetof(struct memory, bandwidth), .def = "12.8GB/s",
+     .doc = "of the slots: how long a request's bytes keep the next one waiting"},
+    {.name = "clock", .type = TB_CLOCK, .offset = offsetof(struct memory, clock), .def = "none",
+     .doc = "slots last whole cycles of this clock"},
+    {0}};
+
+static const struct tb_counter counters[] = {
+    {"reads", offsetof(struct memory, reads), "read requests served"},
+    {"writes", offsetof(struct memory, writes), "write requests served"},
+    {"read_bytes", offsetof(struct memory, read_bytes), "bytes read"},
+    {"written_bytes", offsetof(struct memory, written_bytes), "bytes written"},
+    {"busy_ps", offsetof(struct memory, busy), "time in which a slot was taken, ps"},
+    {"pages", offsetof(struct memory, pages), "4 KiB pages of the host that hold its bytes"},
+    {NULL, 0, NULL}};
+
+static const char *const ports[] = {"*", NULL};
+
+/* -- bytes ---------------------------------------------------------------------------------- */
+
+/* The page's place in its table, or NULL if there is no table and none is wanted. */
+static uint8_t **page_place(struct tb_model *m, uint64_t offset, bool make)
+{
+    struct memory *s = m->state;
+    uint8_t ***table = &s->directory[offset / PAGE / TABLE];
+    if (!*table) {
+        if (!make)
+            return NULL;
+        *table = tb_page_alloc(m, TABLE * sizeof **table);
+    }
+    return &(*table)[offset / PAGE % TABLE];
+}
+
+static bool is_zero(const uint8_t *data, size_t length)
+{
+    return data[0] == 0 && memcmp(data, data + 1, length - 1) == 0;
+}
+
+static void read_piece(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length)
+{
+    uint8_t **place = page_place(m, offset, false);
+    if (place && *place)
+        memcpy(data, *place + offset % PAGE, length);
+    else
+        memset(data, 0, length);
+}
+
+static void write_piece(struct tb_model *m, uint64_t offset, const uint8_t *data, size_t length)
+{
+    struct memory *s = m->state;
+    uint8_t **place = page_place(m, offset, false);
+    if (!place || !*place) {
+        if (is_zero(data, length))
+            return;
+        place = page_place(m, offset, true);
+        *place = tb_page_alloc(m, PAGE);
+        s->pages++;
+    }
+    memcpy(*place + offset % PAGE, data, length);
+}
+
+/* Moves bytes; the range has been checked. */
+static void move(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length, bool write)
+{
+    while (length) {
+        size_t piece = PAGE - offset % PAGE;
+        if (piece > length)
+            piece = length;
+        if (write)
+            write_piece(m, offset, data, piece);
+        else
+            read_piece(m, offset, data, piece);
+        offset += piece;
+        data += piece;
+        length -= piece;
+    }
+}
+
+static bool holds(const struct memory *s, uint64_t address, uint64_t length)
+{
+    return address >= s->base && length <= s->size && address - s->base <= s->size - length;
+}
+
+/* -- requests ------------------------------------------------------------------------------- */
+
+/* Takes a slot; returns its start. */
+static tb_time take_slot(struct memory *s, unsigned bytes, tb_time when)
+{
+    tb_time start = tb_max(when, s->free);
+    tb_time lasts = s->bandwidth.time ? tb_rate_time(s->bandwidth, bytes) : 0;
+    lasts = tb_clock_edge(s->clock, lasts);
+    s->free = start + lasts;
+    s->busy += lasts;
+    return start;
+}
+
+static enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
+{
+    struct memory *s = m->state;
+    struct tb_txn *t = tb_txn(m, msg->txn);
+    bool write = msg->kind == TB_WRITE;
+    t->to = m->index;
+    if (!t->has_pa) {
+        t->pa = msg->address;
+        t->has_pa = 1;
+    }
+    if ((msg->kind != TB_READ && !write) || msg->space != TB_MEMORY ||
+        !holds(s, msg->address, msg->length))
+        return TB_UNSUPPORTED;
+    move(m, msg->address - s->base, t->data, msg->length, write);
+    s->reads += !write;
+    s->writes += write;
+    *(write ? &s->written_bytes : &s->read_bytes) += msg->length;
+    return TB_OK;
+}
+
+static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
+{
+    struct memory *s = m->state;
+    enum tb_status status = serve(m, msg);
+    tb_time start = take_slot(s, msg->length, when);
+    tb_release(m, credit, start);
+    if (msg->class != TB_NONPOSTED) {
+        tb_txn_end(m, msg->txn, status, when);
+        return;
+    }
+    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, start - when);
+    tb_txn_spend(m, msg->txn, TB_PART_MEM, s->latency);
+    struct tb_msg answer = *msg;
+    tb_msg_answer(&answer, status);
+    tb_send(m, port, &answer, start + s->latency, TB_NO_CREDIT);
+}
+
+/* -- elaboration ---------------------------------------------------------------------------- */
+
+static void check(struct tb_model *m, struct tb_diag *diag)
+{
+    struct memory *s = m->state;
+    if (s->base > UINT64_MAX - s->size + 1)
+        tb_diag_node(diag, m->node, "'%s' reaches past the end of the address space", m->name);
+    s->directory = tb_alloc(m, s->size / PAGE / TABLE + 1, sizeof *s->directory);
+}
+
+static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
+{
+    const struct memory *s = m->state;
+    (void)port;
+    tb_ranges_add(m, out,
+                  (struct tb_range){.base = s->base, .last = s->base + s->size - 1, .space = TB_MEMORY,
+                                    .model = m->index});
+}
+
+static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
+{
+    const struct memory *s = m->state;
+    (void)port;
+    if (d->space != TB_MEMORY || !holds(s, d->address, d->length))
+        return false;
+    move(m, d->address - s->base, d->data, d->length, d->write);
+    return true;
+}
+
+static bool fact(struct tb_model *m, const char *key, uint64_t *out)
+{
+    const struct memory *s = m->state;
+    if (strcmp(key, "base") == 0)
+        *out = s->base;
+    else if (strcmp(key, "size") == 0)
+        *out = s->size;
+    else
+        return false;
+    return true;
+}
+
+const struct tb_class tb_class_memory = {
+    .name = "memory",
+    .brief = "bytes behind one pipelined service slot: fixed latency, bandwidth, sparse pages",
+    .state_size = sizeof(struct memory),
+    .params = params,
+    .ports = ports,
+    .counters = counters,
+    .check = check,
+    .claims = claims,
+    .recv = recv,
+    .debug = debug,
+    .fact = fact,
+};

@@ -1,0 +1,386 @@
+/* requester: raw requests, from a list, a pattern, or an embedding program.
+ *
+ * What it wants to move is split into pieces that cross neither a 4 KiB boundary nor a multiple of the burst
+ * size; each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
+ * at which one ends. A failed read leaves the caller's bytes as they were.
+ */
+#include "draw.h"
+
+#include <string.h>
+
+enum pattern { NONE, SEQUENTIAL, RANDOM, STRIDED, ZIPF };
+static const char *const pattern_names[] = {"none", "sequential", "random", "strided", "zipf", NULL};
+enum op { READ, WRITE, ALTERNATE, MIXED };
+static const char *const op_names[] = {"read", "write", "alternate", "mixed", NULL};
+static const char *const list_op_names[] = {"read", "write", NULL};
+enum arrival { FIXED, POISSON };
+static const char *const arrival_names[] = {"fixed", "poisson", NULL};
+static const char *const at_names[] = {"untranslated", "translation-request", "translated", NULL};
+enum data { ZERO, COUNTER, ADDRESS };
+static const char *const data_names[] = {"zero", "counter", "address", NULL};
+
+/* One thing to do; an element of `requests:`. */
+struct request {
+    tb_time time; /* not before */
+    unsigned op, at;
+    uint64_t address, bytes, pasid;
+    bool has_pasid;
+};
+
+struct requester {
+    /* parameters */
+    uint16_t id;
+    bool posted, relaxed, has_stream;
+    unsigned pattern, op, arrival, data;
+    uint64_t base, window, length, stride, count, outstanding, burst, alpha, read_share, stream;
+    struct tb_rate rate;
+    struct tb_items requests;
+    /* state */
+    struct tb_random random, arrivals;
+    uint64_t lines;      /* of the pattern's window */
+    uint64_t *zipf;      /* cumulative weights of the lines */
+    uint64_t created;    /* requests so far, of list or pattern */
+    tb_time next;        /* when the next one may come */
+    struct request now;  /* what is being issued */
+    uint64_t issued;     /* bytes of it that are under way */
+    bool active;         /* `now` is not issued to its end */
+    struct tb_access *access; /* of an embedding program */
+    uint64_t left;            /* its bytes that are not done */
+    uint64_t completed, failed, bytes, digest;
+};
+
+#define AT(field) offsetof(struct requester, field)
+static const struct tb_param request_table[] = {
+    {.name = "time", .type = TB_TIME, .offset = offsetof(struct request, time), .def = "0ns", .doc = "not before"},
+    {.name = "op", .type = TB_ENUM, .offset = offsetof(struct request, op), .names = list_op_names, .def = "read",
+     .doc = "what to do"},
+    {.name = "at", .type = TB_ENUM, .offset = offsetof(struct request, at), .names = at_names,
+     .def = "untranslated", .doc = "PCIe's address type"},
+    {.name = "address", .type = TB_COUNT, .offset = offsetof(struct request, address), .flags = TB_REQUIRED,
+     .doc = "first byte"},
+    {.name = "bytes", .type = TB_BYTES, .offset = offsetof(struct request, bytes), .flags = TB_REQUIRED, .min = "1",
+     .max = "1GiB", .doc = "how many"},
+    {.name = "pasid", .type = TB_COUNT, .offset = offsetof(struct request, pasid), .max = "0xfffff",
+     .flags = TB_OPTIONAL, .present = offsetof(struct request, has_pasid) + 1, .doc = "process address space"},
+    {0}};
+
+static const struct tb_param params[] = {
+    {.name = "id", .type = TB_ID, .offset = AT(id), .def = "00:02.0", .doc = "requester ID"},
+    {.name = "posted", .type = TB_BOOL, .offset = AT(posted), .def = "false", .doc = "writes are posted"},
+    {.name = "relaxed", .type = TB_BOOL, .offset = AT(relaxed), .def = "false",
+     .doc = "requests may pass earlier posted writes"},
+    {.name = "outstanding", .type = TB_COUNT, .offset = AT(outstanding), .def = "16", .min = "1", .max = "65536",
+     .doc = "transactions open at once"},
+    {.name = "burst", .type = TB_SIZE, .offset = AT(burst), .def = "64B", .min = "4B", .max = "4KiB",
+     .doc = "largest piece"},
+    {.name = "requests", .type = TB_ITEMS, .offset = AT(requests), .sub = request_table,
+     .size = sizeof(struct request), .doc = "what to do, in this order"},
+    {.name = "pattern", .type = TB_ENUM, .offset = AT(pattern), .names = pattern_names, .def = "none",
+     .doc = "addresses to make up, after `requests`"},
+    {.name = "op", .type = TB_ENUM, .offset = AT(op), .names = op_names, .def = "read",
+     .doc = "of the pattern; alternate: even ones read; mixed: by read_share"},
+    {.name = "read_share", .type = TB_COUNT, .offset = AT(read_share), .def = "50", .max = "100",
+     .doc = "percentage of reads when mixed"},
+    {.name = "count", .type = TB_COUNT, .offset = AT(count), .def = "0", .max = "0xffffffff",
+     .doc = "requests of the pattern"},
+    {.name = "base", .type = TB_COUNT, .offset = AT(base), .def = "0", .doc = "where the window begins"},
+    {.name = "window", .type = TB_SIZE, .offset = AT(window), .def = "1MiB", .min = "4B", .max = "16TiB",
+     .doc = "addresses come from here"},
+    {.name = "length", .type = TB_SIZE, .offset = AT(length), .def = "64B", .min = "1B", .max = "1GiB",
+     .doc = "bytes of a request, and the grain of its address"},
+    {.name = "stride", .type = TB_SIZE, .offset = AT(stride), .def = "4KiB", .min = "1B", .max = "16TiB",
+     .doc = "from one strided address to the next"},
+    {.name = "alpha", .type = TB_COUNT, .offset = AT(alpha), .def = "1000", .max = "10000",
+     .doc = "Zipf's exponent in thousandths"},
+    {.name = "rate", .type = TB_PER_S, .offset = AT(rate), .def = "unlimited",
+     .doc = "requests of the pattern per time; unlimited: as fast as answers come"},
+    {.name = "arrival", .type = TB_ENUM, .offset = AT(arrival), .names = arrival_names, .def = "fixed",
+     .doc = "spacing at that rate"},
+    {.name = "data", .type = TB_ENUM, .offset = AT(data), .names = data_names, .def = "zero",
+     .doc = "what is written; counter: byte i is i mod 256; address: each 8 bytes their address"},
+    {.name = "stream", .type = TB_COUNT, .offset = AT(stream), .flags = TB_OPTIONAL, .present = AT(has_stream) + 1,
+     .doc = "state of the address stream (splitmix64); default: from seed and name"},
+    {0}};
+
+static const struct tb_counter counters[] = {
+    {"completed", AT(completed), "transactions answered"},
+    {"failed", AT(failed), "of these with a status other than ok"},
+    {"bytes", AT(bytes), "moved"},
+    {"digest", AT(digest), "FNV-like hash over (time in ns + number * 2^40) of the answers, in order"},
+    {NULL, 0, NULL}};
+
+static const char *const ports[] = {"bus", NULL};
+
+/* -- what to do next ------------------------------------------------------------------------ */
+
+static uint64_t pattern_line(struct requester *s, uint64_t n)
+{
+    switch (s->pattern) {
+    case RANDOM:
+        return tb_random_below(&s->random, s->lines);
+    case ZIPF:
+        return draw_zipf(&s->random, s->zipf, s->lines);
+    default:
+        return n % s->lines;
+    }
+}
+
+static bool pattern_write(struct requester *s, uint64_t n)
+{
+    if (s->op == ALTERNATE)
+        return n & 1;
+    return s->op == WRITE || (s->op == MIXED && tb_random_below(&s->arrivals, 100) >= s->read_share);
+}
+
+static tb_time spacing(struct requester *s, uint64_t n)
+{
+    if (s->rate.time == 0)
+        return 0;
+    if (s->arrival == POISSON)
+        return draw_exponential(&s->arrivals, tb_rate_time(s->rate, 1));
+    return tb_rate_time_wide(s->rate, n + 1) - tb_rate_time_wide(s->rate, n);
+}
+
+/* The next of list or pattern; false if there is none, or not yet. */
+static bool next_request(struct tb_model *m, tb_time when)
+{
+    struct requester *s = m->state;
+    const struct request *list = s->requests.at;
+    bool from_list = s->created < s->requests.count;
+    uint64_t n = s->created - s->requests.count;
+    if (!from_list && (s->pattern == NONE || n >= s->count))
+        return false;
+    tb_time due = from_list ? list[s->created].time : s->next;
+    if (due > when) {
+        tb_timer_set(m, 0, due);
+        return false;
+    }
+    if (from_list) {
+        s->now = list[s->created];
+    } else {
+        uint64_t grain = s->pattern == STRIDED ? s->stride : s->length;
+        s->now = (struct request){.op = pattern_write(s, n) ? WRITE : READ,
+                                  .address = s->base + grain * pattern_line(s, n),
+                                  .bytes = s->length};
+        s->next = s->rate.time ? due + spacing(s, n) : when;
+    }
+    s->created++;
+    s->issued = 0;
+    s->active = true;
+    return true;
+}
+
+/* -- issuing -------------------------------------------------------------------------------- */
+
+static uint32_t piece_length(const struct requester *s)
+{
+    uint64_t address = s->now.address + s->issued, left = s->now.bytes - s->issued;
+    uint64_t room = s->burst - address % s->burst, page = 4096 - address % 4096;
+    room = room < page ? room : page;
+    return (uint32_t)(left < room ? left : room);
+}
+
+static void fill_data(const struct requester *s, struct tb_txn *t, uint64_t from)
+{
+    for (uint32_t k = 0; k < t->length && s->data != ZERO; k++) {
+        uint64_t a = t->iova + k;
+        t->data[k] = s->data == COUNTER ? (uint8_t)(from + k) : (uint8_t)((a & ~7ull) >> (8 * (a & 7)));
+    }
+    if (s->data == ZERO)
+        memset(t->data, 0, t->length);
+}
+
+static void prepare(struct tb_model *m, struct tb_txn *t, uint32_t length)
+{
+    struct requester *s = m->state;
+    t->iova = s->now.address + s->issued;
+    t->length = length;
+    t->requester = s->id;
+    t->write = s->now.op == WRITE;
+    t->at = s->now.at & 3;
+    t->has_pasid = s->now.has_pasid;
+    t->pasid = (uint32_t)s->now.pasid;
+    t->value[0] = s->issued;
+    t->owner = s->access != NULL;
+    if (t->write && s->access)
+        memcpy(t->data, s->access->data + s->issued, length);
+    else if (t->write)
+        fill_data(s, t, s->issued);
+}
+
+static void send_piece(struct tb_model *m, uint32_t txn, tb_time when)
+{
+    struct requester *s = m->state;
+    const struct tb_txn *t = tb_txn(m, txn);
+    struct tb_msg msg = {.address = t->iova,
+                         .txn = txn,
+                         .length = (uint16_t)t->length,
+                         .requester = s->id,
+                         .tag = (uint16_t)txn,
+                         .kind = t->write ? TB_WRITE : TB_READ,
+                         .class = t->write && s->posted && !s->access ? TB_POSTED : TB_NONPOSTED,
+                         .at = t->at,
+                         .space = s->access ? s->access->space : TB_MEMORY,
+                         .pasid = t->pasid & 0xfffff,
+                         .has_pasid = t->has_pasid,
+                         .relaxed = s->relaxed};
+    tb_send(m, 0, &msg, when, TB_NO_CREDIT);
+}
+
+static void issue(struct tb_model *m, tb_time when)
+{
+    struct requester *s = m->state;
+    while (s->active || (!s->access && next_request(m, when))) {
+        uint32_t txn = tb_txn_begin(m, TB_TXN_DMA, when);
+        if (txn == TB_NO_TXN)
+            return;
+        uint32_t length = piece_length(s);
+        prepare(m, tb_txn(m, txn), length);
+        s->issued += length;
+        s->active = s->issued < s->now.bytes;
+        send_piece(m, txn, when);
+    }
+}
+
+/* -- answers -------------------------------------------------------------------------------- */
+
+static void finish_access(struct requester *s, const struct tb_txn *t, enum tb_status status, tb_time when)
+{
+    struct tb_access *a = s->access;
+    if (status != TB_OK && a->status == TB_OK)
+        a->status = (uint8_t)status;
+    if (status == TB_OK && !t->write)
+        memcpy(a->data + t->value[0], t->data, t->length);
+    s->left -= t->length;
+    if (s->left)
+        return;
+    a->finished = when;
+    a->done = true;
+    s->access = NULL;
+}
+
+static void account(struct requester *s, const struct tb_txn *t, enum tb_status status, tb_time when)
+{
+    s->completed++;
+    if (status == TB_OK)
+        s->bytes += t->length;
+    else
+        s->failed++;
+    s->digest = (s->digest ^ (when / TB_NS + ((uint64_t)t->number << 40))) * UINT64_C(0x100000001B3);
+}
+
+static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
+{
+    struct requester *s = m->state;
+    (void)port;
+    tb_release(m, credit, when);
+    if (msg->class != TB_COMPLETION)
+        return; /* a request to it: it has no registers, and claims nothing */
+    const struct tb_txn *t = tb_txn(m, msg->txn);
+    account(s, t, msg->status, when);
+    if (t->owner)
+        finish_access(s, t, msg->status, when);
+    tb_txn_end(m, msg->txn, msg->status, when);
+    issue(m, when);
+}
+
+/* A posted write was taken. The slot is free; its content is still what it was. */
+static void retired(struct tb_model *m, uint32_t txn, tb_time when)
+{
+    struct requester *s = m->state;
+    account(s, tb_txn(m, txn), TB_OK, when);
+    if (!s->access)
+        tb_timer_set(m, 0, when);
+}
+
+static void timer(struct tb_model *m, unsigned which, tb_time when)
+{
+    (void)which;
+    issue(m, when);
+}
+
+/* Only while nothing else is under way: an embedding program drives it, or a pattern does. */
+static void begin_access(struct tb_model *m, struct tb_access *a, tb_time when)
+{
+    struct requester *s = m->state;
+    if (s->active || s->access || a->length == 0)
+        return;
+    s->now = (struct request){.op = a->write ? WRITE : READ, .address = a->address, .bytes = a->length};
+    s->issued = 0;
+    s->active = true;
+    s->access = a;
+    s->left = a->length;
+    a->status = TB_OK;
+    issue(m, when);
+}
+
+/* -- elaboration ---------------------------------------------------------------------------- */
+
+static void check(struct tb_model *m, struct tb_diag *diag)
+{
+    struct requester *s = m->state;
+    uint64_t grain = s->pattern == STRIDED ? s->stride : s->length;
+    s->lines = s->window / grain;
+    s->digest = UINT64_C(0xCBF29CE484222325);
+    if (s->pattern == NONE)
+        return;
+    if (s->lines == 0)
+        tb_diag_node(diag, tb_node_get(m->node, "window"), "'%s': not one request fits in the window",
+                     m->name);
+    if (s->pattern == ZIPF && s->lines > 1u << 24)
+        tb_diag_node(diag, tb_node_get(m->node, "window"), "'%s': a Zipf window has at most 2^24 grains",
+                     m->name);
+    else if (s->pattern == ZIPF && s->lines)
+        draw_zipf_prepare(s->zipf = tb_alloc(m, s->lines, sizeof *s->zipf), s->lines, s->alpha);
+}
+
+static void slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
+{
+    const struct requester *s = m->state;
+    *count = (uint32_t)s->outstanding;
+    *bytes = (uint32_t)s->burst;
+}
+
+static void ready(struct tb_model *m)
+{
+    struct requester *s = m->state;
+    s->random = s->has_stream ? (struct tb_random){s->stream} : tb_random_of(m, 0);
+    s->arrivals = tb_random_of(m, 1);
+    s->next = s->rate.time ? spacing(s, 0) : 0;
+    issue(m, 0);
+}
+
+static bool fact(struct tb_model *m, const char *key, uint64_t *out)
+{
+    const struct requester *s = m->state;
+    if (strcmp(key, "id") != 0)
+        return false;
+    *out = s->id;
+    return true;
+}
+
+static bool busy(const struct tb_model *m)
+{
+    const struct requester *s = m->state;
+    return s->active;
+}
+
+const struct tb_class tb_class_requester = {
+    .name = "requester",
+    .brief = "raw requests from a list or a pattern, with a rate and a limit on what is outstanding",
+    .state_size = sizeof(struct requester),
+    .params = params,
+    .ports = ports,
+    .counters = counters,
+    .timers = 1,
+    .check = check,
+    .slots = slots,
+    .ready = ready,
+    .recv = recv,
+    .timer = timer,
+    .retired = retired,
+    .busy = busy,
+    .fact = fact,
+    .access = begin_access,
+};

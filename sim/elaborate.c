@@ -1,0 +1,107 @@
+/* Elaboration: from parameters and links to a simulator at time 0. Each step is done for all models, in
+ * document order, before the next (tollbridge/model.h). */
+#include "kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t power_of_two(uint64_t n)
+{
+    uint32_t p = 2;
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+/* A lane's places: every message belongs to a transaction, and a transaction has one message at a time on
+ * one lane; so no lane ever holds more than there are slots. */
+static void make_lane(struct tb_sim *s, struct lane *l, struct wire *w, uint64_t limit)
+{
+    uint32_t places = power_of_two((uint64_t)s->txn_total + 1);
+    l->wire = w;
+    l->ring = kernel_alloc(s, places, sizeof *l->ring);
+    l->queue = kernel_alloc(s, places, sizeof *l->queue);
+    l->mask = places - 1;
+    l->limit = (uint32_t)limit;
+    if (limit == 0)
+        return;
+    l->credits = kernel_alloc(s, power_of_two(limit), sizeof *l->credits);
+    l->credit_mask = power_of_two(limit) - 1;
+    l->credit_tail = l->limit; /* all free, from time 0 */
+}
+
+static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t link, unsigned dir)
+{
+    uint32_t n = (uint32_t)(2 * link + dir);
+    struct wire *w = &s->wires[n];
+    w->latency = p->latency_of[dir];
+    w->credit_return = p->has_credit_return ? p->credit_return : p->latency_of[1 - dir];
+    w->rate = p->rate_of[dir];
+    w->header = (uint32_t)p->header;
+    w->kick = s->lane_count + n;
+    w->to = p->end[1 - dir];
+    w->to_port = (uint16_t)p->port[1 - dir];
+    w->lanes = &s->lanes[n * TB_CLASSES];
+    for (unsigned class = 0; class < TB_CLASSES; class++)
+        make_lane(s, &w->lanes[class], w, p->credits_of[dir][class]);
+    instance_of(p->end[dir])->ports[p->port[dir]].out = w;
+}
+
+static void number_channels(struct tb_sim *s)
+{
+    s->wire_count = (uint32_t)(2 * s->link_count);
+    s->lane_count = s->wire_count * TB_CLASSES;
+    s->timer_base = s->lane_count + s->wire_count;
+    s->channel_count = s->timer_base;
+    for (size_t k = 0; k < s->model_count; k++) {
+        s->models[k].first_timer = s->channel_count;
+        s->channel_count += s->models[k].pub.class->timers;
+    }
+    s->timer_owner = kernel_alloc(s, s->channel_count - s->timer_base + 1, sizeof *s->timer_owner);
+    for (size_t k = 0; k < s->model_count; k++)
+        for (unsigned t = 0; t < s->models[k].pub.class->timers; t++)
+            s->timer_owner[s->models[k].first_timer - s->timer_base + t] = &s->models[k];
+}
+
+static void make_channels(struct tb_sim *s)
+{
+    number_channels(s);
+    uint32_t leaves = tb_pending_leaves(s->channel_count + 1);
+    s->pending.time = kernel_alloc(s, leaves, sizeof *s->pending.time);
+    s->pending.work = kernel_alloc(s, leaves, sizeof *s->pending.work);
+    tb_pending_init(&s->pending, s->channel_count + 1);
+    s->lanes = kernel_alloc(s, s->lane_count + 1, sizeof *s->lanes);
+    s->wires = kernel_alloc(s, s->wire_count + 1, sizeof *s->wires);
+    for (size_t k = 0; k < s->link_count; k++) {
+        make_wire(s, &s->links[k], k, 0);
+        make_wire(s, &s->links[k], k, 1);
+    }
+}
+
+static bool check_all(struct tb_sim *s, struct tb_diag *diag)
+{
+    for (size_t k = 0; k < s->model_count; k++) {
+        struct tb_model *m = &s->models[k].pub;
+        s->models[k].checked = true;
+        for (unsigned p = 0; p < s->models[k].port_count || (p == 0 && m->class->ports && m->class->ports[0]);
+             p++)
+            if (!tb_port_peer(m, p) && strcmp(m->class->ports[0], "*") != 0)
+                tb_diag_at(diag, m->node->key_place, "'%s' has nothing linked to its port '%s'", m->name,
+                           m->class->ports[p]);
+        if (m->class->check)
+            m->class->check(m, diag);
+    }
+    return tb_diag_count(diag) == 0;
+}
+
+bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
+{
+    if (!kernel_read_platform(s, s->scenario.platform, diag) || !check_all(s, diag))
+        return false;
+    kernel_size_slots(s);
+    make_channels(s);
+    for (size_t k = 0; k < s->model_count; k++)
+        if (s->models[k].pub.class->start)
+            s->models[k].pub.class->start(&s->models[k].pub, diag);
+    return tb_diag_count(diag) == 0;
+}

@@ -1,0 +1,394 @@
+/* Loads a scenario: which platform, with which overrides, what memory holds, what is recorded. */
+#include "scenario.h"
+
+#include "kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct top {
+    const char *scenario;
+    const struct tb_node *platform, *set, *memory, *record, *runs, *setup, *steps;
+    uint64_t seed, page_limit;
+    tb_time until, warmup;
+    bool has_until;
+};
+
+static const struct tb_param top_table[] = {
+    {.name = "scenario", .type = TB_STRING, .offset = offsetof(struct top, scenario), .flags = TB_REQUIRED,
+     .doc = "its name"},
+    {.name = "platform", .type = TB_NODE, .offset = offsetof(struct top, platform), .flags = TB_REQUIRED,
+     .doc = "a platform's file, relative to this one, or the platform itself"},
+    {.name = "seed", .type = TB_COUNT, .offset = offsetof(struct top, seed), .def = "1",
+     .doc = "of every random stream"},
+    {.name = "set", .type = TB_NODE, .offset = offsetof(struct top, set),
+     .doc = "what to change in the platform: path: value"},
+    {.name = "memory", .type = TB_NODE, .offset = offsetof(struct top, memory),
+     .doc = "what memory holds at time 0"},
+    {.name = "memory_limit", .type = TB_SIZE, .offset = offsetof(struct top, page_limit), .def = "4GiB",
+     .min = "1MiB", .doc = "most of the host's memory that simulated memory and disks may take"},
+    {.name = "record", .type = TB_NODE, .offset = offsetof(struct top, record), .doc = "what is recorded"},
+    {.name = "until", .type = TB_TIME, .offset = offsetof(struct top, until), .flags = TB_OPTIONAL,
+     .present = offsetof(struct top, has_until) + 1, .doc = "when the run ends at the latest"},
+    {.name = "warmup", .type = TB_TIME, .offset = offsetof(struct top, warmup), .def = "0ns",
+     .doc = "from when statistics count"},
+    {.name = "runs", .type = TB_NODE, .offset = offsetof(struct top, runs),
+     .doc = "several runs: a list of {name, set}"},
+    {.name = "setup", .type = TB_NODE, .offset = offsetof(struct top, setup),
+     .doc = "steps that take no time, before time 0"},
+    {.name = "steps", .type = TB_NODE, .offset = offsetof(struct top, steps),
+     .doc = "what software does, in order"},
+    {0}};
+
+struct run {
+    const char *name;
+    const struct tb_node *set;
+};
+
+static const struct tb_param run_table[] = {
+    {.name = "name", .type = TB_STRING, .offset = offsetof(struct run, name), .flags = TB_REQUIRED,
+     .doc = "of the run"},
+    {.name = "set", .type = TB_NODE, .offset = offsetof(struct run, set), .doc = "what to change for it"},
+    {0}};
+
+/* -- record --------------------------------------------------------------------------------- */
+
+struct record_map {
+    const struct tb_node *log;
+    bool breakdown, fingerprint;
+};
+
+static const struct tb_param record_table[] = {
+    {.name = "log", .type = TB_NODE, .offset = offsetof(struct record_map, log),
+     .doc = "the log's file name, `none`, or {file:, only: [...]}"},
+    {.name = "breakdown", .type = TB_BOOL, .offset = offsetof(struct record_map, breakdown), .def = "true",
+     .doc = "the parts of every latency"},
+    {.name = "fingerprint", .type = TB_BOOL, .offset = offsetof(struct record_map, fingerprint), .def = "false",
+     .doc = "the log as fingerprints instead of lines"},
+    {0}};
+
+struct log_map {
+    const char *file;
+    const struct tb_node *only;
+};
+
+static const struct tb_param log_table[] = {
+    {.name = "file", .type = TB_STRING, .offset = offsetof(struct log_map, file), .short_form = true,
+     .doc = "relative to the output folder"},
+    {.name = "only", .type = TB_NODE, .offset = offsetof(struct log_map, only),
+     .doc = "a list of the ops or kinds to keep"},
+    {0}};
+
+static void read_only(const struct tb_node *only, struct tb_record *out, struct tb_arena *arena,
+                      struct tb_diag *diag)
+{
+    if (!only)
+        return;
+    if (only->kind != TB_LIST) {
+        tb_diag_node(diag, only, "'only' must be a list of ops or kinds");
+        return;
+    }
+    struct tb_record_only *list = tb_arena_get(arena, (only->count + 1) * sizeof *list);
+    for (size_t k = 0; k < only->count; k++) {
+        if (only->items[k]->kind != TB_SCALAR)
+            tb_diag_node(diag, only->items[k], "an op or a kind is a word");
+        else
+            list[k].op = only->items[k]->text;
+    }
+    out->only = (struct tb_items){list, only->items, only->count};
+}
+
+/* A name under the output folder: nothing that could lead out of it. */
+static bool is_file_name(const char *text)
+{
+    return text[0] && text[0] != '/' && !strstr(text, "..") && strlen(text) < 200;
+}
+
+static void read_log(const struct tb_node *log, struct tb_record *out, struct tb_arena *arena,
+                     struct tb_diag *diag)
+{
+    struct log_map m = {.file = out->log};
+    if (log->kind == TB_SCALAR && strcmp(log->text, "none") == 0 && !log->quoted) {
+        out->log = NULL;
+        return;
+    }
+    if (!tb_params_read(log_table, log, NULL, &m, arena, diag))
+        return;
+    if (m.file && m.file[0])
+        out->log = m.file;
+    if (!is_file_name(out->log))
+        tb_diag_node(diag, log, "'%s' is not a file name under the output folder", out->log);
+    read_only(m.only, out, arena, diag);
+}
+
+static void read_record(const struct tb_node *record, struct tb_scenario *sc, struct tb_arena *arena,
+                        struct tb_diag *diag)
+{
+    struct record_map m = {.breakdown = true};
+    char *log = tb_arena_get(arena, strlen(sc->name) + 5);
+    strcat(strcpy(log, sc->name), ".log");
+    sc->record = (struct tb_record){.log = log, .breakdown = true};
+    if (record && record->kind == TB_SCALAR && strcmp(record->text, "none") == 0) {
+        sc->record = (struct tb_record){.none = true};
+    } else if (record && tb_params_read(record_table, record, NULL, &m, arena, diag)) {
+        sc->record.breakdown = m.breakdown;
+        sc->record.fingerprint = m.fingerprint;
+        if (m.log)
+            read_log(m.log, &sc->record, arena, diag);
+    }
+}
+
+/* -- overrides ------------------------------------------------------------------------------ */
+
+/* Where a path leads: into the scenario, or into its platform (links.N..., or a model by name). */
+struct target {
+    struct tb_tree *tree;
+    const struct tb_node *below;
+    char path[512];
+};
+
+static bool resolve_path(struct tb_scenario *sc, const char *path, struct target *out)
+{
+    size_t first = strcspn(path, ".");
+    bool links = first == 5 && strncmp(path, "links", 5) == 0;
+    bool own = false;
+    for (const struct tb_param *p = top_table; sc->root && p->name; p++)
+        own |= strlen(p->name) == first && strncmp(p->name, path, first) == 0 &&
+               !(strcmp(p->name, "platform") == 0 && path[first]);
+    bool model = sc->platform && tb_node_get(sc->platform, "models") && !links;
+    out->tree = own || !sc->platform_tree ? sc->tree : sc->platform_tree;
+    out->below = own ? sc->root : sc->platform;
+    int n = snprintf(out->path, sizeof out->path, "%s%s", !own && model ? "models." : "", path);
+    return n > 0 && (size_t)n < sizeof out->path && out->below;
+}
+
+/* A model that is not there is a mis-spelt one, not a new one. */
+static bool model_exists(const struct tb_scenario *sc, const char *path, struct tb_place place,
+                         struct tb_diag *diag)
+{
+    const struct tb_node *models = tb_node_get(sc->platform, "models");
+    if (strncmp(path, "models.", 7) != 0 || !models || models->kind != TB_MAP)
+        return true;
+    const char **names = calloc(models->count + 1, sizeof *names);
+    size_t length = strcspn(path + 7, ".");
+    bool found = false;
+    for (size_t k = 0; names && k < models->count; k++) {
+        names[k] = models->items[k]->key;
+        found |= strlen(names[k]) == length && strncmp(names[k], path + 7, length) == 0;
+    }
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)length, path + 7);
+    const char *near = found || !names ? NULL : tb_nearest(name, names);
+    if (!found)
+        tb_diag_at(diag, place, "there is no model '%s'%s%s%s", name, near ? "; did you mean '" : "",
+                   near ? near : "", near ? "'?" : "");
+    free(names);
+    return found;
+}
+
+static void apply_map(struct tb_scenario *sc, const struct tb_node *set, struct tb_diag *diag)
+{
+    if (set && set->kind != TB_MAP) {
+        tb_diag_node(diag, set, "'set' must be a map of path: value");
+        return;
+    }
+    for (size_t k = 0; set && k < set->count; k++) {
+        const struct tb_node *value = set->items[k];
+        struct target t;
+        if (!resolve_path(sc, value->key, &t))
+            tb_diag_at(diag, value->key_place, "cannot set '%s'", value->key);
+        else if (model_exists(sc, t.path, value->key_place, diag))
+            tb_tree_override_node(t.tree, t.below, t.path, value, diag);
+    }
+}
+
+static void apply_one(struct tb_scenario *sc, const char *set, struct tb_arena *arena, struct tb_diag *diag)
+{
+    char *name = tb_arena_get(arena, strlen(set) + 8);
+    strcat(strcpy(name, "--set "), set);
+    struct tb_place place = {name, 1, 1};
+    const char *equals = strchr(set, '=');
+    if (!equals || equals == set) {
+        tb_diag_at(diag, place, "'%s' is not path=value", set);
+        return;
+    }
+    char *path = tb_arena_copy(arena, set);
+    path[equals - set] = '\0';
+    struct target t;
+    place.column = (unsigned)(equals - set) + 2;
+    if (!resolve_path(sc, path, &t))
+        tb_diag_at(diag, place, "cannot set '%s'", path);
+    else if (model_exists(sc, t.path, place, diag))
+        tb_tree_override(t.tree, t.below, t.path, equals + 1, place, diag);
+}
+
+/* -- loading -------------------------------------------------------------------------------- */
+
+static const char *beside(const char *base, const char *path, struct tb_arena *arena)
+{
+    const char *slash = base ? strrchr(base, '/') : NULL;
+    if (path[0] == '/' || !slash)
+        return tb_arena_copy(arena, path);
+    size_t dir = (size_t)(slash - base) + 1;
+    char *full = tb_arena_get(arena, dir + strlen(path) + 1);
+    memcpy(full, base, dir);
+    strcpy(full + dir, path);
+    return full;
+}
+
+static bool find_platform(struct tb_scenario *sc, const char *base, struct tb_arena *arena,
+                          struct tb_diag *diag)
+{
+    const struct tb_node *p = tb_node_get(sc->root, "platform");
+    if (!p) {
+        tb_diag_node(diag, sc->root, "a scenario needs 'platform:'");
+        return false;
+    }
+    sc->platform = p;
+    if (p->kind == TB_SCALAR) {
+        sc->platform_tree = tb_tree_file(beside(base, p->text, arena), diag);
+        sc->platform = sc->platform_tree ? tb_tree_root(sc->platform_tree) : NULL;
+    }
+    if (!sc->platform)
+        return false;
+    if (sc->platform->kind != TB_MAP)
+        tb_diag_node(diag, sc->platform, "a platform is a map with 'models:' and 'links:'");
+    return sc->platform->kind == TB_MAP;
+}
+
+static void find_root(struct tb_scenario *sc)
+{
+    const struct tb_node *root = tb_tree_root(sc->tree);
+    bool alone = tb_node_get(root, "models") && !tb_node_get(root, "scenario");
+    sc->root = alone ? NULL : root;
+    if (alone)
+        sc->platform = root;
+    else if (sc->platform && !sc->platform_tree)
+        sc->platform = tb_node_get(root, "platform");
+    if (sc->platform_tree)
+        sc->platform = tb_tree_root(sc->platform_tree);
+}
+
+static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *arena, struct tb_diag *diag)
+{
+    const struct tb_node *runs = sc->root ? tb_node_get(sc->root, "runs") : NULL;
+    sc->runs = 1;
+    sc->run_name = "";
+    if (!runs)
+        return;
+    if (runs->kind != TB_LIST || runs->count == 0 || runs->count > 1000) {
+        tb_diag_node(diag, runs, "'runs' must be a list of 1 to 1000 {name, set}");
+        return;
+    }
+    sc->runs = (unsigned)runs->count;
+    struct run r = {0};
+    if (run < runs->count && tb_params_read(run_table, runs->items[run], NULL, &r, arena, diag)) {
+        sc->run_name = r.name;
+        apply_map(sc, r.set, diag);
+    }
+}
+
+static void read_names(struct tb_scenario *sc, const struct top *top, const struct tb_input *in,
+                       struct tb_diag *diag)
+{
+    const struct tb_node *p = tb_node_get(sc->platform, "platform");
+    if (p && p->kind != TB_SCALAR)
+        tb_diag_node(diag, p, "'platform' is the platform's name here");
+    sc->platform_name = p && p->kind == TB_SCALAR ? p->text : "unnamed";
+    sc->name = top->scenario && top->scenario[0] ? top->scenario : sc->platform_name;
+    for (const char *c = sc->name; *c; c++)
+        if ((unsigned char)*c <= ' ' || *c == '/') {
+            tb_diag_node(diag, sc->root, "a scenario's name has no spaces and no '/'");
+            return;
+        }
+    (void)in;
+}
+
+static bool load_tree(const struct tb_input *in, struct tb_scenario *sc, struct tb_diag *diag)
+{
+    sc->tree = in->path ? tb_tree_file(in->path, diag)
+                        : tb_tree_text(in->name ? in->name : "text", in->text, in->length, diag);
+    if (!sc->tree)
+        return false;
+    const struct tb_node *root = tb_tree_root(sc->tree);
+    if (root->kind != TB_MAP)
+        tb_diag_node(diag, root, "a scenario or a platform is a map");
+    return root->kind == TB_MAP;
+}
+
+bool tb_scenario_load(const struct tb_input *in, struct tb_scenario *sc, struct tb_arena *arena,
+                      struct tb_diag *diag)
+{
+    struct top top = {.seed = 1, .page_limit = (uint64_t)4 << 30};
+    *sc = (struct tb_scenario){.runs = 1, .run_name = "", .name = "", .until = TB_NEVER};
+    if (!load_tree(in, sc, diag))
+        return false;
+    find_root(sc);
+    if (sc->root && !find_platform(sc, in->path ? in->path : in->name, arena, diag))
+        return false;
+    if (sc->root)
+        apply_map(sc, tb_node_get(sc->root, "set"), diag);
+    apply_run(sc, in->run, arena, diag);
+    for (size_t k = 0; in->sets && in->sets[k]; k++)
+        apply_one(sc, in->sets[k], arena, diag);
+    find_root(sc);
+    if (sc->root && !tb_params_read(top_table, sc->root, NULL, &top, arena, diag))
+        return false;
+    read_names(sc, &top, in, diag);
+    read_record(top.record, sc, arena, diag);
+    sc->memory = top.memory;
+    sc->seed = top.seed;
+    sc->until = top.has_until ? top.until : TB_NEVER;
+    sc->warmup = top.warmup;
+    sc->page_limit = top.page_limit;
+    return tb_diag_count(diag) == 0;
+}
+
+void tb_scenario_free(struct tb_scenario *sc)
+{
+    tb_tree_free(sc->tree);
+    tb_tree_free(sc->platform_tree);
+    sc->tree = sc->platform_tree = NULL;
+}
+
+/* -- accessors ------------------------------------------------------------------------------ */
+
+const char *tb_sim_name(const struct tb_sim *s)
+{
+    return s->scenario.name;
+}
+
+const char *tb_sim_platform(const struct tb_sim *s)
+{
+    return s->scenario.platform_name;
+}
+
+uint64_t tb_sim_seed(const struct tb_sim *s)
+{
+    return s->scenario.seed;
+}
+
+unsigned tb_sim_runs(const struct tb_sim *s)
+{
+    return s->scenario.runs;
+}
+
+const char *tb_sim_run_name(const struct tb_sim *s)
+{
+    return s->scenario.run_name;
+}
+
+const struct tb_record *tb_sim_record(const struct tb_sim *s)
+{
+    return &s->scenario.record;
+}
+
+size_t tb_sim_link_count(const struct tb_sim *s)
+{
+    return s->link_count;
+}
+
+const struct tb_link_params *tb_sim_link(const struct tb_sim *s, size_t n)
+{
+    return &s->links[n];
+}

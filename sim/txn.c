@@ -1,0 +1,123 @@
+/* Transaction slots: begun by their model, ended by it or by whoever takes a posted write. */
+#include "kernel.h"
+
+#include <string.h>
+
+static void size_model(struct tb_sim *s, struct instance *i)
+{
+    if (i->pub.class->slots)
+        i->pub.class->slots(&i->pub, &i->slot_count, &i->slot_bytes);
+    i->slot_base = s->txn_total;
+    s->txn_total += i->slot_count;
+}
+
+static void fill_model(struct tb_sim *s, struct instance *i)
+{
+    i->free_slots = kernel_alloc(s, i->slot_count, sizeof *i->free_slots);
+    i->free_count = i->slot_count;
+    uint32_t bytes = (i->slot_bytes + 7) & ~7u;
+    uint8_t *data = kernel_alloc(s, i->slot_count, bytes ? bytes : 8);
+    for (uint32_t k = 0; k < i->slot_count; k++) {
+        i->free_slots[k] = i->slot_base + i->slot_count - 1 - k;
+        s->txns[i->slot_base + k].data = data + (size_t)k * bytes;
+        s->txns[i->slot_base + k].by = i->pub.index;
+    }
+    i->pub.txns = s->txns;
+}
+
+void kernel_size_slots(struct tb_sim *s)
+{
+    for (size_t k = 0; k < s->model_count; k++)
+        size_model(s, &s->models[k]);
+    s->txns = kernel_alloc(s, s->txn_total + 1, sizeof *s->txns);
+    for (size_t k = 0; k < s->model_count; k++)
+        fill_model(s, &s->models[k]);
+}
+
+uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
+{
+    struct instance *i = instance_of(m);
+    if (i->free_count == 0)
+        return TB_NO_TXN;
+    uint32_t n = i->free_slots[--i->free_count];
+    struct tb_txn *t = &m->txns[n];
+    uint8_t *data = t->data;
+    *t = (struct tb_txn){.data = data,
+                         .created = when,
+                         .number = i->numbers[kind]++,
+                         .by = m->index,
+                         .to = TB_NOBODY,
+                         .kind = (uint8_t)kind,
+                         .live = 1};
+    m->sim->txn_open++;
+    return n;
+}
+
+/* A line whose parts do not add up would be a lie about where time went: the run must fail. */
+static void check_parts(struct tb_sim *s, const struct tb_txn *t, tb_time latency, tb_time when)
+{
+    tb_time sum = 0;
+    for (unsigned p = 0; p < TB_PARTS; p++)
+        sum += t->spent[p];
+    if (sum != latency)
+        tb_violation(&s->models[t->by].pub, NULL, when,
+                     "internal error: the parts of kind %u number %u add up to %llu ps, its latency is "
+                     "%llu ps",
+                     t->kind, t->number, (unsigned long long)sum, (unsigned long long)latency);
+}
+
+static void count(struct tb_sim *s, const struct tb_txn *t, enum tb_status status, tb_time latency)
+{
+    s->ended[t->kind][status]++;
+    if (t->created < s->warmup)
+        return;
+    struct tb_latency *l = &s->latency[t->kind];
+    if (l->count++ == 0 || latency < l->min)
+        l->min = latency;
+    if (latency > l->max)
+        l->max = latency;
+    l->sum += latency;
+}
+
+void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time when)
+{
+    struct tb_sim *s = m->sim;
+    struct tb_txn *t = &s->txns[txn];
+    struct instance *owner = &s->models[t->by];
+    tb_time latency = when - t->created;
+    count(s, t, status, latency);
+    if (s->breakdown)
+        check_parts(s, t, latency, when);
+    for (unsigned k = 0; k < s->observer_count; k++)
+        s->observers[k].call(s->observers[k].context, &owner->pub, t, status, when);
+    t->live = 0;
+    s->txn_open--;
+    owner->free_slots[owner->free_count++] = txn;
+    if (&owner->pub != m && owner->pub.class->retired)
+        owner->pub.class->retired(&owner->pub, txn, when);
+}
+
+uint64_t tb_ended(const struct tb_model *m, enum tb_txn_kind kind, enum tb_status status)
+{
+    if (status != TB_STATUS_COUNT)
+        return m->sim->ended[kind][status];
+    uint64_t sum = 0;
+    for (unsigned k = 0; k < TB_STATUS_COUNT; k++)
+        sum += m->sim->ended[kind][k];
+    return sum;
+}
+
+uint32_t tb_open(const struct tb_model *m)
+{
+    return m->sim->txn_open;
+}
+
+struct tb_latency tb_latency_of(const struct tb_model *m, enum tb_txn_kind kind)
+{
+    return m->sim->latency[kind];
+}
+
+uint32_t tb_txn_total(const struct tb_model *m)
+{
+    return m->sim->txn_total;
+}
