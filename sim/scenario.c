@@ -259,7 +259,7 @@ static bool find_platform(struct tb_scenario *sc, const char *base, struct tb_ar
 static void find_root(struct tb_scenario *sc)
 {
     const struct tb_node *root = tb_tree_root(sc->tree);
-    bool alone = tb_node_get(root, "models") && !tb_node_get(root, "scenario");
+    bool alone = !tb_node_get(root, "scenario");
     sc->root = alone ? NULL : root;
     if (alone)
         sc->platform = root;
