@@ -53,8 +53,8 @@ static struct chunk *chunk_new(size_t size)
     return c;
 }
 
-/* A chunk with `size` bytes free. A large request gets a chunk of its own, behind the first one, whose
- * rest stays in use. */
+/* A chunk with `size` bytes free. A large request gets a chunk of its own, behind the first one,
+ * whose rest stays in use. */
 static struct chunk *chunk_with(struct tb_arena *a, size_t size)
 {
     struct chunk *first = a->chunks;

@@ -181,8 +181,8 @@ static unsigned distance(const char *a, size_t a_length, const char *b, size_t b
         unsigned *now = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
         now[0] = i;
         for (unsigned j = 1; j <= b_length; j++) {
-            now[j] = smallest(before[j] + 1, now[j - 1] + 1,
-                              before[j - 1] + !same(a[i - 1], b[j - 1]));
+            now[j] =
+                smallest(before[j] + 1, now[j - 1] + 1, before[j - 1] + !same(a[i - 1], b[j - 1]));
             bool swapped = i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]);
             if (swapped && earlier[j - 2] + 1 < now[j])
                 now[j] = earlier[j - 2] + 1;

@@ -64,7 +64,8 @@ void tb_param_range(const struct tb_param *row, char *out, size_t size)
     } else if (row->min && row->max) {
         snprintf(out, size, "%s to %s", row->min, row->max);
     } else if (row->min || row->max) {
-        snprintf(out, size, "at %s %s", row->min ? "least" : "most", row->min ? row->min : row->max);
+        snprintf(out, size, "at %s %s", row->min ? "least" : "most",
+                 row->min ? row->min : row->max);
     }
 }
 
@@ -84,8 +85,8 @@ static void complain(struct reader *r, const struct tb_param *row, const struct 
 {
     char allowed[TB_RANGE_SIZE + 128];
     describe(row, allowed, sizeof allowed);
-    tb_diag_node(r->diag, node, "'%.60s%s' %s (%s)", node->text, strlen(node->text) > 60 ? "..." : "",
-                 why, allowed);
+    tb_diag_node(r->diag, node, "'%.60s%s' %s (%s)", node->text,
+                 strlen(node->text) > 60 ? "..." : "", why, allowed);
     r->good = false;
 }
 
@@ -194,7 +195,8 @@ static bool count_in_range(struct reader *r, const struct tb_param *row, const s
     if (tb_value_in_range(&count, &n))
         return true;
     tb_param_range(&count, allowed, sizeof allowed);
-    tb_diag_node(r->diag, list, "'%s' has %zu members (allowed: %s)", row->name, list->count, allowed);
+    tb_diag_node(r->diag, list, "'%s' has %zu members (allowed: %s)", row->name, list->count,
+                 allowed);
     r->good = false;
     return false;
 }
@@ -223,7 +225,8 @@ static void read_numbers(struct reader *r, const struct tb_param *row, const str
     *items = (struct tb_items){at, list->items, list->count};
 }
 
-static void read_row(struct reader *r, const struct tb_param *row, const struct tb_node *node, void *to)
+static void read_row(struct reader *r, const struct tb_param *row, const struct tb_node *node,
+                     void *to)
 {
     void *field = (char *)to + row->offset;
     if (row->present)
@@ -305,8 +308,8 @@ static bool read_map(struct reader *r, const struct tb_param *table, const struc
     return r->good;
 }
 
-bool tb_params_read(const struct tb_param *table, const struct tb_node *node, const char *const *skip,
-                    void *to, struct tb_arena *arena, struct tb_diag *diag)
+bool tb_params_read(const struct tb_param *table, const struct tb_node *node,
+                    const char *const *skip, void *to, struct tb_arena *arena, struct tb_diag *diag)
 {
     struct reader r = {.arena = arena, .diag = diag, .good = true};
     return read_map(&r, table, node, skip, to);

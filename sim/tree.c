@@ -1,11 +1,11 @@
 /* YAML into a tree of nodes: libyaml's document API behind a pass over the events.
  *
- * The document API has no limits of its own: 16 MiB of '[' would become 1.5 GB of nodes before anybody could
- * count them. So the events are counted first; what they cannot tell (how large aliases grow) is counted while the
- * document is copied into nodes.
+ * The document API has no limits of its own: 16 MiB of '[' would become 1.5 GB of nodes before
+ * anybody could count them. So the events are counted first; what they cannot tell (how large
+ * aliases grow) is counted while the document is copied into nodes.
  */
-#include "tollbridge/node.h"
 #include "arena.h"
+#include "tollbridge/node.h"
 #include "tollbridge/param.h"
 
 #include <errno.h>
@@ -26,7 +26,8 @@ struct loader {
     const char *file; /* owned by the tree */
     const unsigned char *text;
     size_t length;
-    const struct tb_place *fixed; /* every place is this one (the value of an override); NULL: as marked */
+    const struct tb_place
+        *fixed; /* every place is this one (the value of an override); NULL: as marked */
     yaml_document_t *document;
     bool *open; /* by document node: being expanded just now */
 };
@@ -127,7 +128,8 @@ static bool survey_event(const struct loader *l, struct survey *s, const yaml_ev
     else if (s->documents > 1)
         tb_diag_at(l->diag, place, "a second document: a file holds one");
     else if (tag_of(e))
-        tb_diag_at(l->diag, place, "tags such as '%.40s' are not used here", (const char *)tag_of(e));
+        tb_diag_at(l->diag, place, "tags such as '%.40s' are not used here",
+                   (const char *)tag_of(e));
     else
         return true;
     return false;
@@ -186,7 +188,8 @@ static bool expand_scalar(struct loader *l, const yaml_node_t *from, struct tb_n
     return copy_text(l, from, &to->text);
 }
 
-static bool expand_list(struct loader *l, const yaml_node_t *from, struct tb_node *to, unsigned depth)
+static bool expand_list(struct loader *l, const yaml_node_t *from, struct tb_node *to,
+                        unsigned depth)
 {
     size_t count = (size_t)(from->data.sequence.items.top - from->data.sequence.items.start);
     const struct tb_node **items = tb_arena_get(l->tree->arena, count * sizeof *items);
@@ -219,7 +222,8 @@ static int compare_keys(const void *left, const void *right)
         return order;
     if (a->key_place.line != b->key_place.line)
         return a->key_place.line < b->key_place.line ? -1 : 1;
-    return (a->key_place.column > b->key_place.column) - (a->key_place.column < b->key_place.column);
+    return (a->key_place.column > b->key_place.column) -
+           (a->key_place.column < b->key_place.column);
 }
 
 /* Sorted, so that a map of a million keys takes no million times a million comparisons. */
@@ -243,7 +247,8 @@ static bool keys_unique(const struct loader *l, const struct tb_node *map)
     return good;
 }
 
-static bool expand_map(struct loader *l, const yaml_node_t *from, struct tb_node *to, unsigned depth)
+static bool expand_map(struct loader *l, const yaml_node_t *from, struct tb_node *to,
+                       unsigned depth)
 {
     size_t count = (size_t)(from->data.mapping.pairs.top - from->data.mapping.pairs.start);
     const struct tb_node **items = tb_arena_get(l->tree->arena, count * sizeof *items);
@@ -258,7 +263,8 @@ static bool expand_map(struct loader *l, const yaml_node_t *from, struct tb_node
     return keys_unique(l, to);
 }
 
-static bool expand_content(struct loader *l, const yaml_node_t *from, struct tb_node *to, unsigned depth)
+static bool expand_content(struct loader *l, const yaml_node_t *from, struct tb_node *to,
+                           unsigned depth)
 {
     switch (from->type) {
     case YAML_SCALAR_NODE:
@@ -277,8 +283,8 @@ static enum tb_node_kind kind_of(const yaml_node_t *node)
                                               : TB_MAP;
 }
 
-/* Copies a node of the document; every use of an alias gets a copy of its own, so that an override changes the place
- * it names and no other. NULL: reported. */
+/* Copies a node of the document; every use of an alias gets a copy of its own, so that an override
+ * changes the place it names and no other. NULL: reported. */
 static struct tb_node *expand(struct loader *l, int index, unsigned depth)
 {
     const yaml_node_t *from = yaml_document_get_node(l->document, index);
@@ -346,7 +352,8 @@ static bool is_empty(const struct tb_node *n)
     return n->kind == TB_SCALAR && !n->quoted && n->text[0] == '\0';
 }
 
-struct tb_tree *tb_tree_text(const char *name, const char *text, size_t length, struct tb_diag *diag)
+struct tb_tree *tb_tree_text(const char *name, const char *text, size_t length,
+                             struct tb_diag *diag)
 {
     struct tb_tree *t = calloc(1, sizeof *t);
     if (!t)
@@ -483,12 +490,12 @@ static struct tb_node *step_down(struct tb_tree *t, struct tb_node *at, const ch
     case TB_LIST:
         next = list_member(at, step);
         if (!next)
-            tb_diag_at(diag, place, "'%.40s' is no member of a list of %zu (they count from 0)", step,
-                       at->count);
+            tb_diag_at(diag, place, "'%.40s' is no member of a list of %zu (they count from 0)",
+                       step, at->count);
         return next ? writable(next) : NULL;
     default:
-        tb_diag_at(diag, place, "'%.40s' cannot be set: what holds it is the single value '%.40s'", step,
-                   at->text);
+        tb_diag_at(diag, place, "'%.40s' cannot be set: what holds it is the single value '%.40s'",
+                   step, at->text);
         return NULL;
     }
 }
@@ -525,8 +532,8 @@ static void assign(struct tb_node *to, const struct tb_node *value)
     to->count = value->count;
 }
 
-bool tb_tree_override(struct tb_tree *t, const struct tb_node *below, const char *path, const char *value,
-                      struct tb_place place, struct tb_diag *diag)
+bool tb_tree_override(struct tb_tree *t, const struct tb_node *below, const char *path,
+                      const char *value, struct tb_place place, struct tb_diag *diag)
 {
     place.file = place.file ? tb_arena_copy(t->arena, place.file) : NULL;
     struct loader l = {.tree = t,

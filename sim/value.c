@@ -1,5 +1,5 @@
-/* Values as users write them. Everything is exact: a number is a ratio of integers until its unit has made it a
- * whole number of ticks or bytes, or a rate in lowest terms. */
+/* Values as users write them. Everything is exact: a number is a ratio of integers until its unit
+ * has made it a whole number of ticks or bytes, or a rate in lowest terms. */
 #include "value.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 
 typedef unsigned __int128 wide;
 
-#define DIGITS_MAX 24                   /* of a number; with the largest scale it stays within 128 bits */
+#define DIGITS_MAX 24 /* of a number; with the largest scale it stays within 128 bits */
 #define RATE_MAX   ((uint64_t)1 << 47) /* neither side of a rate reaches it (tollbridge/time.h) */
 #define SECOND     ((uint64_t)1000000000000)
 
@@ -21,7 +21,7 @@ struct unit {
 /* -- The types ------------------------------------------------------------------------------ */
 
 static const struct unit no_units[] = {{NULL, 0}};
-static const struct unit time_units[] = {{"ps", 1},          {"ns", TB_NS}, {"us", TB_US},
+static const struct unit time_units[] = {{"ps", 1},     {"ns", TB_NS}, {"us", TB_US},
                                          {"ms", TB_MS}, {"s", TB_S},   {NULL, 0}};
 static const struct unit size_units[] = {
     {"B", 1},
@@ -47,9 +47,9 @@ static const struct unit rate_units[] = {
     {"TiB/s", (uint64_t)1 << 40},
     {NULL, 0},
 };
-static const struct unit clock_units[] = {{"Hz", 1},          {"kHz", 1000},   {"MHz", 1000000},
+static const struct unit clock_units[] = {{"Hz", 1},           {"kHz", 1000},   {"MHz", 1000000},
                                           {"GHz", 1000000000}, {"THz", SECOND}, {NULL, 0}};
-static const struct unit event_units[] = {{"/s", 1},          {"k/s", 1000},   {"M/s", 1000000},
+static const struct unit event_units[] = {{"/s", 1},           {"k/s", 1000},   {"M/s", 1000000},
                                           {"G/s", 1000000000}, {"T/s", SECOND}, {NULL, 0}};
 
 /* What a type is; `parse` gets the row of this table as `t`. */
@@ -57,11 +57,11 @@ struct type {
     const char *name;
     const char *units_text; /* for people */
     const struct unit *units;
-    const char *grain;      /* what a value is a whole number of */
-    const char *unlimited;  /* the word for no limit */
+    const char *grain;         /* what a value is a whole number of */
+    const char *unlimited;     /* the word for no limit */
     const struct unit *things; /* of a rate: units of N in "N per TIME" */
-    bool period;            /* of a rate: a bare time is the time of one thing */
-    bool bare;              /* of a whole number: may stand without a unit */
+    bool period;               /* of a rate: a bare time is the time of one thing */
+    bool bare;                 /* of a whole number: may stand without a unit */
     size_t size;
     bool (*parse)(const struct type *t, const char *text, void *to, char *why);
     int (*print)(const struct type *t, const void *field, char *out, size_t size);
@@ -79,7 +79,10 @@ static int print_text(const struct type *t, const void *field, char *out, size_t
 static int print_id(const struct type *t, const void *field, char *out, size_t size);
 
 static const struct type types[] = {
-    [TB_BOOL] = {.name = "true or false", .size = sizeof(bool), .parse = parse_bool, .print = print_bool},
+    [TB_BOOL] = {.name = "true or false",
+                 .size = sizeof(bool),
+                 .parse = parse_bool,
+                 .print = print_bool},
     [TB_COUNT] = {.name = "number",
                   .units = no_units,
                   .bare = true,
@@ -135,9 +138,15 @@ static const struct type types[] = {
                   .parse = parse_rate,
                   .print = print_rate},
     [TB_ENUM] = {.name = "word", .size = sizeof(unsigned)},
-    [TB_STRING] = {.name = "text", .size = sizeof(char *), .parse = parse_text, .print = print_text},
+    [TB_STRING] = {.name = "text",
+                   .size = sizeof(char *),
+                   .parse = parse_text,
+                   .print = print_text},
     [TB_PATH] = {.name = "path", .size = sizeof(char *), .parse = parse_text, .print = print_text},
-    [TB_ID] = {.name = "requester ID", .size = sizeof(uint16_t), .parse = parse_id, .print = print_id},
+    [TB_ID] = {.name = "requester ID",
+               .size = sizeof(uint16_t),
+               .parse = parse_id,
+               .print = print_id},
     [TB_GROUP] = {.name = "map"},
     [TB_ITEMS] = {.name = "list"},
     [TB_NUMBERS] = {.name = "list of numbers"},
@@ -200,7 +209,8 @@ static int hex_digit(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* Reads digits, with single '_' between them; *count says how many. The value is kept while it fits. */
+/* Reads digits, with single '_' between them; *count says how many. The value is kept while it
+ * fits. */
 static const char *read_digits(const char *p, wide *value, unsigned *count)
 {
     while (is_digit(*p) || (*p == '_' && *count && is_digit(p[1]))) {
@@ -389,8 +399,8 @@ static bool read_period(const struct type *t, const char *text, uint64_t *to, ch
 }
 
 /* "4B per 30ns", "2 per 15ns" */
-static bool parse_per(const struct type *t, const struct number *n, const char *per, struct tb_rate *to,
-                      char *why)
+static bool parse_per(const struct type *t, const struct number *n, const char *per,
+                      struct tb_rate *to, char *why)
 {
     uint64_t things, time;
     const struct unit *unit = find_unit(t->things, n->rest, per);
@@ -536,7 +546,8 @@ static bool write_decimal(wide num, wide den, char *out, size_t size)
     return true;
 }
 
-/* num/den of a unit, if that is at least one of it: as a decimal number, or a fraction where allowed. */
+/* num/den of a unit, if that is at least one of it: as a decimal number, or a fraction where
+ * allowed. */
 static void offer_ratio(struct best *b, wide num, wide den, const char *unit, bool fractions)
 {
     char number[TB_VALUE_SIZE / 2], text[TB_VALUE_SIZE];
@@ -549,7 +560,8 @@ static void offer_ratio(struct best *b, wide num, wide den, const char *unit, bo
     if (!write_decimal(num, den, number, sizeof number)) {
         if (!fractions || !fits)
             return;
-        snprintf(number, sizeof number, "%llu/%llu", (unsigned long long)num, (unsigned long long)den);
+        snprintf(number, sizeof number, "%llu/%llu", (unsigned long long)num,
+                 (unsigned long long)den);
     }
     snprintf(text, sizeof text, "%s%s", number, unit);
     offer(b, text);

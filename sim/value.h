@@ -1,5 +1,5 @@
-/* Values of parameters: what value.c shares with the tables' reader and writers, beyond tb_value_parse and
- * tb_value_print of tollbridge/param.h. */
+/* Values of parameters: what value.c shares with the tables' reader and writers, beyond
+ * tb_value_parse and tb_value_print of tollbridge/param.h. */
 #ifndef SIM_VALUE_H
 #define SIM_VALUE_H
 
@@ -33,8 +33,9 @@ bool tb_value_equal(enum tb_type type, const void *a, const void *b);
 
 /* Parses the text of a row's value, words of TB_ENUM included. */
 bool tb_value_read(const struct tb_param *row, const char *text, void *to, char *why);
-/* Is the value within the row's bounds? Unlimited rates and credits are beyond every maximum unless the row's default
- * is unlimited; bounds of clocks are periods or frequencies as they are written. */
+/* Is the value within the row's bounds? Unlimited rates and credits are beyond every maximum unless
+ * the row's default is unlimited; bounds of clocks are periods or frequencies as they are written.
+ */
 bool tb_value_in_range(const struct tb_param *row, const void *value);
 
 #endif
