@@ -22,13 +22,19 @@ uint32_t tb_port_capacity(const struct tb_model *m, unsigned port, enum tb_msg_c
     return m->sim->txn_total;
 }
 
-/* The walk over the graph marks where it is, so that a loop of links ends instead of going round. */
+/* The walk over the graph marks where it is. Where it comes back to itself there are two ways from one model
+ * to another, and no telling which one an address takes: elaboration reports that, and the walk is over (in a
+ * mesh there are too many ways to try them all). */
 void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
     struct instance *self = instance_of(m);
     struct tb_model *peer = tb_port_peer(m, port);
-    if (!peer || instance_of(peer)->visiting || !peer->class->claims)
+    if (!peer || !peer->class->claims || m->sim->loop)
         return;
+    if (instance_of(peer)->visiting) {
+        m->sim->loop = peer;
+        return;
+    }
     bool was = self->visiting;
     self->visiting = true;
     instance_of(peer)->visiting = true;

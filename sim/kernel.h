@@ -97,6 +97,7 @@ struct tb_sim {
     bool finished;
     enum tb_exit status;
     tb_time until, warmup;
+    struct tb_model *loop;    /* found on a loop of links, or NULL */
     struct tb_model *program; /* who runs the scenario, or NULL */
     struct {
         tb_observer *call;
