@@ -12,6 +12,9 @@
  * medium never blocks, nothing needs to pass anything here (what waits for credits waits in front
  * of the wire, by class).
  *
+ * What costs the medium nothing (on PCI a write's completion: its data phases told it; an interrupt
+ * line) passes by a busy medium, but not what came before it from its own port.
+ *
  * Not sent ahead, but held until the end, are a PCI burst longer than its latency timer, because it
  * may have to give the bus up, and a posted write that nobody claims, because it ends here.
  */
@@ -76,10 +79,9 @@ struct bus {
     struct bus_params p;
     struct routes routes[TB_SPACES][2]; /* [1]: subtractive */
     bool routed;
-    bool asked; /* gathering what is behind the ports: asked again means a loop */
-    bool loop;
     unsigned ports;
     struct queue *queues; /* per port */
+    tb_time *departure;   /* per port: of what was sent there last */
     struct entry *entries;
     uint32_t waiting;   /* messages in all queues */
     uint32_t held;      /* entry on the medium that is not sent yet, or NOBODY */
@@ -146,13 +148,11 @@ static void gather(struct tb_model *m, struct tb_diag *diag)
     struct bus *b = m->state;
     size_t total[TB_SPACES][2] = {{0}};
     struct tb_ranges *all = tb_alloc(m, b->ports + 1, sizeof *all);
-    b->asked = true;
     for (unsigned p = 0; p < b->ports; p++) {
         tb_reach(m, p, &all[p]);
         for (size_t i = 0; i < all[p].count; i++)
             total[all[p].at[i].space][all[p].at[i].subtractive]++;
     }
-    b->asked = false;
     for (unsigned s = 0; s < TB_SPACES; s++)
         for (unsigned k = 0; k < 2; k++) {
             b->routes[s][k].count = 0;
@@ -210,17 +210,9 @@ static uint16_t route(struct bus *b, struct entry *e)
 
 static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
-    struct bus *b = m->state;
-    if (b->asked ||
-        b->loop) { /* once is enough: a mesh of buses has too many ways to try them all */
-        b->loop = true;
-        return;
-    }
-    b->asked = true;
     for (unsigned p = 0; p < tb_port_count(m); p++)
         if (p != port)
             tb_reach(m, p, out);
-    b->asked = false;
 }
 
 /* The part of an access that starts at d->address and stays within one route. */
@@ -406,26 +398,62 @@ static void arm(struct tb_model *m, tb_time when)
 
 /* -- The way of a message -------------------------------------------------------------------- */
 
-/* Books what the medium cost and passes the message on, ready at `end` of its occupancy. */
-static void deliver(struct tb_model *m, struct entry *e, tb_time end)
+/* Passes a message on, ready at `end` of its occupancy and the latency after it. */
+static void pass_on(struct tb_model *m, struct entry *e, tb_time end)
 {
     struct bus *b = m->state;
-    b->busy += end - e->since;
-    b->transfers++;
-    if (e->out == NOWHERE && e->msg.class != TB_NONPOSTED) {
-        tb_credit credit = e->credit;
-        tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end - e->since);
-        tb_txn_end(m, e->msg.txn, TB_UNSUPPORTED, end);
-        tb_release(m, credit, end);
-        return;
-    }
     uint16_t out = e->out;
     if (out == NOWHERE) {
         tb_msg_answer(&e->msg, TB_UNSUPPORTED);
         out = e->from;
     }
+    b->departure[out] = end + b->p.latency;
+    b->transfers++;
     tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end + b->p.latency - e->since);
     tb_send(m, out, &e->msg, end + b->p.latency, e->credit);
+}
+
+/* A request without an answer that nobody claims: here it ends. */
+static void drop(struct tb_model *m, struct entry *e, tb_time end)
+{
+    tb_credit credit = e->credit;
+    tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end - e->since);
+    tb_txn_end(m, e->msg.txn, TB_UNSUPPORTED, end);
+    tb_release(m, credit, end);
+}
+
+static bool ends_here(const struct entry *e)
+{
+    return e->out == NOWHERE && e->msg.class != TB_NONPOSTED;
+}
+
+/* The end of a message's time on the medium, now or ahead of it. */
+static void deliver(struct tb_model *m, struct entry *e, tb_time end)
+{
+    struct bus *b = m->state;
+    b->busy += end - e->since;
+    if (ends_here(e))
+        drop(m, e, end);
+    else
+        pass_on(m, e, end);
+}
+
+/* May a message pass by a busy medium: it costs nothing, and nothing from its port is before it. */
+static bool may_pass_by(const struct bus *b, const struct entry *e, tb_time edge)
+{
+    return b->queues[e->from].head == NOBODY && b->last_port != e->from && !ends_here(e) &&
+           occupancy_end(b, e, edge) == edge;
+}
+
+/* Departures by a port are in order: what was sent ahead goes first. */
+static void pass_by(struct tb_model *m, struct entry *e, tb_time edge)
+{
+    struct bus *b = m->state;
+    tb_time departed = b->departure[e->out == NOWHERE ? e->from : e->out];
+    tb_time ready = tb_max(edge + b->p.latency, departed);
+    tb_txn_spend(m, e->msg.txn, TB_PART_QUEUE, ready - b->p.latency - e->since);
+    e->since = ready - b->p.latency;
+    pass_on(m, e, e->since);
 }
 
 /* Gives the idle medium to a message. */
@@ -437,8 +465,7 @@ static void begin(struct tb_model *m, struct entry *e, tb_time when)
     e->since = start;
     b->last_port = e->from;
     b->free_at = occupancy_end(b, e, start);
-    bool ends_here = e->out == NOWHERE && e->msg.class != TB_NONPOSTED;
-    if (ends_here || is_long(b, e)) {
+    if (ends_here(e) || is_long(b, e)) {
         b->held = number_of(b, e);
         arm(m, start);
     } else {
@@ -494,11 +521,13 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
         b->unclaimed++;
     if (!b->waiting && b->held == NOBODY && when >= b->free_at) {
         begin(m, e, when);
-        return;
+    } else if (may_pass_by(b, e, tb_clock_edge(b->p.clock, when))) {
+        pass_by(m, e, tb_clock_edge(b->p.clock, when));
+    } else {
+        b->waits++;
+        push_back(b, e);
+        arm(m, when);
     }
-    b->waits++;
-    push_back(b, e);
-    arm(m, when);
 }
 
 /* -- Elaboration ----------------------------------------------------------------------------- */
@@ -540,12 +569,10 @@ static void start(struct tb_model *m, struct tb_diag *diag)
 {
     struct bus *b = m->state;
     gather(m, diag);
-    if (b->loop)
-        tb_diag_node(diag, m->node,
-                     "bus '%s' can be reached from itself: links must not form a loop", m->name);
     b->queues = tb_alloc(m, b->ports + 1, sizeof *b->queues);
     for (unsigned p = 0; p < b->ports; p++)
         b->queues[p].head = NOBODY;
+    b->departure = tb_alloc(m, b->ports + 1, sizeof *b->departure);
     b->entries = tb_alloc(m, (size_t)tb_txn_total(m) + 1, sizeof *b->entries);
 }
 
