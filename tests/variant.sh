@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Builds the project otherwise and tests it: variant.sh SOURCE BUILD TARGET CTEST-ARGUMENTS CMAKE-ARGUMENT...
+set -euo pipefail
+source=$1
+build=$2
+target=$3
+read -ra select <<<"$4"
+shift 4
+jobs=$(nproc 2>/dev/null || echo 2)
+cmake -S "$source" -B "$build" "$@" >/dev/null
+cmake --build "$build" --target "$target" -j"$jobs" >/dev/null
+cd "$build"
+exec ctest --output-on-failure -j"$jobs" --timeout 240 --no-tests=error "${select[@]}"
