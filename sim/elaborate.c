@@ -40,6 +40,7 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->header = (uint32_t)p->header;
     w->kick = s->lane_count + n;
     w->to = p->end[1 - dir];
+    w->ahead = w->to->class->ahead;
     w->to_port = (uint16_t)p->port[1 - dir];
     w->lanes = &s->lanes[n * TB_CLASSES];
     for (unsigned class = 0; class < TB_CLASSES; class++)

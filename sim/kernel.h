@@ -54,6 +54,7 @@ struct wire {
     uint8_t used;    /* classes that were ever sent: bit per class */
     uint8_t waiting; /* classes that wait: bit per class */
     struct tb_model *to;
+    bool (*ahead)(const struct tb_model *m, unsigned port, const struct tb_msg *msg); /* of its class */
     struct lane *lanes; /* TB_CLASSES of them, consecutive channels */
 };
 

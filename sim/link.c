@@ -6,6 +6,9 @@
  * does. What has no credit yet waits in the lane's queue, and is looked at again when a credit is
  * returned (tb_release), which again is a computation.
  *
+ * Where the receiver says that only the order on this wire matters (class->ahead), even the arrival is run
+ * at once, with its instant as `when`: a chain of bridges then costs one event, at its end.
+ *
  * Where several classes share a wire, a start that lies further ahead than any new message could be ready
  * must not be fixed yet (something else may fit in before it): then the wire's own channel brings us
  * back at that instant.
@@ -40,6 +43,22 @@ static void put_credit(struct lane *l, tb_time at)
 
 static void return_credit(struct tb_sim *s, tb_credit credit, tb_time at);
 
+/* What the receiver of a message holds. */
+static inline tb_credit credit_of(const struct tb_sim *s, const struct lane *l, const struct tb_msg *msg)
+{
+    return l->limit && !msg->creditless ? (tb_credit)(l - s->lanes) : TB_NO_CREDIT;
+}
+
+static inline void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival)
+{
+    assert(l->tail - l->head <= l->mask);
+    struct flight *f = &l->ring[l->tail & l->mask];
+    f->at = arrival;
+    f->msg = *msg;
+    if (l->head == l->tail++)
+        tb_pending_set(&s->pending, (uint32_t)(l - s->lanes), arrival);
+}
+
 /* Puts a message on its wire at `start`: everything about it is decided here. */
 static inline void start_message(struct tb_sim *s, struct lane *l, const struct tb_msg *msg,
                                  tb_time ready, tb_time start, tb_credit carried)
@@ -50,16 +69,15 @@ static inline void start_message(struct tb_sim *s, struct lane *l, const struct 
     w->free = start + busy;
     if (l->limit && !msg->creditless)
         l->credit_head++;
-    assert(l->tail - l->head <= l->mask);
-    struct flight *f = &l->ring[l->tail & l->mask];
-    f->at = arrival;
-    f->msg = *msg;
-    if (l->head == l->tail++)
-        tb_pending_set(&s->pending, (uint32_t)(l - s->lanes), arrival);
     if (s->breakdown) {
         s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
         s->txns[msg->txn].spent[TB_PART_WIRE] += busy + w->latency;
     }
+    /* First the message itself, then what its leaving lets happen behind it: so order is kept. */
+    if (w->ahead && w->ahead(w->to, w->to_port, msg))
+        w->to->class->recv(w->to, w->to_port, msg, credit_of(s, l, msg), arrival);
+    else
+        put_in_flight(s, l, msg, arrival);
     if (carried != TB_NO_CREDIT)
         return_credit(s, carried, start);
 }
@@ -162,6 +180,11 @@ static void return_credit(struct tb_sim *s, tb_credit credit, tb_time at)
         pump(s, l->wire);
 }
 
+tb_time tb_port_ready(const struct tb_model *m, unsigned port)
+{
+    return instance_of(m)->ports[port].out->last_ready;
+}
+
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at)
 {
     if (credit != TB_NO_CREDIT)
@@ -175,8 +198,7 @@ void kernel_deliver(struct tb_sim *s, uint32_t channel, tb_time when)
     struct tb_msg msg = l->ring[l->head++ & l->mask].msg;
     tb_pending_set(&s->pending, channel,
                    l->head == l->tail ? TB_NEVER : l->ring[l->head & l->mask].at);
-    tb_credit credit = l->limit && !msg.creditless ? (tb_credit)channel : TB_NO_CREDIT;
-    w->to->class->recv(w->to, w->to_port, &msg, credit, when);
+    w->to->class->recv(w->to, w->to_port, &msg, credit_of(s, l, &msg), when);
 }
 
 void kernel_kick(struct tb_sim *s, uint32_t channel, tb_time when)

@@ -132,6 +132,12 @@ struct tb_class {
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                  tb_time when);
 
+    /* May recv be called for this message as soon as its arrival is known, before the simulation gets
+     * there? True only where nothing but the order on this one wire matters (one way in, constant
+     * latency, the message is merely passed on): it saves the event. Messages for which it is false
+     * arrive by event, and are then overtaken, inside the model, by later ones for which it is true. */
+    bool (*ahead)(const struct tb_model *m, unsigned port, const struct tb_msg *msg);
+
     void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
 
     /* A transaction of m was ended by somebody else (a posted write was taken); its slot is free. */
@@ -177,6 +183,9 @@ struct tb_class {
  * leaves by a port takes the same constant time through the model, or it is sent at `when`. */
 void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_time ready,
              tb_credit carried);
+
+/* The earliest `ready` that tb_send still takes at this port: what was reserved ahead goes first. */
+tb_time tb_port_ready(const struct tb_model *m, unsigned port);
 
 /* Returns a credit at `at` (not before the instant of the current callback). */
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at);
