@@ -81,7 +81,6 @@ struct bus {
     bool routed;
     unsigned ports;
     struct queue *queues; /* per port */
-    tb_time *departure;   /* per port: of what was sent there last */
     struct entry *entries;
     uint32_t waiting;   /* messages in all queues */
     uint32_t held;      /* entry on the medium that is not sent yet, or NOBODY */
@@ -407,7 +406,6 @@ static void pass_on(struct tb_model *m, struct entry *e, tb_time end)
         tb_msg_answer(&e->msg, TB_UNSUPPORTED);
         out = e->from;
     }
-    b->departure[out] = end + b->p.latency;
     b->transfers++;
     tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end + b->p.latency - e->since);
     tb_send(m, out, &e->msg, end + b->p.latency, e->credit);
@@ -449,8 +447,8 @@ static bool may_pass_by(const struct bus *b, const struct entry *e, tb_time edge
 static void pass_by(struct tb_model *m, struct entry *e, tb_time edge)
 {
     struct bus *b = m->state;
-    tb_time departed = b->departure[e->out == NOWHERE ? e->from : e->out];
-    tb_time ready = tb_max(edge + b->p.latency, departed);
+    uint16_t out = e->out == NOWHERE ? e->from : e->out;
+    tb_time ready = tb_max(edge + b->p.latency, tb_port_ready(m, out));
     tb_txn_spend(m, e->msg.txn, TB_PART_QUEUE, ready - b->p.latency - e->since);
     e->since = ready - b->p.latency;
     pass_on(m, e, e->since);
@@ -572,7 +570,6 @@ static void start(struct tb_model *m, struct tb_diag *diag)
     b->queues = tb_alloc(m, b->ports + 1, sizeof *b->queues);
     for (unsigned p = 0; p < b->ports; p++)
         b->queues[p].head = NOBODY;
-    b->departure = tb_alloc(m, b->ports + 1, sizeof *b->departure);
     b->entries = tb_alloc(m, (size_t)tb_txn_total(m) + 1, sizeof *b->entries);
 }
 
