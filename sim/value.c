@@ -680,7 +680,9 @@ static int compare(const struct tb_param *row, const void *a, const void *b, con
     }
     if (t->size == sizeof(uint16_t))
         return compare_numbers(*(const uint16_t *)a, *(const uint16_t *)b);
-    return compare_numbers(*(const uint64_t *)a, *(const uint64_t *)b);
+    uint64_t less =
+        t->unlimited != NULL; /* wraps the 0 that stands for unlimited beyond all others */
+    return compare_numbers(*(const uint64_t *)a - less, *(const uint64_t *)b - less);
 }
 
 static void read_bound(const struct tb_param *row, const char *text, union tb_value *to)
