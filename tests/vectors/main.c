@@ -65,6 +65,8 @@ static bool read_vectors(FILE *from, const char *file, struct vectors *all)
     ssize_t n;
     unsigned number = 0, errors = 0;
     while ((n = getline(&text, &space, from)) >= 0) {
+        while (n > 0 && strchr("\r\n", text[n - 1]))
+            text[--n] = 0;
         struct line line = {.file = file, .number = ++number, .text = text, .length = (size_t)n};
         if (strspn(text, " \t\r\n") == (size_t)n)
             continue;

@@ -1,0 +1,27 @@
+/* The benchmarks: workloads whose results are known exactly, and what they cost the host. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* The knobs of the command line; 0: the workload's own. */
+struct knobs {
+    uint64_t outstanding, depth, transactions;
+    bool json;
+};
+
+int rw0_run(const struct knobs *k);
+/* `name`: a scenario of configs/, rw1 or rw2. */
+int scenario_run(const char *name, const struct knobs *k);
+
+/* Nanoseconds of the host since some fixed moment. */
+static inline uint64_t host_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* tollbridge-bench WORKLOAD: see README.md in this folder. */
+#include "bench.h"
+#include "tollbridge/sim.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: tollbridge-bench rw0|rw1|rw2 [--outstanding N] [--depth N] [--transactions N] [--json]\n"
+    "Runs a reference workload and prints its results and what they cost.\n"
+    "  --outstanding N   rw0: entities; rw1, rw2: requests in flight\n"
+    "  --depth N         entries of each queue of the bridges (rw1, rw2)\n"
+    "  --transactions N  how many; rw0: events\n";
+
+static bool parse_number(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return isdigit((unsigned char)*text) && *end == 0 && errno == 0 && *out > 0;
+}
+
+static bool parse(int argc, char **argv, struct knobs *k)
+{
+    for (int i = 2; i < argc; i++) {
+        uint64_t *to = strcmp(argv[i], "--outstanding") == 0    ? &k->outstanding
+                       : strcmp(argv[i], "--depth") == 0        ? &k->depth
+                       : strcmp(argv[i], "--transactions") == 0 ? &k->transactions
+                                                                : NULL;
+        if (!to && strcmp(argv[i], "--json") == 0) {
+            k->json = true;
+            continue;
+        }
+        if (!to || i + 1 == argc || !parse_number(argv[++i], to)) {
+            fprintf(stderr, "tollbridge-bench: bad argument '%s'\n", argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct knobs k = {0};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return TB_EXIT_OK;
+    }
+    if (argc < 2 || !parse(argc, argv, &k)) {
+        fputs(usage, stderr);
+        return TB_EXIT_INPUT;
+    }
+    if (strcmp(argv[1], "rw0") == 0)
+        return rw0_run(&k);
+    if (strcmp(argv[1], "rw1") == 0 || strcmp(argv[1], "rw2") == 0)
+        return scenario_run(argv[1], &k);
+    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2)\n", argv[1]);
+    return TB_EXIT_INPUT;
+}
