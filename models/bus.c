@@ -530,12 +530,19 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 
 /* -- Elaboration ----------------------------------------------------------------------------- */
 
+/* Where a parameter stands; the model's own place if it has its default. */
+static const struct tb_node *node_of(const struct tb_model *m, const char *name)
+{
+    const struct tb_node *node = tb_node_get(m->node, name);
+    return node ? node : m->node;
+}
+
 /* A parameter that means nothing in this protocol must not be given. */
 static void refuse(struct tb_model *m, struct tb_diag *diag, bool given, const char *name)
 {
     const struct bus *b = m->state;
     if (given)
-        tb_diag_node(diag, tb_node_get(m->node, name), "'%s' means nothing for protocol %s", name,
+        tb_diag_node(diag, node_of(m, name), "'%s' means nothing for protocol %s", name,
                      b->p.protocol == PCI ? "pci" : "system");
 }
 
@@ -551,7 +558,7 @@ static void check(struct tb_model *m, struct tb_diag *diag)
         if (!p->clock.time)
             tb_diag_node(diag, m->node, "protocol pci needs a clock, for instance 30ns");
         if (p->address > p->read)
-            tb_diag_node(diag, tb_node_get(m->node, "address"),
+            tb_diag_node(diag, node_of(m, "address"),
                          "more clocks for the address phase (%" PRIu64
                          ") than for all of a read's overhead (%" PRIu64 ")",
                          p->address, p->read);
