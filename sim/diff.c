@@ -485,7 +485,6 @@ static enum tb_exit compare_print(struct tb_diff *d, size_t number, struct tb_di
 {
     const struct tb_fingerprint *a = &d->golden->runs[number].print;
     const struct tb_fingerprint *b = &d->new->runs[number].print;
-    d->counts_differ |= a->lines != b->lines || memcmp(a->counts, b->counts, sizeof a->counts) != 0;
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         d->blocks[number * TB_INGREDIENTS + i] = compare_hashes(a, b, i);
     if (!can_tell(d, number, diag))
@@ -495,7 +494,7 @@ static enum tb_exit compare_print(struct tb_diff *d, size_t number, struct tb_di
         struct tb_moved_blocks *moved = &d->blocks[number * TB_INGREDIENTS + i];
         if (all_ignored(d->options, i))
             *moved = (struct tb_moved_blocks){0};
-        d->moved[i] += moved->count;
+        d->moved[i] += moved->differs ? moved->count + !moved->count : 0;
         any |= moved->differs;
     }
     if (any)
@@ -530,14 +529,13 @@ static bool other_runs(const struct tb_diff *d)
     return false;
 }
 
-static bool differs(const struct tb_diff *d)
+bool tb_diff_any(const struct tb_diff *d)
 {
-    bool any = d->other_runs || d->missing || d->extra || d->differing || d->moved[TB_ORDER];
-    for (size_t i = 0; d->by_fingerprint && i < d->golden->count * TB_INGREDIENTS; i++)
-        if (i / TB_INGREDIENTS < d->new->count)
-            any |= d->blocks[i].differs;
-    /* Numbers of lines are in every hash; by themselves they tell only if all of those are ignored. */
-    return any || (d->by_fingerprint && d->transactions != d->new_transactions);
+    bool any = d->other_runs || d->missing || d->extra || d->differing ||
+               d->transactions != d->new_transactions;
+    for (unsigned i = 0; i < TB_INGREDIENTS; i++)
+        any |= d->moved[i] != 0;
+    return any;
 }
 
 enum tb_exit tb_diff_files(struct tb_log_file *golden, struct tb_log_file *new,
@@ -559,7 +557,7 @@ enum tb_exit tb_diff_files(struct tb_log_file *golden, struct tb_log_file *new,
         if (status != TB_EXIT_OK)
             return status;
     }
-    return differs(d) ? TB_EXIT_VIOLATION : TB_EXIT_OK;
+    return tb_diff_any(d) ? TB_EXIT_VIOLATION : TB_EXIT_OK;
 }
 
 void tb_diff_clear(struct tb_diff *d)

@@ -56,14 +56,13 @@ struct tb_diff {
     uint64_t transactions;                 /* of the golden */
     uint64_t new_transactions;
     uint64_t differing;                    /* matched, with a difference */
-    uint64_t moved[TB_INGREDIENTS];        /* transactions, by ingredient */
+    uint64_t moved[TB_INGREDIENTS];        /* transactions (by_fingerprint: blocks), by ingredient */
     uint64_t by_key[TB_TXN_KINDS][TB_LINE_KEYS];
     uint64_t missing, extra;
     unsigned __int128 golden_lat, new_lat; /* sums over matched transactions */
     uint64_t matched;
     struct tb_first first;
     struct tb_moved_blocks *blocks;        /* run * TB_INGREDIENTS + ingredient; by_fingerprint only */
-    bool counts_differ;                    /* by_fingerprint: numbers of lines, by kind and status */
 };
 
 /* Compares. TB_EXIT_OK: equal, TB_EXIT_VIOLATION: different, TB_EXIT_INPUT: cannot be compared (diag says why),
@@ -72,6 +71,8 @@ enum tb_exit tb_diff_files(struct tb_log_file *golden, struct tb_log_file *new,
                            const struct tb_diff_options *options, struct tb_diff *d,
                            struct tb_diag *diag);
 void tb_diff_clear(struct tb_diff *d);
+/* Whether anything differs. */
+bool tb_diff_any(const struct tb_diff *d);
 
 /* Whether a key of two lines of one kind differs, by the options. */
 bool tb_diff_key(const struct tb_diff_options *o, const struct tb_line *golden,

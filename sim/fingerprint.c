@@ -23,13 +23,15 @@ void tb_log_header_clear(struct tb_log_header *h)
     free(h->platform);
     free(h->resolved);
     free(h->only);
+    free(h->run_name);
     *h = (struct tb_log_header){0};
 }
 
 void tb_log_header_write(const struct tb_log_header *h, struct tb_outfile *to)
 {
     if (h->runs > 1)
-        tb_outfile_print(to, "#run %u of %u\n", h->run, h->runs);
+        tb_outfile_print(to, "#run %u of %u%s%s\n", h->run, h->runs, h->run_name ? " " : "",
+                         h->run_name ? h->run_name : "");
     tb_outfile_print(to, "#scenario %s  platform %s  resolved %s  seed %" PRIu64 "\n", h->scenario,
                      h->platform, h->resolved, h->seed);
     if (h->only)

@@ -23,7 +23,8 @@
 /* What the header of a run says: strings belong to the header. */
 struct tb_log_header {
     char *scenario, *platform, *resolved;
-    char *only; /* words of `only:`, separated by spaces; NULL: everything is logged */
+    char *only;     /* words of `only:`, separated by spaces; NULL: everything is logged */
+    char *run_name; /* NULL: none */
     uint64_t seed;
     unsigned run, runs; /* 1-based; runs == 1: no `#run` line */
 };

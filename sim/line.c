@@ -101,12 +101,16 @@ static char *put_t(char *out, const struct tb_key *key, const struct tb_line_sou
 static char *put_lat(char *out, const struct tb_key *key, const struct tb_line_source *from)
 {
     (void)key;
+    if (from->status == TB_UNFINISHED)
+        return put_absent(out);
     return tb_put_time(out, from->when - from->txn->created);
 }
 
+/* Of what has not ended nobody knows where its time will have gone. */
 static char *put_part(char *out, const struct tb_key *key, const struct tb_line_source *from)
 {
-    return from->parts ? tb_put_time(out, field64(key, from)) : put_absent(out);
+    bool known = from->parts && from->status != TB_UNFINISHED;
+    return known ? tb_put_time(out, field64(key, from)) : put_absent(out);
 }
 
 static char *put_u32(char *out, const struct tb_key *key, const struct tb_line_source *from)
@@ -317,7 +321,7 @@ static bool valid_op(const struct tb_key *key, const char *text, size_t length)
     static const struct tb_key_format name = {put, valid, doc}
 
 FORMAT(as_t, put_t, valid_time, "nanoseconds, three decimals");
-FORMAT(as_lat, put_lat, valid_time, "nanoseconds, three decimals");
+FORMAT(as_lat, put_lat, valid_part, "nanoseconds, three decimals, or -");
 FORMAT(as_part, put_part, valid_part, "nanoseconds, three decimals, or -");
 FORMAT(as_number, put_u32, valid_number, "a decimal number");
 FORMAT(as_decimal, put_u64, valid_decimal, "a decimal number");

@@ -117,9 +117,14 @@ const char *const *tb_log_words(void)
     return words;
 }
 
-static void tally(struct tb_tally *t, const struct tb_txn *txn, tb_time when)
+static void tally(struct tb_tally *t, const struct tb_txn *txn, enum tb_status status,
+                  tb_time when)
 {
     tb_time lat = when - txn->created;
+    if (status == TB_UNFINISHED) {
+        t->count++;
+        return;
+    }
     if (t->count++ == 0 || lat < t->min)
         t->min = lat;
     if (lat > t->max)
@@ -134,7 +139,7 @@ void tb_log_observe(void *context, struct tb_model *by, const struct tb_txn *txn
 {
     struct tb_log *log = context;
     if (txn->created >= log->from)
-        tally(&log->tally[txn->kind][status], txn, when);
+        tally(&log->tally[txn->kind][status], txn, status, when);
     if (!log->any || !(log->wanted >> (txn->kind * 2 + txn->write) & 1) || tb_log_failed(log))
         return;
     const struct tb_line_source from = {.txn = txn,

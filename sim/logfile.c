@@ -17,6 +17,7 @@ struct reader {
     struct tb_log_run *run; /* NULL before the first header */
     unsigned announced;     /* by `#run I of N`: 0 none */
     unsigned announced_of;
+    char *announced_name;
 };
 
 static void complain(const struct reader *r, size_t column, const char *what)
@@ -96,11 +97,15 @@ static bool header_run(struct reader *r)
 {
     struct cursor c = words_after(r, "#run");
     uint64_t run, runs;
-    if (!take_number(&c, &run) || !take_word(&c, "of") || !take_number(&c, &runs) || !at_end(&c) ||
-        run != r->file->count + 1 || run > runs || runs > UINT32_MAX) {
-        complain(r, 1, "expected '#run I of N', counting from 1");
+    bool ok = take_number(&c, &run) && take_word(&c, "of") && take_number(&c, &runs) &&
+              run == r->file->count + 1 && run <= runs && runs <= UINT32_MAX;
+    char *name = ok ? take_copy(&c) : NULL;
+    if (!ok || !at_end(&c) || r->announced) {
+        free(name);
+        complain(r, 1, "expected '#run I of N NAME', counting from 1");
         return true;
     }
+    r->announced_name = name;
     r->announced = (unsigned)run;
     r->announced_of = (unsigned)runs;
     return true;
@@ -137,6 +142,8 @@ static bool header_scenario(struct reader *r)
     if (r->announced) {
         h.run = r->announced;
         h.runs = r->announced_of;
+        h.run_name = r->announced_name;
+        r->announced_name = NULL;
     }
     r->announced = 0;
     return new_run(r, &h);
@@ -423,7 +430,9 @@ struct tb_log_file *tb_log_file_text(const char *name, char *text, size_t size,
     }
     *f = (struct tb_log_file){.name = name, .text = text, .size = size};
     struct reader r = {.file = f, .diag = diag, .errors_before = tb_diag_count(diag)};
-    if (read_lines(&r))
+    bool ok = read_lines(&r);
+    free(r.announced_name);
+    if (ok)
         return f;
     tb_log_file_free(f);
     return NULL;
