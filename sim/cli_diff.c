@@ -1,0 +1,57 @@
+/* `tollbridge diff`, and the comparing options that `run` shares with it. */
+#include "cli_diff.h"
+
+#include <stdlib.h>
+
+enum tb_exit cli_diff_options(const struct cli_args *args, struct tb_diff_options *o)
+{
+    char why[256];
+    *o = (struct tb_diff_options){0};
+    if (args->tolerance && !tb_diff_tolerance(o, args->tolerance, why))
+        return cli_usage(args->verb, "--time-tolerance %s: %s", args->tolerance, why);
+    for (size_t i = 0; args->ignores && args->ignores[i]; i++)
+        if (!tb_diff_ignore(o, args->ignores[i], why))
+            return cli_usage(args->verb, "--ignore %s: %s", args->ignores[i], why);
+    return TB_EXIT_OK;
+}
+
+enum tb_exit cli_dump(json_t *o)
+{
+    int failed = o ? json_dumpf(o, stdout, JSON_INDENT(2)) : -1;
+    json_decref(o);
+    if (failed)
+        return cli_host("standard output", 0);
+    printf("\n");
+    return TB_EXIT_OK;
+}
+
+static void show(const struct cli_args *args, const struct tb_diff *d, enum tb_exit status)
+{
+    if (args->json)
+        cli_dump(tb_diff_json(d));
+    else if (!args->quiet || status != TB_EXIT_OK)
+        tb_diff_print(d, stdout, cli_colour(stdout));
+}
+
+enum tb_exit cli_diff(const struct cli_args *args)
+{
+    struct tb_diff_options options;
+    struct tb_diff d = {0};
+    enum tb_exit status = cli_diff_options(args, &options);
+    if (status != TB_EXIT_OK)
+        return status;
+    struct tb_diag *diag = tb_diag_new();
+    struct tb_log_file *golden = tb_log_file_load(args->words[0], diag);
+    struct tb_log_file *new = tb_log_file_load(args->words[1], diag);
+    if (golden && new)
+        status = tb_diff_files(golden, new, &options, &d, diag);
+    if (tb_diag_count(diag))
+        status = cli_errors(diag);
+    else
+        show(args, &d, status);
+    tb_diff_clear(&d);
+    tb_log_file_free(golden);
+    tb_log_file_free(new);
+    tb_diag_free(diag);
+    return status;
+}

@@ -1,0 +1,420 @@
+/* `tollbridge run`: the runs of a scenario one after another into one log, then the golden log. */
+#include "cli_diff.h"
+#include "golden.h"
+#include "log.h"
+#include "scenario.h"
+#include "summary.h"
+
+#include "tollbridge/param.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROGRESS_EVERY 65536 /* transactions between two looks at the clock */
+
+struct session {
+    const struct cli_args *args;
+    const char **sets;
+    struct tb_diff_options compare;
+    struct tb_diag *diag;
+    tb_time until;
+    char *folder;     /* where output goes */
+    char *log_path;   /* NULL: no log on disk */
+    char *print_path; /* NULL: no fingerprints on disk */
+    bool writes;      /* results, at all */
+    enum tb_golden_form form;
+    struct tb_log_file *golden; /* NULL: none, or to be blessed */
+    struct tb_log log;
+    json_t *runs;
+    double wall;
+    uint64_t events, transactions;
+    bool progress;
+    struct tb_sim *sim; /* the current one */
+    struct timespec began;
+    unsigned long looked;
+};
+
+static double seconds_since(const struct timespec *then)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+}
+
+/* -- While it runs -------------------------------------------------------------------------------- */
+
+static void show_progress(struct session *s)
+{
+    char time[40] = "";
+    *tb_put_decimal(time, tb_sim_now(s->sim) / TB_US) = '\0';
+    fprintf(stderr, "\r  %s us simulated, %lu transactions, %.0f s\033[K", time, s->looked,
+            seconds_since(&s->began));
+    fflush(stderr);
+}
+
+static void end_progress(struct session *s)
+{
+    if (s->progress && s->looked >= PROGRESS_EVERY)
+        fprintf(stderr, "\r\033[K");
+}
+
+/* The log, with an eye on the disk: a log that cannot be written ends the program at once, not hours later. */
+static void observe(void *context, struct tb_model *by, const struct tb_txn *txn,
+                    enum tb_status status, tb_time when)
+{
+    struct session *s = context;
+    tb_log_observe(&s->log, by, txn, status, when);
+    if (tb_log_failed(&s->log)) {
+        int error = s->log.file.error;
+        end_progress(s);
+        tb_log_close(&s->log);
+        exit(cli_host(s->log_path, error));
+    }
+    if (++s->looked % PROGRESS_EVERY == 0 && s->progress)
+        show_progress(s);
+}
+
+/* -- Preparing ------------------------------------------------------------------------------------ */
+
+static struct tb_sim *load(struct session *s, unsigned run)
+{
+    const struct tb_input input = {.path = s->args->words[0], .sets = s->sets, .run = run};
+    return tb_sim_new(&input, s->diag);
+}
+
+static bool check_only(struct session *s, struct tb_sim *sim)
+{
+    const struct tb_record *record = tb_sim_record(sim);
+    const struct tb_record_only *only = record->only.at;
+    for (size_t i = 0; i < record->only.count; i++) {
+        if (only[i].op && tb_line_kind_of(only[i].op, strlen(only[i].op)) != TB_TXN_KINDS)
+            continue;
+        const char *word = only[i].op ? only[i].op : "";
+        const char *near = tb_nearest(word, tb_log_words());
+        tb_diag_node(s->diag, record->only.nodes[i], "'%s' is no op or kind of the log%s%s%s", word,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    return tb_diag_count(s->diag) == 0;
+}
+
+/* Bad input is found before anything is run or written. */
+static bool check_other_runs(struct session *s, unsigned runs)
+{
+    for (unsigned i = 1; i < runs; i++) {
+        struct tb_sim *sim = load(s, i);
+        if (sim)
+            check_only(s, sim);
+        tb_sim_free(sim);
+    }
+    return tb_diag_count(s->diag) == 0;
+}
+
+static bool parse_until(struct session *s)
+{
+    char why[256];
+    s->until = TB_NEVER;
+    if (!s->args->until || tb_value_parse(TB_TIME, s->args->until, &s->until, why))
+        return true;
+    cli_usage(s->args->verb, "--until %s: %s", s->args->until, why);
+    return false;
+}
+
+static char *join(const char *folder, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        exit(cli_host("no memory", ENOMEM));
+    return path;
+}
+
+/* What is written, and where: --golden needs a log of its form even if the scenario records none. */
+static void plan_output(struct session *s, struct tb_sim *sim)
+{
+    const struct tb_record *record = tb_sim_record(sim);
+    const struct cli_args *a = s->args;
+    char *own = NULL;
+    if (asprintf(&own, "%s%s", tb_sim_name(sim), record->fingerprint ? ".lines.log" : ".log") < 0)
+        exit(cli_host("no memory", ENOMEM));
+    s->folder = a->out ? join(a->out, "") : join("out", tb_sim_name(sim));
+    if (a->out)
+        s->folder[strlen(s->folder) - 1] = '\0';
+    s->writes = !record->none || a->out;
+    if (record->log && record->fingerprint)
+        s->print_path = join(s->folder, record->log);
+    bool lines = a->golden && (s->form == TB_GOLDEN_LOG || !(s->form || s->print_path));
+    if (record->log && !record->fingerprint)
+        s->log_path = join(s->folder, record->log);
+    else if (lines)
+        s->log_path = join(s->folder, own);
+    free(own);
+    tb_log_open(&s->log, s->log_path, s->print_path || (a->golden && s->form != TB_GOLDEN_LOG));
+}
+
+/* The golden is read before the run: if it is malformed, nothing is run. */
+static bool load_golden(struct session *s)
+{
+    if (!s->args->golden)
+        return true;
+    s->form = tb_golden_form(s->args->golden);
+    if (s->args->bless)
+        return true;
+    s->golden = tb_log_file_load(s->args->golden, s->diag);
+    return s->golden != NULL;
+}
+
+/* -- One run --------------------------------------------------------------------------------------- */
+
+static char *only_words(const struct tb_record *record)
+{
+    const struct tb_record_only *only = record->only.at;
+    size_t length = 1;
+    for (size_t i = 0; i < record->only.count; i++)
+        length += strlen(only[i].op) + 1;
+    char *text = calloc(length, 1);
+    for (size_t i = 0; text && i < record->only.count; i++)
+        strcat(strcat(text, i ? " " : ""), only[i].op);
+    return text;
+}
+
+static bool make_header(struct tb_sim *sim, unsigned run, struct tb_log_header *h)
+{
+    char hash[65];
+    tb_sim_hash(sim, hash);
+    char *name = tb_log_name(tb_sim_name(sim)), *platform = tb_log_name(tb_sim_platform(sim));
+    bool ok = name && platform && tb_log_header_set(h, name, platform, hash, tb_sim_seed(sim));
+    free(name);
+    free(platform);
+    h->run = run + 1;
+    h->runs = tb_sim_runs(sim);
+    if (h->runs > 1)
+        h->run_name = tb_log_name(tb_sim_run_name(sim));
+    if (tb_sim_record(sim)->only.count)
+        h->only = only_words(tb_sim_record(sim));
+    return ok;
+}
+
+static void begin_log(struct session *s, struct tb_sim *sim, unsigned run)
+{
+    const struct tb_record *record = tb_sim_record(sim);
+    const struct tb_record_only *only = record->only.at;
+    struct tb_log_header header = {0};
+    const char **names = NULL, **words = NULL;
+    size_t count = 0;
+    while (tb_summary_model(sim, count))
+        count++;
+    names = calloc(count + 1, sizeof *names);
+    words = calloc(record->only.count + 1, sizeof *words);
+    bool ok = names && words && make_header(sim, run, &header);
+    for (size_t i = 0; ok && i < count; i++)
+        names[i] = tb_summary_model(sim, i)->name;
+    for (size_t i = 0; ok && i < record->only.count; i++)
+        words[i] = only[i].op;
+    if (!ok || !tb_log_begin(&s->log, &header, names, count)) {
+        tb_log_close(&s->log);
+        exit(cli_host("no memory for the log", ENOMEM));
+    }
+    if (record->only.count)
+        tb_log_only(&s->log, words, record->only.count);
+    s->log.from = tb_summary_from(sim);
+    free(names);
+    free(words);
+}
+
+static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
+{
+    s->sim = sim;
+    begin_log(s, sim, run);
+    tb_sim_observe(sim, observe, s);
+    clock_gettime(CLOCK_MONOTONIC, &s->began);
+    tb_sim_run(sim, s->until);
+    tb_sim_finish(sim);
+    s->wall += seconds_since(&s->began);
+    end_progress(s);
+    tb_log_end(&s->log);
+    s->events += tb_sim_events(sim);
+    tb_diag_print(tb_sim_diag(sim), stderr);
+    if (!s->args->json && !s->args->quiet)
+        tb_summary_print(sim, &s->log, stdout, cli_colour(stdout));
+    json_array_append_new(s->runs, tb_summary_json(sim, &s->log));
+    return tb_sim_status(sim);
+}
+
+static enum tb_exit run_all(struct session *s, struct tb_sim *first)
+{
+    unsigned runs = tb_sim_runs(first);
+    enum tb_exit worst = TB_EXIT_OK;
+    for (unsigned i = 0; i < runs; i++) {
+        struct tb_sim *sim = i ? load(s, i) : first;
+        if (!sim)
+            return cli_errors(s->diag);
+        worst = cli_worse(worst, run_one(s, sim, i));
+        s->sim = NULL;
+        tb_sim_free(sim);
+        if (worst == TB_EXIT_HOST)
+            break; /* there will be no log */
+    }
+    return worst;
+}
+
+/* -- After it ---------------------------------------------------------------------------------------- */
+
+static void wrote(const struct session *s, const char *what, const char *path)
+{
+    if (!s->args->json && !s->args->quiet)
+        printf("  %-10s %s\n", what, path);
+}
+
+static enum tb_exit write_json(const char *path, const json_t *o)
+{
+    char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    struct tb_outfile out;
+    if (!text)
+        return cli_host(path, ENOMEM);
+    tb_outfile_open(&out, path);
+    tb_outfile_print(&out, "%s\n", text);
+    free(text);
+    return tb_outfile_commit(&out) ? TB_EXIT_OK : cli_host(path, out.error);
+}
+
+static enum tb_exit write_named(struct session *s, const char *name, json_t *o)
+{
+    char *path = join(s->folder, name);
+    enum tb_exit status = write_json(path, o);
+    free(path);
+    json_decref(o);
+    return status;
+}
+
+static json_t *timing(const struct session *s)
+{
+    double wall = s->wall > 0 ? s->wall : 1e-9;
+    return json_pack("{s:f,s:I,s:f,s:I,s:f}", "wall_s", s->wall, "events", (json_int_t)s->events,
+                     "events_per_s", (double)s->events / wall, "transactions",
+                     (json_int_t)s->looked, "transactions_per_s", (double)s->looked / wall);
+}
+
+static enum tb_exit write_logs(struct session *s)
+{
+    if (s->log_path && !tb_log_commit(&s->log))
+        return cli_host(s->log_path, errno);
+    if (s->log_path)
+        wrote(s, "log", s->log_path);
+    if (!s->print_path)
+        return TB_EXIT_OK;
+    if (!tb_golden_write_prints(s->print_path, s->log.prints, s->log.run_count))
+        return cli_host(s->print_path, errno);
+    wrote(s, "prints", s->print_path);
+    return TB_EXIT_OK;
+}
+
+static enum tb_exit bless(struct session *s, const struct tb_golden_run *run)
+{
+    enum tb_golden_form form;
+    if (!tb_golden_bless(s->args->golden, run, &form))
+        return cli_host(s->args->golden, errno);
+    wrote(s, form == TB_GOLDEN_PRINT ? "blessed, as fingerprints:" : "blessed:", s->args->golden);
+    return TB_EXIT_OK;
+}
+
+static enum tb_exit compare(struct session *s, struct tb_golden_run *run, json_t *result)
+{
+    struct tb_diff d = {0};
+    enum tb_exit status = TB_EXIT_INPUT;
+    struct tb_log_file *new = tb_golden_new(run, s->form, s->diag);
+    if (new)
+        status = tb_diff_files(s->golden, new, &s->compare, &d, s->diag);
+    if (tb_diag_count(s->diag)) {
+        status = cli_errors(s->diag);
+    } else {
+        json_object_set_new(result, "golden", tb_diff_json(&d));
+        if (status != TB_EXIT_OK && !s->args->json)
+            tb_diff_print(&d, stdout, cli_colour(stdout));
+        else if (!s->args->json && !s->args->quiet)
+            printf("  %-10s %s: equal\n", "golden", s->args->golden);
+    }
+    tb_diff_clear(&d);
+    tb_log_file_free(new);
+    return status;
+}
+
+static enum tb_exit hold_to_golden(struct session *s, enum tb_exit so_far, json_t *result)
+{
+    struct tb_golden_run run = {.log = s->log_path,
+                                .prints = s->log.prints,
+                                .count = s->log.run_count,
+                                .lines = s->log.all_lines};
+    if (!s->args->golden)
+        return TB_EXIT_OK;
+    if (!s->args->bless)
+        return compare(s, &run, result);
+    if (so_far == TB_EXIT_OK)
+        return bless(s, &run);
+    fprintf(stderr, "%s: not blessed, the run itself failed\n", s->args->golden);
+    return so_far;
+}
+
+/* Writes everything; the order is: logs, golden, results. */
+static enum tb_exit finish(struct session *s, enum tb_exit status)
+{
+    json_t *result = json_object();
+    enum tb_exit host = status == TB_EXIT_HOST ? TB_EXIT_HOST : write_logs(s);
+    if (host == TB_EXIT_OK)
+        status = cli_worse(status, hold_to_golden(s, status, result));
+    status = cli_worse(status, host);
+    json_object_set(result, "runs", s->runs);
+    json_object_set_new(result, "status", json_integer(status));
+    if (s->writes && status != TB_EXIT_HOST) {
+        status = cli_worse(status, write_named(s, "summary.json", json_incref(result)));
+        status = cli_worse(status, write_named(s, "timing.json", timing(s)));
+    }
+    if (s->args->json)
+        return cli_worse(status, cli_dump(result));
+    json_decref(result);
+    return status;
+}
+
+static enum tb_exit run_session(struct session *s)
+{
+    struct tb_sim *first = load(s, 0);
+    if (!first)
+        return cli_errors(s->diag);
+    if (!check_only(s, first) || !check_other_runs(s, tb_sim_runs(first)) || !load_golden(s)) {
+        tb_sim_free(first);
+        return cli_errors(s->diag);
+    }
+    plan_output(s, first);
+    if (tb_log_failed(&s->log)) {
+        tb_sim_free(first);
+        return cli_host(s->log_path, s->log.file.error);
+    }
+    enum tb_exit status = run_all(s, first);
+    return tb_diag_count(s->diag) ? TB_EXIT_INPUT : finish(s, status);
+}
+
+enum tb_exit cli_run(const struct cli_args *args)
+{
+    struct session s = {.args = args, .diag = NULL};
+    enum tb_exit status = cli_diff_options(args, &s.compare);
+    if (status != TB_EXIT_OK || !parse_until(&s))
+        return TB_EXIT_INPUT;
+    if (args->bless && !args->golden)
+        return cli_usage(args->verb, "--bless needs --golden FILE");
+    s.sets = cli_sets(args);
+    s.diag = tb_diag_new();
+    s.runs = json_array();
+    s.progress = isatty(STDERR_FILENO) && !args->quiet;
+    status = run_session(&s);
+    tb_log_close(&s.log);
+    json_decref(s.runs);
+    free(s.folder);
+    free(s.log_path);
+    free(s.print_path);
+    tb_log_file_free(s.golden);
+    tb_diag_free(s.diag);
+    cli_free_sets(args, s.sets);
+    return status;
+}

@@ -1,0 +1,252 @@
+/* The verbs that run nothing: check, resolve, models, schema, graph. */
+#include "cli_diff.h"
+#include "graph.h"
+#include "logfile.h"
+#include "scenario.h"
+#include "table.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* -- Loading ------------------------------------------------------------------------------------- */
+
+static struct tb_sim *load(const struct cli_args *args, const char *path, unsigned run,
+                           struct tb_diag *diag)
+{
+    const char **sets = cli_sets(args);
+    const struct tb_input input = {.path = path, .sets = sets, .run = run};
+    struct tb_sim *s = tb_sim_new(&input, diag);
+    cli_free_sets(args, sets);
+    return s;
+}
+
+/* -- check ----------------------------------------------------------------------------------------- */
+
+static bool is_log(const char *path)
+{
+    static const char magic[] = "#tollbridge-";
+    char start[sizeof magic] = "";
+    FILE *in = fopen(path, "rb");
+    if (!in)
+        return false;
+    size_t n = fread(start, 1, sizeof magic - 1, in);
+    fclose(in);
+    return n == sizeof magic - 1 && strcmp(start, magic) == 0;
+}
+
+static void check_yaml(const struct cli_args *args, const char *path, struct tb_diag *diag)
+{
+    unsigned runs = 1;
+    for (unsigned i = 0; i < runs; i++) {
+        struct tb_sim *s = load(args, path, i, diag);
+        if (s)
+            runs = tb_sim_runs(s);
+        tb_sim_free(s);
+    }
+}
+
+static enum tb_exit check_file(const struct cli_args *args, const char *path)
+{
+    struct tb_diag *diag = tb_diag_new();
+    if (is_log(path))
+        tb_log_file_free(tb_log_file_load(path, diag));
+    else
+        check_yaml(args, path, diag);
+    enum tb_exit status = cli_errors(diag);
+    if (status == TB_EXIT_OK && !args->quiet)
+        printf("%s: ok\n", path);
+    tb_diag_free(diag);
+    return status;
+}
+
+enum tb_exit cli_check(const struct cli_args *args)
+{
+    enum tb_exit worst = TB_EXIT_OK;
+    for (size_t i = 0; i < args->word_count; i++)
+        worst = cli_worse(worst, check_file(args, args->words[i]));
+    return worst;
+}
+
+/* -- resolve, graph --------------------------------------------------------------------------------- */
+
+static enum tb_exit with_loaded(const struct cli_args *args, int (*show)(struct tb_sim *s, FILE *to))
+{
+    struct tb_diag *diag = tb_diag_new();
+    struct tb_sim *s = load(args, args->words[0], 0, diag);
+    enum tb_exit status = cli_errors(diag);
+    if (s && show(s, stdout) != 0)
+        status = cli_host("standard output", errno);
+    tb_sim_free(s);
+    tb_diag_free(diag);
+    return status;
+}
+
+enum tb_exit cli_resolve(const struct cli_args *args)
+{
+    return with_loaded(args, tb_sim_resolve);
+}
+
+static int draw(struct tb_sim *s, FILE *to)
+{
+    tb_graph_write(s, to);
+    return 0;
+}
+
+enum tb_exit cli_graph(const struct cli_args *args)
+{
+    return with_loaded(args, draw);
+}
+
+/* -- models ------------------------------------------------------------------------------------------ */
+
+static const struct tb_class *find_class(const char *name, const char **near)
+{
+    const char *names[256] = {NULL};
+    size_t count;
+    const struct tb_class *const *classes = tb_classes(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(classes[i]->name, name) == 0)
+            return classes[i];
+        if (i < 255)
+            names[i] = classes[i]->name;
+    }
+    *near = tb_nearest(name, names);
+    return NULL;
+}
+
+static void list_models(void)
+{
+    size_t count;
+    const struct tb_class *const *classes = tb_classes(&count);
+    for (size_t i = 0; i < count; i++)
+        printf("%-12s %s\n", classes[i]->name, classes[i]->brief);
+}
+
+static void print_ports(const struct tb_class *c)
+{
+    printf("\nports:");
+    for (size_t i = 0; c->ports && c->ports[i]; i++)
+        printf("%s %s", i ? "," : "",
+               strcmp(c->ports[i], "*") == 0 ? "any number of links" : c->ports[i]);
+    printf("%s\n", c->ports && c->ports[0] ? "" : " none");
+}
+
+static void print_model(const struct tb_class *c)
+{
+    printf("%s: %s\n", c->name, c->brief);
+    print_ports(c);
+    printf("\nparameters:\n");
+    if (c->params && c->params[0].name)
+        tb_table_text(stdout, c->params, 2);
+    else
+        printf("  none\n");
+    if (c->counters && c->counters[0].name)
+        printf("\ncounters:\n");
+    for (const struct tb_counter *k = c->counters; k && k->name; k++)
+        printf("  %-20s %s\n", k->name, k->doc);
+}
+
+static json_t *model_json(const struct tb_class *c)
+{
+    json_t *o = json_object(), *ports = json_array(), *counters = json_object();
+    for (size_t i = 0; c->ports && c->ports[i]; i++)
+        json_array_append_new(ports, json_string(c->ports[i]));
+    for (const struct tb_counter *k = c->counters; k && k->name; k++)
+        json_object_set_new(counters, k->name, json_string(k->doc));
+    json_object_set_new(o, "name", json_string(c->name));
+    json_object_set_new(o, "brief", json_string(c->brief));
+    json_object_set_new(o, "ports", ports);
+    json_object_set_new(o, "parameters", c->params ? tb_table_schema(c->params) : json_object());
+    json_object_set_new(o, "counters", counters);
+    return o;
+}
+
+static enum tb_exit models_json(const struct tb_class *one)
+{
+    size_t count;
+    const struct tb_class *const *classes = tb_classes(&count);
+    if (one)
+        return cli_dump(model_json(one));
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, model_json(classes[i]));
+    return cli_dump(list);
+}
+
+enum tb_exit cli_models(const struct cli_args *args)
+{
+    const char *near = NULL;
+    const struct tb_class *one = args->word_count ? find_class(args->words[0], &near) : NULL;
+    if (args->word_count && !one)
+        return cli_usage(args->verb, "there is no model '%s'%s%s%s", args->words[0],
+                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    if (args->json)
+        return models_json(one);
+    if (one)
+        print_model(one);
+    else
+        list_models();
+    return TB_EXIT_OK;
+}
+
+/* -- schema -------------------------------------------------------------------------------------------- */
+
+static json_t *constant(const char *key, const char *value)
+{
+    return json_pack("{s:{s:s}}", key, "const", value);
+}
+
+/* A model of a platform: `model:` says which table the other keys follow. */
+static json_t *class_schema(const struct tb_class *c)
+{
+    json_t *o = c->params ? tb_table_schema(c->params) : json_pack("{s:s}", "type", "object");
+    json_t *properties = json_object_get(o, "properties");
+    json_t *model = constant("model", c->name);
+    if (!properties) {
+        properties = json_object();
+        json_object_set_new(o, "properties", properties);
+    }
+    json_object_update(properties, model);
+    json_decref(model);
+    json_t *required = json_object_get(o, "required");
+    if (!required) {
+        required = json_array();
+        json_object_set_new(o, "required", required);
+    }
+    json_array_append_new(required, json_string("model"));
+    json_object_set_new(o, "title", json_string(c->name));
+    json_object_set_new(o, "description", json_string(c->brief));
+    return o;
+}
+
+static json_t *models_schema(void)
+{
+    size_t count;
+    const struct tb_class *const *classes = tb_classes(&count);
+    json_t *any = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(any, class_schema(classes[i]));
+    return json_pack("{s:s,s:{s:o}}", "type", "object", "additionalProperties", "oneOf", any);
+}
+
+static json_t *platform_schema(void)
+{
+    return json_pack("{s:s,s:[s],s:b,s:{s:{s:s},s:o,s:{s:s,s:o}}}", "type", "object", "required",
+                     "models", "additionalProperties", 0, "properties", "platform", "type",
+                     "string", "models", models_schema(), "links", "type", "array", "items",
+                     tb_table_schema(tb_link_table));
+}
+
+enum tb_exit cli_schema(const struct cli_args *args)
+{
+    (void)args;
+    json_t *scenario = tb_table_schema(tb_scenario_table);
+    json_t *inline_platform =
+        json_pack("{s:[{s:s},{s:s}]}", "oneOf", "type", "string", "$ref", "#/$defs/platform");
+    json_object_set_new(json_object_get(scenario, "properties"), "platform", inline_platform);
+    return cli_dump(json_pack("{s:s,s:s,s:{s:o,s:o},s:[{s:s},{s:s}]}", "$schema",
+                              "https://json-schema.org/draft/2020-12/schema", "title",
+                              "Tollbridge platforms and scenarios", "$defs", "platform",
+                              platform_schema(), "scenario", scenario, "oneOf", "$ref",
+                              "#/$defs/scenario", "$ref", "#/$defs/platform"));
+}

@@ -1,0 +1,118 @@
+/* Drawings of platforms; see graph.h. */
+#include "graph.h"
+
+#include "scenario.h"
+#include "summary.h"
+
+#include "tollbridge/param.h"
+
+#include <string.h>
+
+static void write_text(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', to);
+        fputc(*text, to);
+    }
+}
+
+/* Where it stands tells how it looks: what holds memory, what runs software, ends and what is between them. */
+static const struct look {
+    const char *shape, *colour;
+} storage = {"cylinder", "#e6f2df"}, software = {"box3d", "#dfe8f5"},
+  end = {"component", "#f5dfe3"}, between = {"box", "#fbeccd"};
+
+static const struct look *look_of(struct tb_model *m)
+{
+    uint64_t value;
+    if (m->class->fact && tb_fact(m, "base", &value) && tb_fact(m, "size", &value))
+        return &storage;
+    if (m->class->program)
+        return &software;
+    return tb_port_count(m) > 1 ? &between : &end;
+}
+
+/* Any model may say by this fact that it translates. */
+static bool translates(struct tb_model *m)
+{
+    uint64_t format;
+    return m->class->fact && tb_fact(m, "iommu.format", &format);
+}
+
+static void write_model(FILE *to, struct tb_model *m)
+{
+    const struct look *look = look_of(m);
+    fprintf(to, "    \"");
+    write_text(to, m->name);
+    fprintf(to, "\" [label=\"");
+    write_text(to, m->name);
+    fprintf(to, "\\n%s%s\", shape=%s, fillcolor=\"%s\"];\n", m->class->name,
+            translates(m) ? " with IOMMU" : "", look->shape, look->colour);
+}
+
+/* The name of a port, if the model has more than one. */
+static void write_port(FILE *to, const char *end, const struct tb_link_params *link, unsigned side)
+{
+    const char *const *ports = link->end[side]->class->ports;
+    if (!ports || !ports[0] || !ports[1] || strcmp(ports[link->port[side]], "*") == 0)
+        return;
+    fprintf(to, ", %slabel=\"", end);
+    write_text(to, ports[link->port[side]]);
+    fprintf(to, "\"");
+}
+
+static void write_value(FILE *to, enum tb_type type, const void *value)
+{
+    const struct tb_param row = {.type = type};
+    char text[80];
+    tb_value_print(&row, value, text, sizeof text);
+    fprintf(to, "%s", text);
+}
+
+static void write_direction(FILE *to, const struct tb_link_params *link, unsigned dir)
+{
+    write_value(to, TB_TIME, &link->latency_of[dir]);
+    if (link->rate_of[dir].time) {
+        fprintf(to, ", ");
+        write_value(to, TB_RATE, &link->rate_of[dir]);
+    }
+}
+
+static bool symmetric(const struct tb_link_params *link)
+{
+    return link->latency_of[0] == link->latency_of[1] &&
+           memcmp(&link->rate_of[0], &link->rate_of[1], sizeof link->rate_of[0]) == 0;
+}
+
+static void write_link(FILE *to, const struct tb_link_params *link)
+{
+    fprintf(to, "    \"");
+    write_text(to, link->end[0]->name);
+    fprintf(to, "\" -> \"");
+    write_text(to, link->end[1]->name);
+    fprintf(to, "\" [label=\"");
+    write_direction(to, link, 0);
+    if (!symmetric(link)) {
+        fprintf(to, "\\nback ");
+        write_direction(to, link, 1);
+    }
+    fprintf(to, "\"");
+    write_port(to, "tail", link, 0);
+    write_port(to, "head", link, 1);
+    fprintf(to, "];\n");
+}
+
+void tb_graph_write(struct tb_sim *s, FILE *to)
+{
+    struct tb_model *m;
+    fprintf(to, "digraph \"");
+    write_text(to, tb_sim_platform(s));
+    fprintf(to, "\" {\n    rankdir=BT;\n    node [style=filled, fontname=\"sans-serif\"];\n"
+                "    edge [dir=both, fontname=\"sans-serif\", fontsize=10];\n");
+    for (size_t n = 0; (m = tb_summary_model(s, n)); n++)
+        write_model(to, m);
+    for (size_t n = 0; n < tb_sim_link_count(s); n++)
+        write_link(to, tb_sim_link(s, n));
+    fprintf(to, "}\n");
+}
