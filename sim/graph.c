@@ -52,12 +52,12 @@ static void write_model(FILE *to, struct tb_model *m)
 }
 
 /* The name of a port, if the model has more than one. */
-static void write_port(FILE *to, const char *end, const struct tb_link_params *link, unsigned side)
+static void write_port(FILE *to, const char *where, const struct tb_link_params *link, unsigned side)
 {
     const char *const *ports = link->end[side]->class->ports;
     if (!ports || !ports[0] || !ports[1] || strcmp(ports[link->port[side]], "*") == 0)
         return;
-    fprintf(to, ", %slabel=\"", end);
+    fprintf(to, ", %slabel=\"", where);
     write_text(to, ports[link->port[side]]);
     fprintf(to, "\"");
 }

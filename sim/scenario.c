@@ -14,7 +14,7 @@ struct top {
     bool has_until;
 };
 
-static const struct tb_param top_table[] = {
+const struct tb_param tb_scenario_table[] = {
     {.name = "scenario", .type = TB_STRING, .offset = offsetof(struct top, scenario), .flags = TB_REQUIRED,
      .doc = "its name"},
     {.name = "platform", .type = TB_NODE, .offset = offsetof(struct top, platform), .flags = TB_REQUIRED,
@@ -152,7 +152,7 @@ static bool resolve_path(struct tb_scenario *sc, const char *path, struct target
     size_t first = strcspn(path, ".");
     bool links = first == 5 && strncmp(path, "links", 5) == 0;
     bool own = false;
-    for (const struct tb_param *p = top_table; sc->root && p->name; p++)
+    for (const struct tb_param *p = tb_scenario_table; sc->root && p->name; p++)
         own |= strlen(p->name) == first && strncmp(p->name, path, first) == 0 &&
                !(strcmp(p->name, "platform") == 0 && path[first]);
     bool model = sc->platform && tb_node_get(sc->platform, "models") && !links;
@@ -332,7 +332,7 @@ bool tb_scenario_load(const struct tb_input *in, struct tb_scenario *sc, struct 
     for (size_t k = 0; in->sets && in->sets[k]; k++)
         apply_one(sc, in->sets[k], arena, diag);
     find_root(sc);
-    if (sc->root && !tb_params_read(top_table, sc->root, NULL, &top, arena, diag))
+    if (sc->root && !tb_params_read(tb_scenario_table, sc->root, NULL, &top, arena, diag))
         return false;
     read_names(sc, &top, in, diag);
     read_record(top.record, sc, arena, diag);

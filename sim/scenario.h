@@ -62,6 +62,9 @@ int tb_sim_resolve(struct tb_sim *s, FILE *to);
 /* Every class there is, in the order of models.def; *count says how many. */
 const struct tb_class *const *tb_classes(size_t *count);
 
+/* The table of a scenario's top-level keys: for the schema. */
+extern const struct tb_param tb_scenario_table[];
+
 /* The table of a link's parameters. */
 extern const struct tb_param tb_link_table[];
 

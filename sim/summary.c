@@ -196,6 +196,16 @@ static json_t *tallies_json(const struct tb_log *log, bool parts)
     return kinds;
 }
 
+/* JSON's integers end at 2^63: what is larger (a digest) is told as a hexadecimal string. */
+static json_t *counter_json(uint64_t value)
+{
+    char text[24];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(text, sizeof text, "0x%016" PRIx64, value);
+    return json_string(text);
+}
+
 static json_t *counters_json(struct tb_sim *s)
 {
     json_t *models = json_object();
@@ -203,7 +213,7 @@ static json_t *counters_json(struct tb_sim *s)
     for (size_t n = 0; (m = tb_summary_model(s, n)); n++) {
         json_t *o = json_object();
         for (const struct tb_counter *c = m->class->counters; c && c->name; c++)
-            json_object_set_new(o, c->name, json_integer((json_int_t)counter_of(m, c)));
+            json_object_set_new(o, c->name, counter_json(counter_of(m, c)));
         if (json_object_size(o))
             json_object_set(models, m->name, o);
         json_decref(o);
