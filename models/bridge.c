@@ -1,0 +1,358 @@
+/* A bridge: two ports, a latency each way, and what is below it seen from above.
+ *
+ * From above it answers for its windows: a list, or (without one) everything that is found below
+ * it. From below everything that is not below goes up: it is the subtractive end of the bus under
+ * it. Its queues are the credits of the links around it; ordering of posted, nonposted and
+ * completion classes is the links' too, so a bridge without an IOMMU is one reservation per
+ * message: it sends on what arrives, ready a latency later, in the same event.
+ *
+ * A bridge can host an IOMMU (group `iommu:`), which then has everything that goes up.
+ */
+#include "iommu/iommu.h"
+
+#include <inttypes.h>
+
+enum { DOWN, UP };
+
+static const char *const port_names[] = {"down", "up", NULL};
+
+struct window {
+    unsigned space;
+    uint64_t base;
+    uint64_t size;
+};
+
+struct bridge_params {
+    tb_time latency;
+    tb_time latency_up, latency_down;
+    bool has_up, has_down;
+    struct tb_items windows;
+    bool has_windows;
+    struct tb_iommu_params iommu;
+    bool has_iommu;
+};
+
+struct bridge {
+    struct bridge_params p;
+    tb_time up, down; /* latencies */
+    struct tb_iommu *iommu;
+    struct tb_ranges below; /* what it passes down */
+    bool asked;             /* looking for what is below: met itself again if asked twice */
+    uint64_t ups, downs, refused;
+    struct tb_iommu_counters n;
+};
+
+static const char *const spaces[] = {"memory", "io", "config", NULL};
+
+static const struct tb_param window_rows[] = {
+    {.name = "space",
+     .type = TB_ENUM,
+     .offset = offsetof(struct window, space),
+     .def = "memory",
+     .names = spaces,
+     .doc = "address space"},
+    {.name = "base",
+     .type = TB_COUNT,
+     .offset = offsetof(struct window, base),
+     .flags = TB_REQUIRED,
+     .doc = "first address"},
+    {.name = "size",
+     .type = TB_BYTES,
+     .offset = offsetof(struct window, size),
+     .flags = TB_REQUIRED,
+     .min = "1",
+     .doc = "how many addresses"},
+    {0},
+};
+
+static const struct tb_param rows[] = {
+    {.name = "latency",
+     .type = TB_TIME,
+     .offset = offsetof(struct bridge_params, latency),
+     .def = "50ns",
+     .max = "1s",
+     .doc = "from arrival to readiness to leave, both ways"},
+    {.name = "latency_up",
+     .type = TB_TIME,
+     .offset = offsetof(struct bridge_params, latency_up),
+     .present = offsetof(struct bridge_params, has_up) + 1,
+     .flags = TB_OPTIONAL,
+     .max = "1s",
+     .doc = "the same from down to up, if different"},
+    {.name = "latency_down",
+     .type = TB_TIME,
+     .offset = offsetof(struct bridge_params, latency_down),
+     .present = offsetof(struct bridge_params, has_down) + 1,
+     .flags = TB_OPTIONAL,
+     .max = "1s",
+     .doc = "the same from up to down, if different"},
+    {.name = "windows",
+     .type = TB_ITEMS,
+     .offset = offsetof(struct bridge_params, windows),
+     .present = offsetof(struct bridge_params, has_windows) + 1,
+     .flags = TB_OPTIONAL,
+     .sub = window_rows,
+     .size = sizeof(struct window),
+     .doc = "memory and I/O addresses that it passes down; without a list, what is found below"},
+    {.name = "iommu",
+     .type = TB_GROUP,
+     .offset = offsetof(struct bridge_params, iommu),
+     .present = offsetof(struct bridge_params, has_iommu) + 1,
+     .flags = TB_OPTIONAL,
+     .sub = tb_iommu_param_table,
+     .doc = "an IOMMU that translates what goes up"},
+    {0},
+};
+
+#define IOMMU_COUNTER(name, doc)                                                                   \
+    {                                                                                              \
+#name, offsetof(struct bridge, n.name), doc                                                \
+    }
+
+static const struct tb_counter counters[] = {
+    {"up", offsetof(struct bridge, ups), "messages that went up, without an IOMMU"},
+    {"down", offsetof(struct bridge, downs), "messages that went down"},
+    {"refused", offsetof(struct bridge, refused), "messages from above that nobody below claims"},
+    IOMMU_COUNTER(requests, "requests that the IOMMU looked up"),
+    IOMMU_COUNTER(hits, "look-ups that the IOTLB answered"),
+    IOMMU_COUNTER(misses, "look-ups that it did not"),
+    IOMMU_COUNTER(coalesced, "misses that joined another's walk"),
+    IOMMU_COUNTER(walks, "page walks"),
+    IOMMU_COUNTER(walk_reads, "page table entries read"),
+    IOMMU_COUNTER(pdc_hits, "walks that began below the root"),
+    IOMMU_COUNTER(pdc_misses,
+                  "walks that began at the root although there is a page-directory cache"),
+    IOMMU_COUNTER(devtab_hits, "device table entries found in the cache"),
+    IOMMU_COUNTER(devtab_misses, "look-ups that had to wait for one"),
+    IOMMU_COUNTER(devtab_reads, "device table entries read from memory"),
+    IOMMU_COUNTER(passed,
+                  "requests passed untranslated by their device's entry or the exclusion range"),
+    IOMMU_COUNTER(faults, "requests refused"),
+    IOMMU_COUNTER(events, "event records sent to memory"),
+    IOMMU_COUNTER(events_lost, "events that found the log off, full or unreachable"),
+    IOMMU_COUNTER(commands, "commands executed"),
+    IOMMU_COUNTER(illegal_commands, "commands refused"),
+    IOMMU_COUNTER(invalidations, "commands that invalidate"),
+    IOMMU_COUNTER(invalidated, "entries of IOTLB and device-table cache they dropped"),
+    IOMMU_COUNTER(waits, "completion waits done"),
+    IOMMU_COUNTER(poisoned, "walks that an invalidation overtook: not cached"),
+    IOMMU_COUNTER(prefetches, "walks asked for by prefetch commands"),
+    IOMMU_COUNTER(interrupts, "interrupts raised"),
+    IOMMU_COUNTER(evictions, "pages that had to leave the IOTLB for others"),
+    {NULL, 0, NULL},
+};
+
+/* -- Elaboration ----------------------------------------------------------------------------- */
+
+static void check_windows(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bridge *b = m->state;
+    const struct window *w = b->p.windows.at;
+    for (size_t i = 0; i < b->p.windows.count; i++)
+        if (w[i].base + (w[i].size - 1) < w[i].base)
+            tb_diag_node(diag, b->p.windows.nodes[i],
+                         "a window of 0x%" PRIx64 " addresses from 0x%" PRIx64
+                         " goes past the end of the address space",
+                         w[i].size, w[i].base);
+}
+
+static void check(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bridge *b = m->state;
+    b->up = b->p.has_up ? b->p.latency_up : b->p.latency;
+    b->down = b->p.has_down ? b->p.latency_down : b->p.latency;
+    check_windows(m, diag);
+    for (unsigned port = DOWN; port <= UP; port++)
+        if (!tb_port_peer(m, port))
+            tb_diag_node(diag, m->node, "port '%s' of bridge '%s' is not linked to anything",
+                         port_names[port], m->name);
+    if (b->p.has_iommu)
+        b->iommu = tb_iommu_new(m, &b->p.iommu, tb_node_get(m->node, "iommu"), &b->n, b->up,
+                                b->down, diag);
+}
+
+static void slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
+{
+    const struct bridge *b = m->state;
+    *count = *bytes = 0;
+    if (b->iommu)
+        tb_iommu_slots(b->iommu, count, bytes);
+}
+
+static void add_windows(struct tb_model *m, struct tb_ranges *out)
+{
+    struct bridge *b = m->state;
+    const struct window *w = b->p.windows.at;
+    for (size_t i = 0; i < b->p.windows.count; i++)
+        tb_ranges_add(m, out,
+                      (struct tb_range){.base = w[i].base,
+                                        .last = w[i].base + (w[i].size - 1),
+                                        .space = (uint8_t)w[i].space,
+                                        .model = m->index});
+}
+
+/* What is below. With a list of windows, memory and I/O are what the list says. */
+static void add_below(struct tb_model *m, struct tb_ranges *out)
+{
+    struct bridge *b = m->state;
+    struct tb_ranges found = {0};
+    if (b->asked)
+        return;
+    b->asked = true;
+    tb_reach(m, DOWN, &found);
+    b->asked = false;
+    for (size_t i = 0; i < found.count; i++) {
+        bool listed =
+            b->p.has_windows && (found.at[i].space == TB_MEMORY || found.at[i].space == TB_IO);
+        if (!listed && !found.at[i].subtractive)
+            tb_ranges_add(m, out, found.at[i]);
+    }
+    add_windows(m, out);
+}
+
+static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
+{
+    struct bridge *b = m->state;
+    if (port == UP) {
+        add_below(m, out);
+        if (b->iommu)
+            tb_iommu_claims(b->iommu, out);
+        return;
+    }
+    for (uint8_t space = 0; space < TB_SPACES; space++)
+        tb_ranges_add(m, out,
+                      (struct tb_range){.base = 0,
+                                        .last = UINT64_MAX,
+                                        .space = space,
+                                        .subtractive = true,
+                                        .model = m->index});
+}
+
+static void start(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bridge *b = m->state;
+    (void)diag;
+    add_below(m, &b->below);
+    if (b->iommu)
+        tb_iommu_start(b->iommu);
+}
+
+/* -- Messages -------------------------------------------------------------------------------- */
+
+static bool is_below(const struct bridge *b, uint8_t space, uint64_t address)
+{
+    for (size_t i = 0; i < b->below.count; i++)
+        if (b->below.at[i].space == space && address >= b->below.at[i].base &&
+            address <= b->below.at[i].last)
+            return true;
+    return false;
+}
+
+static void send_up(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct bridge *b = m->state;
+    if (b->iommu) {
+        tb_iommu_pass_up(b->iommu, msg, credit, when);
+        return;
+    }
+    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
+    tb_send(m, UP, msg, when + b->up, credit);
+}
+
+/* Nobody below answers there: master abort. */
+static void refuse(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct bridge *b = m->state;
+    struct tb_msg answer = *msg;
+    b->refused++;
+    if (msg->class != TB_NONPOSTED) {
+        tb_txn_end(m, msg->txn, TB_UNSUPPORTED, when);
+        tb_release(m, credit, when);
+        return;
+    }
+    tb_msg_answer(&answer, TB_UNSUPPORTED);
+    send_up(m, &answer, credit, when);
+}
+
+static void go_down(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct bridge *b = m->state;
+    if (b->iommu && tb_iommu_from_above(b->iommu, msg, credit, when))
+        return;
+    if (msg->class != TB_COMPLETION && !is_below(b, msg->space, msg->address)) {
+        refuse(m, msg, credit, when);
+        return;
+    }
+    b->downs++;
+    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->down);
+    tb_send(m, DOWN, msg, when + b->down, credit);
+}
+
+static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
+{
+    struct bridge *b = m->state;
+    if (port == UP) {
+        go_down(m, msg, credit, when);
+    } else if (b->iommu) {
+        tb_iommu_from_below(b->iommu, msg, credit, when);
+    } else {
+        b->ups++;
+        tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
+        tb_send(m, UP, msg, when + b->up, credit);
+    }
+}
+
+static void timer(struct tb_model *m, unsigned number, tb_time when)
+{
+    struct bridge *b = m->state;
+    tb_iommu_timer(b->iommu, number, when);
+}
+
+static void retired(struct tb_model *m, uint32_t txn, tb_time when)
+{
+    struct bridge *b = m->state;
+    tb_iommu_retired(b->iommu, txn, when);
+}
+
+/* -- Without time ---------------------------------------------------------------------------- */
+
+static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
+{
+    struct bridge *b = m->state;
+    if (port == UP && b->iommu && tb_iommu_debug(b->iommu, d))
+        return true;
+    return tb_debug_send(m, port == UP ? DOWN : UP, d);
+}
+
+static bool symbol(struct tb_model *m, const char *name, struct tb_symbol *out)
+{
+    struct bridge *b = m->state;
+    return b->iommu && tb_iommu_symbol(b->iommu, name, out);
+}
+
+static bool fact(struct tb_model *m, const char *key, uint64_t *out)
+{
+    struct bridge *b = m->state;
+    return b->iommu && tb_iommu_fact(b->iommu, key, out);
+}
+
+const struct tb_class tb_class_bridge = {
+    .name = "bridge",
+    .brief = "two ports, a latency each way, address windows; can host an IOMMU",
+    .state_size = sizeof(struct bridge),
+    .params = rows,
+    .ports = port_names,
+    .counters = counters,
+    .timers = TB_IOMMU_TIMERS,
+    .check = check,
+    .slots = slots,
+    .claims = claims,
+    .start = start,
+    .recv = recv,
+    .timer = timer,
+    .retired = retired,
+    .debug = debug,
+    .symbol = symbol,
+    .fact = fact,
+};

@@ -1,0 +1,357 @@
+/* What the parts of the IOMMU share: its state, and what they ask of each other. */
+#ifndef IOMMU_INTERNAL_H
+#define IOMMU_INTERNAL_H
+
+#include "iommu.h"
+#include "spec/amdvi.h"
+
+#define TB_NOTHING UINT32_MAX /* no transaction, walk, line: end of a list */
+
+enum { TB_DOWN_PORT, TB_UP_PORT }; /* bridge.c names its ports in this order */
+
+/* A queue of transactions, linked through request.next. */
+struct tb_list {
+    uint32_t head, tail;
+};
+
+enum tb_request_state {
+    TB_REQUEST_AWAY,    /* not here */
+    TB_REQUEST_LOOKUP,  /* awaits its look-up */
+    TB_REQUEST_CONTEXT, /* awaits its device's entry */
+    TB_REQUEST_WALK,    /* awaits a walk */
+    TB_REQUEST_ORDER,   /* awaits an earlier posted write's leaving */
+    TB_REQUEST_EVENT    /* awaits a buffer for its event */
+};
+
+/* What the IOMMU knows of a transaction. One entry per transaction of the simulator: a transaction
+ * has one message at a time, so nothing here can run out. */
+struct tb_request {
+    struct tb_msg msg;
+    struct tb_context context;
+    tb_time since; /* in the present state */
+    tb_time
+        due; /* TB_REQUEST_LOOKUP, and what passes up: when its time through the bridge is over */
+    uint64_t order;                      /* place in the order of arrival */
+    uint64_t where;                      /* address of what could not be read */
+    uint32_t next;                       /* in the list it waits in */
+    uint32_t posted_older, posted_newer; /* in the list of posted writes */
+    tb_credit credit;
+    uint8_t state;   /* enum tb_request_state */
+    uint8_t refusal; /* enum tb_refusal, of TB_REQUEST_EVENT */
+    uint8_t failure; /* enum tb_status of the read that failed */
+    bool counted;    /* in iommu.inside[epoch] */
+    uint8_t epoch;
+    bool early; /* arrived while nothing was translated: pays no look-up */
+};
+
+enum tb_walk_state { TB_WALK_FREE, TB_WALK_WAITS, TB_WALK_DELAY, TB_WALK_READS };
+
+struct tb_walk {
+    struct tb_context context;
+    struct tb_cursor cursor;
+    tb_time started; /* has had a walker since; TB_NEVER: none yet */
+    tb_time due;     /* TB_WALK_DELAY: end of the look-up in the page-directory cache */
+    struct tb_list waiters;
+    uint32_t next; /* free, waiting or delayed */
+    uint32_t hash_next;
+    uint32_t txn;    /* read under way */
+    uint16_t device; /* who asked first */
+    uint8_t state;
+    bool hashed;      /* further misses may join */
+    bool poisoned;    /* an invalidation of its page came since: must not be cached */
+    bool invalidated; /* one of first..last came: a page that overlaps must not be cached */
+    uint64_t first, last;
+    uint8_t read_level; /* level of the table that is being read */
+};
+
+struct tb_walker {
+    struct tb_walk *walks;
+    uint32_t *buckets;
+    uint32_t mask, count;
+    uint32_t free;
+    struct tb_list waiting, delayed; /* of walks */
+    uint32_t busy, walkers;
+};
+
+struct tb_iotlb {
+    struct tb_cache cache;
+    struct tb_iotlb_line {
+        uint64_t pa;
+        uint8_t perm;
+    } * lines;
+    uint32_t of_size[65]; /* how many lines have pages of 2^n bytes */
+    uint64_t sizes;       /* bit n - 1: of_size[n] > 0 */
+};
+
+enum tb_fetch_state { TB_FETCH_FREE, TB_FETCH_WAITS, TB_FETCH_READS };
+
+struct tb_fetch {
+    struct tb_list waiters;
+    uint32_t txn;
+    uint32_t next; /* free or waiting */
+    uint16_t device;
+    uint8_t state;
+    bool stale; /* an invalidation came since: nobody may join, nothing is cached */
+};
+
+struct tb_devtab {
+    struct tb_cache cache;
+    struct tb_context *lines;
+    bool *reported; /* per line: a page fault was reported since it was read */
+    struct tb_fetch *fetches;
+    uint32_t count;       /* of fetches */
+    uint32_t reads, most; /* under way, at most */
+    struct tb_list waiting;
+    uint32_t free;
+    uint16_t *preload;
+    uint32_t preloads;
+};
+
+struct tb_pdc {
+    struct tb_cache cache;
+    struct tb_pdc_line {
+        uint64_t table;
+        uint8_t perm;
+    } * lines;
+};
+
+/* An event record on its way to memory. */
+struct tb_event {
+    uint32_t txn;
+    bool busy, done;
+};
+
+struct tb_events {
+    struct tb_event *ring; /* buffers, in the order of the log */
+    uint32_t size, first, count;
+    uint32_t next_tail; /* where the next record goes: ahead of the register while records are under
+                           way */
+    struct tb_list waiting; /* requests that wait for a buffer */
+    bool command_waits;     /* the command processor does */
+    uint64_t command[2];    /* its record */
+};
+
+enum tb_command_state {
+    TB_COMMAND_IDLE,
+    TB_COMMAND_FETCH, /* awaits the command's bytes */
+    TB_COMMAND_BUSY,  /* awaits the end of its time */
+    TB_COMMAND_DRAIN, /* COMPLETION_WAIT awaits what was translated before */
+    TB_COMMAND_STORE  /* COMPLETION_WAIT awaits its store, or the read in place of it */
+};
+
+struct tb_commands {
+    uint64_t q[2];
+    uint64_t address;
+    uint32_t txn;  /* the command */
+    uint32_t push; /* the store */
+    tb_time since;
+    uint8_t state;
+    bool dropped; /* disabled meanwhile: its bytes are ignored when they come */
+};
+
+struct tb_interrupts {
+    uint64_t cause; /* enabled status bits that are set */
+    uint32_t open;  /* messages under way */
+    bool unsent;    /* the line has changed while no message could be had */
+};
+
+#define TB_IOMMU_INTERRUPTS 8
+#define TB_IOMMU_DATA       32 /* bytes of a transaction: a device table entry is the longest */
+
+struct tb_iommu {
+    struct tb_model *m;
+    const struct tb_iommu_params *p;
+    const struct tb_format *format;
+    struct tb_iommu_counters *n;
+    tb_time up, down; /* the bridge's latencies */
+    bool started;
+    bool instant; /* within an access without time: what follows from it waits for a timer */
+    struct tb_request *requests; /* per transaction of the simulator */
+    uint32_t total;
+    struct tb_list lookups, passing;
+    tb_time last_lookup, last_pass; /* due times never go backwards */
+    uint64_t arrivals;
+    struct tb_list posted; /* posted writes inside, oldest first, by posted_newer */
+    struct tb_list held;   /* TB_REQUEST_ORDER */
+    bool releasing, again; /* going through `held` / and a posted write left meanwhile */
+    uint32_t waiting;      /* requests that wait for an entry or a walk */
+    bool stalled;          /* the look-ups are, by `pending` */
+    uint32_t inside[2];    /* requests translated in an epoch and not done */
+    uint8_t epoch;
+    bool pushed; /* no posted write has left since the last flush */
+    struct tb_iotlb iotlb;
+    struct tb_devtab devtab;
+    struct tb_pdc pdc;
+    struct tb_walker walker;
+    struct tb_events events;
+    struct tb_commands commands;
+    struct tb_interrupts interrupts;
+    uint64_t reg[16]; /* registers.c */
+};
+
+/* -- Lists ----------------------------------------------------------------------------------- */
+
+static inline struct tb_list tb_list_empty(void)
+{
+    return (struct tb_list){TB_NOTHING, TB_NOTHING};
+}
+
+static inline void tb_list_push(struct tb_iommu *u, struct tb_list *l, uint32_t txn)
+{
+    u->requests[txn].next = TB_NOTHING;
+    *(l->head == TB_NOTHING ? &l->head : &u->requests[l->tail].next) = txn;
+    l->tail = txn;
+}
+
+static inline uint32_t tb_list_pop(struct tb_iommu *u, struct tb_list *l)
+{
+    uint32_t txn = l->head;
+    if (txn != TB_NOTHING)
+        l->head = u->requests[txn].next;
+    return txn;
+}
+
+/* -- iommu.c: what becomes of requests -------------------------------------------------------- */
+
+/* Goes on with a request whose device's entry is known, in request.context. */
+void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Its page is known. */
+void tb_request_mapped(struct tb_iommu *u, uint32_t txn, const struct tb_page *page, tb_time when);
+/* It is refused: event, answer. */
+void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when);
+/* Its event is on its way: answer. */
+void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, tb_time when);
+/* It waits no longer for an entry or a walk: a stalled look-up may go on. */
+void tb_request_resume(struct tb_iommu *u, tb_time when);
+
+static inline bool tb_request_writes(const struct tb_request *r)
+{
+    return r->msg.kind == TB_WRITE;
+}
+
+/* A transaction of the IOMMU's own, and its request: `length` bytes at `address`, a write's from
+ * the slot. */
+uint32_t tb_iommu_begin(struct tb_iommu *u, enum tb_txn_kind kind, tb_time when);
+void tb_iommu_send(struct tb_iommu *u, uint32_t txn, enum tb_msg_kind kind, uint64_t address,
+                   uint16_t length, tb_time when);
+
+/* Little-endian quadwords. */
+uint64_t tb_load64(const uint8_t *p);
+void tb_store64(uint8_t *p, uint64_t v);
+
+/* Memory for a cache; reports wrong parameters at `node`. */
+bool tb_cache_make(struct tb_iommu *u, struct tb_cache *c, const struct tb_cache_params *p,
+                   const char *what, unsigned stream, const struct tb_node *node,
+                   struct tb_diag *diag);
+
+/* -- iotlb.c ----------------------------------------------------------------------------------- */
+
+/* The translation of an address in a domain, and makes it the most recent. False: a miss. */
+bool tb_iotlb_lookup(struct tb_iotlb *t, uint16_t domain, uint64_t iova, struct tb_page *out);
+/* Makes a page the most recent. Returns true if another had to go. */
+bool tb_iotlb_fill(struct tb_iotlb *t, uint16_t domain, const struct tb_page *page);
+/* Drops every page of the domain that overlaps first..last; how many. */
+uint32_t tb_iotlb_invalidate(struct tb_iotlb *t, uint16_t domain, uint64_t first, uint64_t last);
+uint32_t tb_iotlb_clear(struct tb_iotlb *t);
+
+/* -- devtab.c ---------------------------------------------------------------------------------- */
+
+bool tb_devtab_make(struct tb_iommu *u, const struct tb_node *node, struct tb_diag *diag);
+void tb_devtab_start(struct tb_iommu *u);
+/* Finds the context of a request, now or later; goes on with tb_request_translate or _refuse. */
+void tb_devtab_lookup(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* The context of a device if it is cached; else NULL. */
+const struct tb_context *tb_devtab_cached(struct tb_iommu *u, uint16_t device);
+void tb_devtab_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
+uint32_t tb_devtab_invalidate(struct tb_iommu *u, uint16_t device);
+uint32_t tb_devtab_clear(struct tb_iommu *u);
+/* A page fault of the device is about to be reported: false if its entry says not to. */
+bool tb_devtab_report(struct tb_iommu *u, uint16_t device, const struct tb_context *context);
+
+/* -- pdc.c ------------------------------------------------------------------------------------- */
+
+/* Lets a walk that stands at its root begin as low as the cache allows. */
+void tb_pdc_lookup(struct tb_iommu *u, const struct tb_context *context, struct tb_cursor *cursor);
+void tb_pdc_fill(struct tb_iommu *u, uint16_t domain, const struct tb_cursor *cursor);
+uint32_t tb_pdc_invalidate(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last);
+void tb_pdc_clear(struct tb_iommu *u);
+
+/* -- walker.c ---------------------------------------------------------------------------------- */
+
+void tb_walker_start(struct tb_iommu *u);
+/* Makes a request wait for its page: joins the walk there is, or adds one. True if it joined. */
+bool tb_walker_miss(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Walks for nobody; false if there is already one or no room. */
+bool tb_walker_prefetch(struct tb_iommu *u, const struct tb_context *context, uint16_t device,
+                        uint64_t iova, tb_time when);
+void tb_walker_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
+void tb_walker_timer(struct tb_iommu *u, tb_time when);
+/* Poisons the walks of a domain that overlap first..last, of a device, or all. */
+void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last);
+void tb_walker_poison_device(struct tb_iommu *u, uint16_t device);
+void tb_walker_poison_all(struct tb_iommu *u);
+
+/* -- registers.c ------------------------------------------------------------------------------- */
+
+enum tb_register {
+    TB_REG_DEVTAB,
+    TB_REG_CMDBUF,
+    TB_REG_EVTLOG,
+    TB_REG_CONTROL,
+    TB_REG_EXCL_BASE,
+    TB_REG_EXCL_LIMIT,
+    TB_REG_EFR,
+    TB_REG_PPR_BASE,
+    TB_REG_CMD_HEAD,
+    TB_REG_CMD_TAIL,
+    TB_REG_EVT_HEAD,
+    TB_REG_EVT_TAIL,
+    TB_REG_STATUS,
+    TB_REG_PPR_HEAD,
+    TB_REG_PPR_TAIL,
+    TB_REGS
+};
+
+void tb_registers_reset(struct tb_iommu *u);
+bool tb_registers_claim(const struct tb_iommu *u, uint64_t address, uint8_t space);
+/* Reads or writes `length` bytes at an address in the region. */
+void tb_registers_access(struct tb_iommu *u, uint64_t address, uint8_t *data, uint32_t length,
+                         bool write, tb_time when);
+/* Sets and clears status bits, and raises or lowers the interrupt line accordingly. */
+void tb_status_change(struct tb_iommu *u, uint64_t set, uint64_t clear, tb_time when);
+/* An interrupt message was taken. */
+void tb_interrupts_retired(struct tb_iommu *u, tb_time when);
+
+static inline bool tb_iommu_enabled(const struct tb_iommu *u)
+{
+    return u->reg[TB_REG_CONTROL] & AMDVI_CONTROL_ENABLE;
+}
+
+/* -- event.c ----------------------------------------------------------------------------------- */
+
+bool tb_events_make(struct tb_iommu *u);
+/* Reports why a request was refused, if at all. False: no buffer is free, it has been queued and
+ * tb_request_answer will be called. *status: what it is to be answered. */
+bool tb_event_of_request(struct tb_iommu *u, uint32_t txn, tb_time when, enum tb_status *status);
+/* Reports an error of command processing. */
+void tb_event_of_command(struct tb_iommu *u, unsigned code, uint64_t flags, uint64_t address,
+                         tb_time when);
+void tb_event_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
+/* Type field of a hardware error event, from the status of the read that failed. */
+uint64_t tb_event_type(enum tb_status status);
+/* Software has moved the tail or the log: records under way still land where they were sent. */
+void tb_events_moved(struct tb_iommu *u);
+void tb_events_enabled(struct tb_iommu *u, bool enabled, tb_time when);
+
+/* -- command.c --------------------------------------------------------------------------------- */
+
+void tb_commands_make(struct tb_iommu *u);
+/* The tail or the enable bits have changed. */
+void tb_commands_kick(struct tb_iommu *u, tb_time when);
+void tb_commands_enabled(struct tb_iommu *u, bool enabled, tb_time when);
+void tb_commands_timer(struct tb_iommu *u, tb_time when);
+void tb_commands_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
+/* The last request of an earlier epoch is done. */
+void tb_commands_drained(struct tb_iommu *u, tb_time when);
+
+#endif

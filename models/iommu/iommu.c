@@ -1,0 +1,596 @@
+/* The way of a request through the IOMMU. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t tb_load64(const uint8_t *p)
+{
+    uint64_t v = 0;
+    for (unsigned i = 8; i-- > 0;)
+        v = v << 8 | p[i];
+    return v;
+}
+
+void tb_store64(uint8_t *p, uint64_t v)
+{
+    for (unsigned i = 0; i < 8; i++, v >>= 8)
+        p[i] = (uint8_t)v;
+}
+
+/* -- Elaboration ----------------------------------------------------------------------------- */
+
+static const struct tb_format *const formats[] = {&tb_format_amdvi};
+
+static const struct tb_node *node_of(const struct tb_node *group, const char *what, const char *key)
+{
+    const struct tb_node *part = group && group->kind == TB_MAP ? tb_node_get(group, what) : NULL;
+    const struct tb_node *row = part && part->kind == TB_MAP ? tb_node_get(part, key) : NULL;
+    return row ? row : part ? part : group;
+}
+
+static bool read_ways(const struct tb_cache_params *p, uint64_t *ways)
+{
+    *ways = 0;
+    if (!strcmp(p->ways, "full"))
+        return true;
+    char why[160];
+    return tb_value_parse(TB_COUNT, p->ways, ways, why) && *ways && *ways <= p->entries &&
+           p->entries % *ways == 0;
+}
+
+bool tb_cache_make(struct tb_iommu *u, struct tb_cache *c, const struct tb_cache_params *p,
+                   const char *what, unsigned stream, const struct tb_node *node,
+                   struct tb_diag *diag)
+{
+    uint64_t ways;
+    if (!read_ways(p, &ways)) {
+        tb_diag_node(diag, node_of(node, what, "ways"),
+                     "'%s' is no way to divide %llu entries (ways: a divisor of entries, or full)",
+                     p->ways, (unsigned long long)p->entries);
+        return false;
+    }
+    size_t bytes = tb_cache_bytes((uint32_t)p->entries, (uint32_t)ways);
+    tb_cache_init(c, tb_alloc(u->m, bytes + 1, 1), (uint32_t)p->entries, (uint32_t)ways,
+                  p->replacement, tb_random_of(u->m, stream));
+    return true;
+}
+
+static bool make_caches(struct tb_iommu *u, const struct tb_node *node, struct tb_diag *diag)
+{
+    bool good = tb_cache_make(u, &u->iotlb.cache, &u->p->iotlb.cache, "iotlb", 0, node, diag);
+    good = tb_devtab_make(u, node, diag) && good;
+    good = tb_cache_make(u, &u->pdc.cache, &u->p->pdc.cache, "pdc", 2, node, diag) && good;
+    u->iotlb.lines = tb_alloc(u->m, u->iotlb.cache.entries + 1, sizeof *u->iotlb.lines);
+    u->pdc.lines = tb_alloc(u->m, u->pdc.cache.entries + 1, sizeof *u->pdc.lines);
+    return good;
+}
+
+struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *p,
+                              const struct tb_node *node, struct tb_iommu_counters *counters,
+                              tb_time up, tb_time down, struct tb_diag *diag)
+{
+    struct tb_iommu *u = tb_alloc(m, 1, sizeof *u);
+    u->m = m;
+    u->p = p;
+    u->n = counters;
+    u->format = formats[p->format];
+    u->up = up;
+    u->down = down;
+    u->lookups = u->passing = u->posted = u->held = tb_list_empty();
+    bool good = make_caches(u, node, diag);
+    if (p->mmio % AMDVI_MMIO_SIZE) {
+        tb_diag_node(diag, node, "'mmio' of the IOMMU of '%s' is not a multiple of 0x%x", m->name,
+                     AMDVI_MMIO_SIZE);
+        good = false;
+    }
+    tb_events_make(u);
+    tb_commands_make(u);
+    tb_registers_reset(u);
+    return good ? u : NULL;
+}
+
+void tb_iommu_slots(const struct tb_iommu *u, uint32_t *count, uint32_t *bytes)
+{
+    *count =
+        (uint32_t)(u->p->walkers + u->p->devtab.fetches + u->p->events) + TB_IOMMU_INTERRUPTS + 2;
+    *bytes = TB_IOMMU_DATA;
+}
+
+void tb_iommu_start(struct tb_iommu *u)
+{
+    u->total = tb_txn_total(u->m);
+    u->requests = tb_alloc(u->m, u->total + 1, sizeof *u->requests);
+    tb_devtab_start(u);
+    tb_walker_start(u);
+    u->started = true;
+    u->instant = true;
+    tb_commands_kick(u, 0);
+    u->instant = false;
+}
+
+/* -- The IOMMU's own requests ---------------------------------------------------------------- */
+
+uint32_t tb_iommu_begin(struct tb_iommu *u, enum tb_txn_kind kind, tb_time when)
+{
+    uint32_t txn = tb_txn_begin(u->m, kind, when);
+    tb_txn(u->m, txn)->requester = u->p->id;
+    return txn;
+}
+
+/* Takes no credit: what makes room must not wait for room. */
+void tb_iommu_send(struct tb_iommu *u, uint32_t txn, enum tb_msg_kind kind, uint64_t address,
+                   uint16_t length, tb_time when)
+{
+    struct tb_txn *t = tb_txn(u->m, txn);
+    struct tb_msg msg = {.address = address,
+                         .txn = txn,
+                         .length = length,
+                         .requester = u->p->id,
+                         .kind = (uint8_t)kind,
+                         .class = TB_NONPOSTED,
+                         .space = TB_MEMORY,
+                         .creditless = 1};
+    t->iova = address;
+    t->length = length;
+    t->write = kind == TB_WRITE;
+    tb_send(u->m, TB_UP_PORT, &msg, when, TB_NO_CREDIT);
+}
+
+static void own_answer(struct tb_iommu *u, const struct tb_msg *msg, tb_time when)
+{
+    switch (tb_txn(u->m, msg->txn)->kind) {
+    case TB_TXN_WALK:
+        tb_walker_arrived(u, msg, when);
+        break;
+    case TB_TXN_DEVTAB:
+        tb_devtab_arrived(u, msg, when);
+        break;
+    case TB_TXN_EVENT:
+        tb_event_arrived(u, msg, when);
+        break;
+    default:
+        tb_commands_arrived(u, msg, when);
+    }
+}
+
+/* -- Order ----------------------------------------------------------------------------------- */
+
+static void posted_add(struct tb_iommu *u, uint32_t txn)
+{
+    struct tb_request *r = &u->requests[txn];
+    r->posted_older = u->posted.tail;
+    r->posted_newer = TB_NOTHING;
+    if (u->posted.head == TB_NOTHING)
+        u->posted.head = txn;
+    else
+        u->requests[u->posted.tail].posted_newer = txn;
+    u->posted.tail = txn;
+}
+
+static void posted_remove(struct tb_iommu *u, uint32_t txn)
+{
+    struct tb_request *r = &u->requests[txn];
+    *(r->posted_older == TB_NOTHING ? &u->posted.head
+                                    : &u->requests[r->posted_older].posted_newer) = r->posted_newer;
+    *(r->posted_newer == TB_NOTHING ? &u->posted.tail
+                                    : &u->requests[r->posted_newer].posted_older) = r->posted_older;
+}
+
+/* Is an earlier posted write of the same requester still inside. */
+static bool must_wait(const struct tb_iommu *u, const struct tb_request *r)
+{
+    if (r->msg.relaxed)
+        return false;
+    for (uint32_t i = u->posted.head; i != TB_NOTHING && u->requests[i].order < r->order;
+         i = u->requests[i].posted_newer)
+        if (u->requests[i].msg.requester == r->msg.requester)
+            return true;
+    return false;
+}
+
+static void depart(struct tb_iommu *u, uint32_t txn, tb_time when);
+
+/* A posted write has left: what it held up may go. Goes round again when that lets go another one.
+ */
+static void release_held(struct tb_iommu *u, tb_time when)
+{
+    u->again = true;
+    if (u->releasing)
+        return;
+    u->releasing = true;
+    while (u->again) {
+        struct tb_list held = u->held;
+        uint32_t txn;
+        u->again = false;
+        u->held = tb_list_empty();
+        while ((txn = tb_list_pop(u, &held)) != TB_NOTHING)
+            depart(u, txn, when);
+    }
+    u->releasing = false;
+}
+
+static void posted_gone(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    posted_remove(u, txn);
+    if (u->held.head != TB_NOTHING || u->releasing)
+        release_held(u, when);
+    if (u->passing.head != TB_NOTHING)
+        tb_timer_set(u->m, TB_IOMMU_PASS, tb_max(when, u->requests[u->passing.head].due));
+}
+
+/* -- Leaving --------------------------------------------------------------------------------- */
+
+static void count_in(struct tb_iommu *u, struct tb_request *r)
+{
+    r->counted = true;
+    r->epoch = u->epoch;
+    u->inside[r->epoch]++;
+}
+
+static void count_out(struct tb_iommu *u, struct tb_request *r, tb_time when)
+{
+    if (!r->counted)
+        return;
+    r->counted = false;
+    if (--u->inside[r->epoch] == 0 && r->epoch != u->epoch)
+        tb_commands_drained(u, when);
+}
+
+static void hold(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    if (r->state != TB_REQUEST_ORDER) {
+        r->state = TB_REQUEST_ORDER;
+        r->since = when;
+    }
+    tb_list_push(u, &u->held, txn);
+}
+
+/* Sends a request on, or makes it wait for its turn. */
+static void depart(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    if (u->posted.head != TB_NOTHING && must_wait(u, r)) {
+        hold(u, txn, when);
+        return;
+    }
+    if (r->state == TB_REQUEST_ORDER)
+        tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since);
+    r->state = TB_REQUEST_AWAY;
+    tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
+    if (r->msg.class == TB_POSTED) {
+        u->pushed = false;
+        posted_gone(u, txn, when);
+        count_out(u, r, when);
+    }
+}
+
+void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    r->state = TB_REQUEST_AWAY;
+    if (r->msg.class == TB_POSTED) {
+        tb_txn_end(u->m, txn, status, when);
+        tb_release(u->m, r->credit, when);
+        posted_gone(u, txn, when);
+    } else {
+        tb_msg_answer(&r->msg, status);
+        tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->down);
+        tb_send(u->m, TB_DOWN_PORT, &r->msg, when + u->down, r->credit);
+    }
+    count_out(u, r, when);
+}
+
+void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when)
+{
+    enum tb_status status;
+    u->requests[txn].refusal = (uint8_t)refusal;
+    u->n->faults++;
+    if (tb_event_of_request(u, txn, when, &status))
+        tb_request_answer(u, txn, status, when);
+}
+
+/* -- Translation ----------------------------------------------------------------------------- */
+
+static bool allowed(const struct tb_request *r, uint8_t perm)
+{
+    return perm & (tb_request_writes(r) ? TB_PERM_WRITE : TB_PERM_READ);
+}
+
+static void depart_at(struct tb_iommu *u, uint32_t txn, uint64_t pa, tb_time when)
+{
+    struct tb_txn *t = tb_txn(u->m, txn);
+    t->pa = pa;
+    t->has_pa = 1;
+    u->requests[txn].msg.address = pa;
+    depart(u, txn, when);
+}
+
+/* The table's permission and the device's are both needed (2.2.3). */
+void tb_request_mapped(struct tb_iommu *u, uint32_t txn, const struct tb_page *page, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    if (allowed(r, page->perm & r->context.perm))
+        depart_at(u, txn, page->pa | (r->msg.address - page->iova), when);
+    else
+        tb_request_refuse(u, txn, TB_REFUSE_PERMISSION, when);
+}
+
+static void lookup_page(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    struct tb_txn *t = tb_txn(u->m, txn);
+    struct tb_page page;
+    struct tb_cursor cursor;
+    if (tb_iotlb_lookup(&u->iotlb, r->context.domain, r->msg.address, &page)) {
+        u->n->hits++;
+        t->tlb = TB_TLB_HIT;
+        tb_request_mapped(u, txn, &page, when);
+        return;
+    }
+    u->n->misses++;
+    t->tlb = TB_TLB_MISS;
+    if (u->format->begin(&r->context, r->msg.address, &cursor) == TB_STEP_REFUSED) {
+        tb_request_refuse(u, txn, cursor.refusal, when);
+    } else if (tb_walker_miss(u, txn, when)) {
+        u->n->coalesced++;
+        t->tlb = TB_TLB_COALESCED;
+    }
+}
+
+static bool in_exclusion_range(const struct tb_iommu *u, const struct tb_request *r)
+{
+    uint64_t base = u->reg[TB_REG_EXCL_BASE];
+    return base & AMDVI_EXCL_ENABLE && (base & AMDVI_EXCL_ALLOW || r->context.excluded) &&
+           r->msg.address >= (base & AMDVI_BASE_ADDRESS) &&
+           r->msg.address <= (u->reg[TB_REG_EXCL_LIMIT] | 0xfff);
+}
+
+static bool entry_is_illegal(const struct tb_context *c)
+{
+    return c->kind == TB_CONTEXT_REFUSE && c->refusal != TB_REFUSE_NO_TRANSLATION;
+}
+
+/* A device that may use ATS has checked the translation itself; another one has forged it. */
+static void pretranslated(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    if (u->requests[txn].context.ats)
+        depart(u, txn, when);
+    else
+        tb_request_refuse(u, txn, TB_REFUSE_NOT_ATS, when);
+}
+
+static void pass(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    u->n->passed++;
+    depart(u, txn, when);
+}
+
+void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    const struct tb_context *c = &r->context;
+    if (entry_is_illegal(c))
+        tb_request_refuse(u, txn, c->refusal, when);
+    else if (r->msg.at == TB_TRANSLATED)
+        pretranslated(u, txn, when);
+    else if (c->kind == TB_CONTEXT_PASS || in_exclusion_range(u, r))
+        pass(u, txn, when);
+    else if (c->kind == TB_CONTEXT_REFUSE)
+        tb_request_refuse(u, txn, c->refusal, when);
+    else if (c->kind == TB_CONTEXT_TABLE)
+        lookup_page(u, txn, when);
+    else if (allowed(r, c->perm))
+        depart_at(u, txn, r->msg.address, when);
+    else
+        tb_request_refuse(u, txn, TB_REFUSE_PERMISSION, when);
+}
+
+/* -- Look-ups -------------------------------------------------------------------------------- */
+
+static tb_time lookup_time(const struct tb_iommu *u)
+{
+    return u->p->devtab.hit + u->p->iotlb.hit;
+}
+
+/* Initiators split at 4 KiB (PCIe 2.2.7): a request that crosses is malformed. */
+static bool is_malformed(const struct tb_msg *msg)
+{
+    return (msg->address & 0xfff) + msg->length > 4096 ||
+           (msg->kind != TB_READ && msg->kind != TB_WRITE);
+}
+
+static void book_bridge(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    const struct tb_request *r = &u->requests[txn];
+    tb_time lookup = r->early ? 0 : lookup_time(u);
+    tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
+    tb_txn_spend(u->m, txn, TB_PART_LOOKUP, lookup);
+    tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up - lookup);
+}
+
+static void look_up(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    book_bridge(u, txn, when);
+    r->counted = false;
+    if (r->msg.space != TB_MEMORY || !tb_iommu_enabled(u)) {
+        depart(u, txn, when);
+        return;
+    }
+    u->n->requests++;
+    count_in(u, r);
+    if (is_malformed(&r->msg))
+        tb_request_answer(u, txn, TB_UNSUPPORTED, when);
+    else
+        tb_devtab_lookup(u, txn, when);
+}
+
+static void run_lookups(struct tb_iommu *u, tb_time when)
+{
+    while (u->lookups.head != TB_NOTHING) {
+        struct tb_request *r = &u->requests[u->lookups.head];
+        if (r->due > when) {
+            tb_timer_set(u->m, TB_IOMMU_LOOKUP, r->due);
+            return;
+        }
+        if (u->p->pending && u->waiting >= u->p->pending) {
+            u->stalled = true;
+            return;
+        }
+        look_up(u, tb_list_pop(u, &u->lookups), when);
+    }
+}
+
+void tb_request_resume(struct tb_iommu *u, tb_time when)
+{
+    if (!u->stalled)
+        return;
+    u->stalled = false;
+    tb_timer_set(u->m, TB_IOMMU_LOOKUP, when);
+}
+
+static void take_request(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
+                         tb_time when)
+{
+    struct tb_request *r = &u->requests[msg->txn];
+    bool empty = u->lookups.head == TB_NOTHING;
+    r->msg = *msg;
+    r->credit = credit;
+    r->since = when;
+    r->order = ++u->arrivals;
+    r->state = TB_REQUEST_LOOKUP;
+    r->early = msg->space != TB_MEMORY || !tb_iommu_enabled(u);
+    r->due = tb_max(u->last_lookup, when + u->up + (r->early ? 0 : lookup_time(u)));
+    u->last_lookup = r->due;
+    if (msg->class == TB_POSTED)
+        posted_add(u, msg->txn);
+    tb_list_push(u, &u->lookups, msg->txn);
+    if (empty)
+        tb_timer_set(u->m, TB_IOMMU_LOOKUP, r->due);
+}
+
+/* -- What passes up: completions, interrupts, answers, register accesses ----------------------- */
+
+static void add_passing(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
+                        uint64_t order, tb_time when)
+{
+    struct tb_request *r = &u->requests[msg->txn];
+    bool empty = u->passing.head == TB_NOTHING;
+    r->msg = *msg;
+    r->credit = credit;
+    r->since = when;
+    r->order = order;
+    r->due = u->last_pass = tb_max(u->last_pass, when + u->up);
+    tb_list_push(u, &u->passing, msg->txn);
+    if (empty)
+        tb_timer_set(u->m, TB_IOMMU_PASS, r->due);
+}
+
+void tb_iommu_pass_up(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    add_passing(u, msg, credit, 0, when);
+}
+
+static void access_register(struct tb_iommu *u, struct tb_request *r, tb_time when)
+{
+    struct tb_txn *t = tb_txn(u->m, r->msg.txn);
+    t->to = u->m->index;
+    if (!t->has_pa)
+        t->pa = r->msg.address;
+    t->has_pa = 1;
+    tb_txn_spend(u->m, r->msg.txn, TB_PART_DEVICE, when - r->since);
+    tb_registers_access(u, r->msg.address, t->data, r->msg.length, tb_request_writes(r), when);
+    if (r->msg.class == TB_POSTED) {
+        tb_txn_end(u->m, r->msg.txn, TB_OK, when);
+        tb_release(u->m, r->credit, when);
+    } else {
+        tb_msg_answer(&r->msg, TB_OK);
+        tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
+    }
+}
+
+static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    if (r->msg.class == TB_NONPOSTED || r->msg.class == TB_POSTED) {
+        access_register(u, r, when);
+        return;
+    }
+    tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
+    tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up);
+    tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
+}
+
+/* A completion does not pass a posted write that arrived before it (PCIe 2.4.1). */
+static bool pushes(const struct tb_iommu *u, const struct tb_request *r)
+{
+    return u->posted.head != TB_NOTHING && u->requests[u->posted.head].order <= r->order;
+}
+
+static void run_passing(struct tb_iommu *u, tb_time when)
+{
+    while (u->passing.head != TB_NOTHING) {
+        struct tb_request *r = &u->requests[u->passing.head];
+        if (r->due > when) {
+            tb_timer_set(u->m, TB_IOMMU_PASS, r->due);
+            return;
+        }
+        if (pushes(u, r)) /* posted_gone sets the timer */
+            return;
+        let_pass(u, tb_list_pop(u, &u->passing), when);
+    }
+}
+
+/* -- What the bridge hands over -------------------------------------------------------------- */
+
+void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
+                         tb_time when)
+{
+    switch (msg->class) {
+    case TB_COMPLETION:
+        add_passing(u, msg, credit, u->arrivals, when);
+        break;
+    case TB_INTERRUPT:
+        add_passing(u, msg, credit, 0, when);
+        break;
+    default:
+        take_request(u, msg, credit, when);
+    }
+}
+
+bool tb_iommu_from_above(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
+                         tb_time when)
+{
+    if (msg->class == TB_COMPLETION) {
+        if (tb_txn(u->m, msg->txn)->by != u->m->index) {
+            count_out(u, &u->requests[msg->txn], when);
+            return false;
+        }
+        tb_release(u->m, credit, when);
+        own_answer(u, msg, when);
+        return true;
+    }
+    if (msg->class == TB_INTERRUPT || !tb_registers_claim(u, msg->address, msg->space))
+        return false;
+    add_passing(u, msg, credit, 0, when);
+    return true;
+}
+
+void tb_iommu_timer(struct tb_iommu *u, unsigned timer, tb_time when)
+{
+    static void (*const handlers[TB_IOMMU_TIMERS])(struct tb_iommu *, tb_time) = {
+        [TB_IOMMU_LOOKUP] = run_lookups,
+        [TB_IOMMU_PASS] = run_passing,
+        [TB_IOMMU_WALK] = tb_walker_timer,
+        [TB_IOMMU_COMMAND] = tb_commands_timer,
+    };
+    handlers[timer](u, when);
+}
+
+void tb_iommu_retired(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    (void)txn;
+    tb_interrupts_retired(u, when);
+}

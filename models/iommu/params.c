@@ -1,0 +1,147 @@
+/* The parameters of `iommu:`, each said once. */
+#include "iommu.h"
+
+static const char *const replacements[] = {"lru", "fifo", "random", NULL};
+static const char *const formats[] = {"amdvi", NULL};
+
+#define CACHE_ROWS(owner, default_entries, least, what)                                            \
+    {.name = "entries",                                                                            \
+     .type = TB_COUNT,                                                                             \
+     .offset = offsetof(owner, cache.entries),                                                     \
+     .def = default_entries,                                                                       \
+     .min = least,                                                                                 \
+     .max = "65536",                                                                               \
+     .doc = "how many " what " it holds"},                                                         \
+        {.name = "ways",                                                                           \
+         .type = TB_STRING,                                                                        \
+         .offset = offsetof(owner, cache.ways),                                                    \
+         .def = "full",                                                                            \
+         .doc = "entries per set: a divisor of `entries`, or `full` for one set"},                 \
+    {                                                                                              \
+        .name = "replacement", .type = TB_ENUM, .offset = offsetof(owner, cache.replacement),      \
+        .def = "lru", .names = replacements, .doc = "which entry of a full set has to go"          \
+    }
+
+#define HIT_ROW(owner, time)                                                                       \
+    {                                                                                              \
+        .name = "hit", .type = TB_TIME, .offset = offsetof(owner, hit), .def = time, .max = "1ms", \
+        .doc = "how long a look-up takes"                                                          \
+    }
+
+static const struct tb_param iotlb_rows[] = {
+    CACHE_ROWS(struct tb_iotlb_params, "64", "0", "translations"),
+    HIT_ROW(struct tb_iotlb_params, "2ns"),
+    {0},
+};
+
+static const struct tb_param devtab_rows[] = {
+    CACHE_ROWS(struct tb_devtab_params, "16", "1", "device table entries"),
+    HIT_ROW(struct tb_devtab_params, "0ns"),
+    {.name = "fetches",
+     .type = TB_COUNT,
+     .offset = offsetof(struct tb_devtab_params, fetches),
+     .def = "1",
+     .min = "1",
+     .max = "64",
+     .doc = "how many device table entries are read at a time"},
+    {.name = "preload",
+     .type = TB_NODE,
+     .offset = offsetof(struct tb_devtab_params, preload),
+     .doc = "requester IDs whose entries are in the cache from the start"},
+    {0},
+};
+
+static const struct tb_param pdc_rows[] = {
+    CACHE_ROWS(struct tb_pdc_params, "0", "0", "pointers to page tables"),
+    HIT_ROW(struct tb_pdc_params, "0ns"),
+    {0},
+};
+
+#define RESET_ROW(field, value, text)                                                              \
+    {                                                                                              \
+        .name = #field, .type = TB_COUNT, .offset = offsetof(struct tb_iommu_reset, field),        \
+        .def = value, .doc = text                                                                  \
+    }
+
+static const struct tb_param reset_rows[] = {
+    RESET_ROW(devtab, "0", "device table base: bits 51:12, size in 4 KiB units minus 1 in 8:0"),
+    RESET_ROW(cmdbuf, "0", "command buffer base: bits 51:12, log2 of the entries in 59:56"),
+    RESET_ROW(evtlog, "0", "event log base: bits 51:12, log2 of the entries in 59:56"),
+    RESET_ROW(control, "0", "control: bit 0 enables translation, 2 the event log, 12 commands"),
+    RESET_ROW(excl_base, "0", "exclusion range base: bit 0 enables, 1 allows all devices"),
+    RESET_ROW(excl_limit, "0", "exclusion range limit"),
+    RESET_ROW(efr, "0x29d3", "extended features, as software reads them"),
+    RESET_ROW(ppr_base, "0", "page request log base"),
+    {0},
+};
+
+const struct tb_param tb_iommu_param_table[] = {
+    {.name = "format",
+     .type = TB_ENUM,
+     .offset = offsetof(struct tb_iommu_params, format),
+     .def = "amdvi",
+     .names = formats,
+     .doc = "page-table and register format"},
+    {.name = "mmio",
+     .type = TB_COUNT,
+     .offset = offsetof(struct tb_iommu_params, mmio),
+     .def = "0xfed80000",
+     .doc = "address of its registers, 16 KiB, seen from above"},
+    {.name = "id",
+     .type = TB_ID,
+     .offset = offsetof(struct tb_iommu_params, id),
+     .def = "00:00.2",
+     .doc = "its own requester ID"},
+    {.name = "irq",
+     .type = TB_COUNT,
+     .offset = offsetof(struct tb_iommu_params, irq),
+     .present = offsetof(struct tb_iommu_params, has_irq) + 1,
+     .flags = TB_OPTIONAL,
+     .doc = "line of its interrupt; without one it has none"},
+    {.name = "walkers",
+     .type = TB_COUNT,
+     .offset = offsetof(struct tb_iommu_params, walkers),
+     .def = "4",
+     .min = "1",
+     .max = "256",
+     .doc = "how many page walks are under way at a time"},
+    {.name = "pending",
+     .type = TB_CREDITS,
+     .offset = offsetof(struct tb_iommu_params, pending),
+     .def = "unlimited",
+     .doc = "how many requests wait for entries and walks before look-ups stop"},
+    {.name = "events",
+     .type = TB_COUNT,
+     .offset = offsetof(struct tb_iommu_params, events),
+     .def = "8",
+     .min = "1",
+     .max = "256",
+     .doc = "how many event records are on their way to memory at a time"},
+    {.name = "command_time",
+     .type = TB_TIME,
+     .offset = offsetof(struct tb_iommu_params, command_time),
+     .def = "50ns",
+     .max = "1s",
+     .doc = "how long a command takes once its bytes are there"},
+    {.name = "iotlb",
+     .type = TB_GROUP,
+     .offset = offsetof(struct tb_iommu_params, iotlb),
+     .sub = iotlb_rows,
+     .doc = "cache of translations"},
+    {.name = "devtab",
+     .type = TB_GROUP,
+     .offset = offsetof(struct tb_iommu_params, devtab),
+     .sub = devtab_rows,
+     .doc = "cache of device table entries"},
+    {.name = "pdc",
+     .type = TB_GROUP,
+     .offset = offsetof(struct tb_iommu_params, pdc),
+     .sub = pdc_rows,
+     .doc = "page-directory cache: lets a walk begin below the root; off with 0 entries"},
+    {.name = "reset",
+     .type = TB_GROUP,
+     .offset = offsetof(struct tb_iommu_params, reset),
+     .sub = reset_rows,
+     .doc = "registers at time 0, for platforms on which no host sets them"},
+    {0},
+};

@@ -1,0 +1,280 @@
+/* The registers (3.4), reached by messages from above and by instant accesses. */
+#include "internal.h"
+
+#include "tollbridge/sim.h"
+
+#include <string.h>
+
+#define RING_BASE (AMDVI_MASK(59, 56) | AMDVI_BASE_ADDRESS)
+
+static void write_base(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
+static void write_control(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
+static void write_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
+static void write_event_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value,
+                             tb_time when);
+
+/* Bits not in `writable` keep their value; bits in `clears` are set to 0 by writing 1. */
+static const struct {
+    const char *name;
+    uint32_t offset;
+    uint64_t writable, clears;
+    void (*write)(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
+} registers[TB_REGS] = {
+    [TB_REG_DEVTAB] = {"devtab", AMDVI_DEVTAB, AMDVI_BASE_ADDRESS | AMDVI_DEVTAB_SIZE, 0, NULL},
+    [TB_REG_CMDBUF] = {"cmdbuf", AMDVI_CMDBUF, RING_BASE, 0, write_base},
+    [TB_REG_EVTLOG] = {"evtlog", AMDVI_EVTLOG, RING_BASE, 0, write_base},
+    [TB_REG_CONTROL] = {"control", AMDVI_CONTROL, AMDVI_MASK(63, 0), 0, write_control},
+    [TB_REG_EXCL_BASE] = {"excl_base", AMDVI_EXCL_BASE, AMDVI_BASE_ADDRESS | 3, 0, NULL},
+    [TB_REG_EXCL_LIMIT] = {"excl_limit", AMDVI_EXCL_LIMIT, AMDVI_BASE_ADDRESS, 0, NULL},
+    [TB_REG_EFR] = {"efr", AMDVI_EFR, 0, 0, NULL},
+    [TB_REG_PPR_BASE] = {"ppr_base", AMDVI_PPR_BASE, RING_BASE, 0, write_base},
+    [TB_REG_CMD_HEAD] = {"cmd_head", AMDVI_CMD_HEAD, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_CMD_TAIL] = {"cmd_tail", AMDVI_CMD_TAIL, AMDVI_RING_POINTER, 0, write_tail},
+    [TB_REG_EVT_HEAD] = {"evt_head", AMDVI_EVT_HEAD, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_EVT_TAIL] = {"evt_tail", AMDVI_EVT_TAIL, AMDVI_RING_POINTER, 0, write_event_tail},
+    [TB_REG_STATUS] = {"status", AMDVI_STATUS, 0,
+                       AMDVI_STATUS_EVENT_OVERFLOW | AMDVI_STATUS_EVENT_INT |
+                           AMDVI_STATUS_WAIT_INT | AMDVI_STATUS_PPR_OVERFLOW | AMDVI_STATUS_PPR_INT,
+                       NULL},
+    [TB_REG_PPR_HEAD] = {"ppr_head", AMDVI_PPR_HEAD, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_PPR_TAIL] = {"ppr_tail", AMDVI_PPR_TAIL, AMDVI_RING_POINTER, 0, NULL},
+};
+
+/* -- Status and interrupt -------------------------------------------------------------------- */
+
+/* Which status bits ask for an interrupt, and what enables each (3.4.9). */
+static uint64_t causes(const struct tb_iommu *u)
+{
+    static const struct {
+        uint64_t status, enable;
+    } rows[] = {
+        {AMDVI_STATUS_EVENT_OVERFLOW | AMDVI_STATUS_EVENT_INT, AMDVI_CONTROL_EVENT_INT},
+        {AMDVI_STATUS_WAIT_INT, AMDVI_CONTROL_WAIT_INT},
+        {AMDVI_STATUS_PPR_OVERFLOW | AMDVI_STATUS_PPR_INT, AMDVI_CONTROL_PPR_INT},
+    };
+    uint64_t set = 0;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (u->reg[TB_REG_CONTROL] & rows[i].enable)
+            set |= u->reg[TB_REG_STATUS] & rows[i].status;
+    return set;
+}
+
+static void send_interrupt(struct tb_iommu *u, bool raise, tb_time when)
+{
+    if (u->interrupts.open == TB_IOMMU_INTERRUPTS) {
+        u->interrupts.unsent = true;
+        return;
+    }
+    uint32_t txn = tb_iommu_begin(u, TB_TXN_INTERRUPT, when);
+    struct tb_msg msg = {.address = u->p->irq,
+                         .txn = txn,
+                         .requester = u->p->id,
+                         .tag = raise,
+                         .kind = TB_IRQ,
+                         .class = TB_INTERRUPT,
+                         .space = TB_SPACE_IRQ};
+    u->interrupts.open++;
+    u->n->interrupts += raise;
+    tb_txn(u->m, txn)->iova = u->p->irq;
+    tb_txn(u->m, txn)->value[0] = raise;
+    tb_send(u->m, TB_UP_PORT, &msg, when, TB_NO_CREDIT);
+}
+
+/* A message per new cause, as an MSI would be; and one when the last cause has gone, as for a line.
+ */
+static void update_interrupt(struct tb_iommu *u, tb_time when)
+{
+    uint64_t now = causes(u), before = u->interrupts.cause;
+    u->interrupts.cause = now;
+    if (!u->p->has_irq || !u->started)
+        return;
+    if (now & ~before)
+        send_interrupt(u, true, when);
+    else if (before && !now)
+        send_interrupt(u, false, when);
+}
+
+void tb_interrupts_retired(struct tb_iommu *u, tb_time when)
+{
+    u->interrupts.open--;
+    if (!u->interrupts.unsent)
+        return;
+    u->interrupts.unsent = false;
+    send_interrupt(u, u->interrupts.cause, when);
+}
+
+void tb_status_change(struct tb_iommu *u, uint64_t set, uint64_t clear, tb_time when)
+{
+    u->reg[TB_REG_STATUS] = (u->reg[TB_REG_STATUS] & ~clear) | set;
+    update_interrupt(u, when);
+}
+
+/* -- What writing does ----------------------------------------------------------------------- */
+
+/* The base of a ring: its pointers start over. */
+static void write_base(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
+{
+    static const enum tb_register heads[TB_REGS] = {[TB_REG_CMDBUF] = TB_REG_CMD_HEAD,
+                                                    [TB_REG_EVTLOG] = TB_REG_EVT_HEAD,
+                                                    [TB_REG_PPR_BASE] = TB_REG_PPR_HEAD};
+    (void)when;
+    u->reg[reg] = value;
+    u->reg[heads[reg]] = 0;
+    u->reg[heads[reg] + 1] = 0;
+    if (reg == TB_REG_EVTLOG)
+        tb_events_moved(u);
+}
+
+static bool is_on(uint64_t control, uint64_t what)
+{
+    return (control & AMDVI_CONTROL_ENABLE) && (control & what);
+}
+
+/* Command buffer and event log run from the moment they and the IOMMU are enabled. */
+static void write_control(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
+{
+    uint64_t old = u->reg[reg];
+    u->reg[reg] = value;
+    if (is_on(old, AMDVI_CONTROL_EVENT_LOG) != is_on(value, AMDVI_CONTROL_EVENT_LOG))
+        tb_events_enabled(u, is_on(value, AMDVI_CONTROL_EVENT_LOG), when);
+    if (is_on(old, AMDVI_CONTROL_CMDBUF) != is_on(value, AMDVI_CONTROL_CMDBUF))
+        tb_commands_enabled(u, is_on(value, AMDVI_CONTROL_CMDBUF), when);
+    update_interrupt(u, when);
+}
+
+static void write_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
+{
+    u->reg[reg] = value;
+    tb_commands_kick(u, when);
+}
+
+static void write_event_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
+{
+    (void)when;
+    u->reg[reg] = value;
+    tb_events_moved(u);
+}
+
+void tb_registers_reset(struct tb_iommu *u)
+{
+    const struct tb_iommu_reset *r = &u->p->reset;
+    u->reg[TB_REG_DEVTAB] = r->devtab & registers[TB_REG_DEVTAB].writable;
+    u->reg[TB_REG_CMDBUF] = r->cmdbuf & RING_BASE;
+    u->reg[TB_REG_EVTLOG] = r->evtlog & RING_BASE;
+    u->reg[TB_REG_EXCL_BASE] = r->excl_base & registers[TB_REG_EXCL_BASE].writable;
+    u->reg[TB_REG_EXCL_LIMIT] = r->excl_limit & AMDVI_BASE_ADDRESS;
+    u->reg[TB_REG_EFR] = r->efr;
+    u->reg[TB_REG_PPR_BASE] = r->ppr_base & RING_BASE;
+    write_control(u, TB_REG_CONTROL, r->control, 0);
+}
+
+/* -- Access ---------------------------------------------------------------------------------- */
+
+bool tb_registers_claim(const struct tb_iommu *u, uint64_t address, uint8_t space)
+{
+    return space == TB_MEMORY && address - u->p->mmio < AMDVI_MMIO_SIZE;
+}
+
+static unsigned register_at(uint64_t offset)
+{
+    unsigned reg = 0;
+    while (reg < TB_REGS && registers[reg].offset != offset)
+        reg++;
+    return reg;
+}
+
+static void write_register(struct tb_iommu *u, unsigned reg, uint64_t value, uint64_t written,
+                           tb_time when)
+{
+    uint64_t mask = registers[reg].writable & written;
+    uint64_t result = (u->reg[reg] & ~mask) | (value & mask);
+    if (registers[reg].clears)
+        tb_status_change(u, 0, value & written & registers[reg].clears, when);
+    else if (registers[reg].write)
+        registers[reg].write(u, reg, result, when);
+    else
+        u->reg[reg] = result;
+}
+
+/* The bytes of one aligned quadword: those from..to-1 are accessed. Offsets without a register read
+ * 0. */
+static void access_quadword(struct tb_iommu *u, uint64_t offset, uint8_t *data, unsigned from,
+                            unsigned to, bool write, tb_time when)
+{
+    unsigned reg = register_at(offset);
+    uint8_t bytes[8], written[8] = {0};
+    tb_store64(bytes, reg < TB_REGS ? u->reg[reg] : 0);
+    if (!write) {
+        memcpy(data, bytes + from, to - from);
+        return;
+    }
+    memcpy(bytes + from, data, to - from);
+    memset(written + from, 0xff, to - from);
+    if (reg < TB_REGS)
+        write_register(u, reg, tb_load64(bytes), tb_load64(written), when);
+}
+
+void tb_registers_access(struct tb_iommu *u, uint64_t address, uint8_t *data, uint32_t length,
+                         bool write, tb_time when)
+{
+    uint64_t offset = address - u->p->mmio;
+    while (length) {
+        unsigned from = offset % 8;
+        unsigned to = length < 8 - from ? from + length : 8;
+        access_quadword(u, offset - from, data, from, to, write, when);
+        offset += to - from;
+        data += to - from;
+        length -= to - from;
+    }
+}
+
+bool tb_iommu_debug(struct tb_iommu *u, struct tb_debug *d)
+{
+    if (!tb_registers_claim(u, d->address, d->space))
+        return false;
+    u->instant = true;
+    tb_registers_access(u, d->address, d->data, d->length, d->write, tb_sim_now(u->m->sim));
+    u->instant = false;
+    return true;
+}
+
+/* -- Firmware's knowledge -------------------------------------------------------------------- */
+
+void tb_iommu_claims(struct tb_iommu *u, struct tb_ranges *out)
+{
+    tb_ranges_add(u->m, out,
+                  (struct tb_range){.base = u->p->mmio,
+                                    .last = u->p->mmio + AMDVI_MMIO_SIZE - 1,
+                                    .space = TB_MEMORY,
+                                    .model = u->m->index});
+}
+
+bool tb_iommu_symbol(const struct tb_iommu *u, const char *name, struct tb_symbol *out)
+{
+    for (unsigned reg = 0; reg < TB_REGS; reg++)
+        if (!strcmp(registers[reg].name, name)) {
+            *out = (struct tb_symbol){
+                .address = u->p->mmio + registers[reg].offset, .space = TB_MEMORY, .size = 8};
+            return true;
+        }
+    return false;
+}
+
+bool tb_iommu_fact(const struct tb_iommu *u, const char *key, uint64_t *out)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+        bool known;
+    } facts[] = {
+        {"iommu.mmio", u->p->mmio, true},     {"iommu.format", u->format->number, true},
+        {"iommu.id", u->p->id, true},         {"iommu.irq", u->p->irq, u->p->has_irq},
+        {"iommu.efr", u->p->reset.efr, true},
+    };
+    for (unsigned i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        if (facts[i].known && !strcmp(facts[i].key, key)) {
+            *out = facts[i].value;
+            return true;
+        }
+    return false;
+}

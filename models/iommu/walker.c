@@ -1,0 +1,326 @@
+/* The walkers: N state machines that read page tables, one 8-byte read at a time.
+ *
+ * A miss joins the walk of its page if there is one; else it adds a walk, which takes a free walker
+ * or waits for one in order of arrival. An invalidation that comes while a walk is under way (or
+ * waits: it has the device's entry as it was) poisons it: its result serves the requests that were
+ * looked up before, but is not cached, and nobody joins it any more.
+ */
+#include "internal.h"
+
+static uint64_t page_number(uint64_t iova)
+{
+    return iova >> 12;
+}
+
+static uint32_t bucket_of(const struct tb_walker *w, uint16_t domain, uint64_t page)
+{
+    uint64_t h = (page ^ (uint64_t)domain << 48) * 0x9e3779b97f4a7c15;
+    return (uint32_t)(h >> 32) & w->mask;
+}
+
+/* As many walks as there can be requests (a walk has at least one waiting), and prefetches. */
+void tb_walker_start(struct tb_iommu *u)
+{
+    struct tb_walker *w = &u->walker;
+    uint32_t buckets = 1;
+    w->walkers = (uint32_t)u->p->walkers;
+    w->count = u->total + w->walkers;
+    while (buckets < w->count)
+        buckets *= 2;
+    w->mask = buckets - 1;
+    w->walks = tb_alloc(u->m, w->count, sizeof *w->walks);
+    w->buckets = tb_alloc(u->m, buckets, sizeof *w->buckets);
+    for (uint32_t i = 0; i < buckets; i++)
+        w->buckets[i] = TB_NOTHING;
+    for (uint32_t i = 0; i < w->count; i++)
+        w->walks[i].next = i + 1 < w->count ? i + 1 : TB_NOTHING;
+    w->free = 0;
+    w->waiting = w->delayed = tb_list_empty();
+}
+
+static void append(struct tb_walker *w, struct tb_list *l, uint32_t walk)
+{
+    w->walks[walk].next = TB_NOTHING;
+    *(l->head == TB_NOTHING ? &l->head : &w->walks[l->tail].next) = walk;
+    l->tail = walk;
+}
+
+static uint32_t find(const struct tb_walker *w, uint16_t domain, uint64_t page)
+{
+    uint32_t i = w->buckets[bucket_of(w, domain, page)];
+    while (i != TB_NOTHING &&
+           (w->walks[i].context.domain != domain || page_number(w->walks[i].cursor.iova) != page))
+        i = w->walks[i].hash_next;
+    return i;
+}
+
+static void unhash(struct tb_walker *w, uint32_t walk)
+{
+    struct tb_walk *k = &w->walks[walk];
+    if (!k->hashed)
+        return;
+    uint32_t *at = &w->buckets[bucket_of(w, k->context.domain, page_number(k->cursor.iova))];
+    while (*at != walk)
+        at = &w->walks[*at].hash_next;
+    *at = k->hash_next;
+    k->hashed = false;
+}
+
+static uint32_t add(struct tb_iommu *u, const struct tb_context *context, uint16_t device,
+                    uint64_t iova)
+{
+    struct tb_walker *w = &u->walker;
+    uint32_t walk = w->free;
+    if (walk == TB_NOTHING)
+        return walk;
+    struct tb_walk *k = &w->walks[walk];
+    uint32_t *bucket = &w->buckets[bucket_of(w, context->domain, page_number(iova))];
+    w->free = k->next;
+    *k = (struct tb_walk){.context = *context,
+                          .cursor = {.iova = iova},
+                          .started = TB_NEVER,
+                          .waiters = tb_list_empty(),
+                          .hash_next = *bucket,
+                          .txn = TB_NO_TXN,
+                          .device = device,
+                          .state = TB_WALK_WAITS,
+                          .hashed = true};
+    *bucket = walk;
+    u->n->walks++;
+    return walk;
+}
+
+/* -- The way of a walk ----------------------------------------------------------------------- */
+
+static void finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
+                   const struct tb_msg *failed, tb_time when);
+
+static void read_entry(struct tb_iommu *u, uint32_t walk, tb_time when)
+{
+    struct tb_walk *k = &u->walker.walks[walk];
+    uint64_t address = u->format->where(&k->cursor);
+    k->state = TB_WALK_READS;
+    k->txn = tb_iommu_begin(u, TB_TXN_WALK, when);
+    k->read_level = k->cursor.level;
+    tb_txn(u->m, k->txn)->owner = walk;
+    u->n->walk_reads++;
+    tb_iommu_send(u, k->txn, TB_READ, address, 8, when);
+}
+
+/* From the root, or from what the page-directory cache knows. */
+static void begin(struct tb_iommu *u, uint32_t walk, tb_time when)
+{
+    struct tb_walk *k = &u->walker.walks[walk];
+    uint64_t iova = k->cursor.iova;
+    if (u->format->begin(&k->context, iova, &k->cursor) == TB_STEP_REFUSED) {
+        finish(u, walk, k->cursor.refusal, NULL, when);
+        return;
+    }
+    tb_pdc_lookup(u, &k->context, &k->cursor);
+    read_entry(u, walk, when);
+}
+
+/* Gives a walk a walker. */
+static void start(struct tb_iommu *u, uint32_t walk, tb_time when)
+{
+    struct tb_walker *w = &u->walker;
+    struct tb_walk *k = &w->walks[walk];
+    w->busy++;
+    k->started = when;
+    if (!u->pdc.cache.entries || !u->p->pdc.hit) {
+        begin(u, walk, when);
+        return;
+    }
+    k->state = TB_WALK_DELAY;
+    k->due = when + u->p->pdc.hit;
+    if (w->delayed.head == TB_NOTHING)
+        tb_timer_set(u->m, TB_IOMMU_WALK, k->due);
+    append(w, &w->delayed, walk);
+}
+
+void tb_walker_timer(struct tb_iommu *u, tb_time when)
+{
+    struct tb_walker *w = &u->walker;
+    while (w->delayed.head != TB_NOTHING && w->walks[w->delayed.head].due <= when) {
+        uint32_t walk = w->delayed.head;
+        w->delayed.head = w->walks[walk].next;
+        begin(u, walk, when);
+    }
+    if (w->delayed.head != TB_NOTHING)
+        tb_timer_set(u->m, TB_IOMMU_WALK, w->walks[w->delayed.head].due);
+}
+
+static void start_or_wait(struct tb_iommu *u, uint32_t walk, tb_time when)
+{
+    struct tb_walker *w = &u->walker;
+    if (w->busy < w->walkers)
+        start(u, walk, when);
+    else
+        append(w, &w->waiting, walk);
+}
+
+bool tb_walker_miss(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    uint32_t walk = find(&u->walker, r->context.domain, page_number(r->msg.address));
+    bool joined = walk != TB_NOTHING;
+    if (!joined)
+        walk = add(u, &r->context, r->msg.requester, r->msg.address & ~(uint64_t)0xfff);
+    r->state = TB_REQUEST_WALK;
+    r->since = when;
+    u->waiting++;
+    tb_list_push(u, &u->walker.walks[walk].waiters, txn);
+    if (!joined)
+        start_or_wait(u, walk, when);
+    return joined;
+}
+
+bool tb_walker_prefetch(struct tb_iommu *u, const struct tb_context *context, uint16_t device,
+                        uint64_t iova, tb_time when)
+{
+    if (find(&u->walker, context->domain, page_number(iova)) != TB_NOTHING)
+        return false;
+    uint32_t walk = add(u, context, device, iova & ~(uint64_t)0xfff);
+    if (walk == TB_NOTHING)
+        return false;
+    start_or_wait(u, walk, when);
+    return true;
+}
+
+/* Waiting for a walker is QUEUE, for the walk WALK. */
+static void book(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn, tb_time when)
+{
+    tb_time since = u->requests[txn].since;
+    tb_time start = tb_max(since, k->started);
+    tb_txn_spend(u->m, txn, TB_PART_QUEUE, start - since);
+    tb_txn_spend(u->m, txn, TB_PART_WALK, when - start);
+}
+
+static void serve(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn,
+                  enum tb_refusal refusal, const struct tb_msg *failed, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    u->waiting--;
+    book(u, k, txn, when);
+    if (failed) {
+        r->where = failed->address;
+        r->failure = failed->status;
+    }
+    if (refusal == TB_REFUSE_NOTHING)
+        tb_request_mapped(u, txn, &k->cursor.page, when);
+    else
+        tb_request_refuse(u, txn, refusal, when);
+}
+
+/* A page that an invalidation has touched since the walk was asked for may be out of date. */
+static bool may_cache(const struct tb_walk *k)
+{
+    uint64_t offset = ((uint64_t)1 << k->cursor.page.shift) - 1;
+    bool touched = k->invalidated && k->cursor.page.iova <= k->last &&
+                   (k->cursor.page.iova | offset) >= k->first;
+    return !k->poisoned && !touched;
+}
+
+/* In this order: the page is filled, the requests go on in the order of their look-ups, the next
+ * walk has the walker. */
+static void finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
+                   const struct tb_msg *failed, tb_time when)
+{
+    struct tb_walker *w = &u->walker;
+    struct tb_walk *k = &w->walks[walk];
+    uint32_t txn;
+    unhash(w, walk);
+    if (refusal == TB_REFUSE_NOTHING && may_cache(k))
+        u->n->evictions += tb_iotlb_fill(&u->iotlb, k->context.domain, &k->cursor.page);
+    while ((txn = tb_list_pop(u, &k->waiters)) != TB_NOTHING)
+        serve(u, k, txn, refusal, failed, when);
+    k->state = TB_WALK_FREE;
+    k->next = w->free;
+    w->free = walk;
+    w->busy--;
+    if (w->waiting.head != TB_NOTHING) {
+        uint32_t next = w->waiting.head;
+        w->waiting.head = w->walks[next].next;
+        start(u, next, when);
+    }
+    tb_request_resume(u, when);
+}
+
+static void note_read(struct tb_iommu *u, const struct tb_walk *k, const struct tb_msg *msg)
+{
+    struct tb_txn *t = tb_txn(u->m, msg->txn);
+    t->value[0] = msg->status == TB_OK ? tb_load64(t->data) : 0;
+    t->value[1] = k->read_level;
+}
+
+void tb_walker_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when)
+{
+    uint32_t walk = tb_txn(u->m, msg->txn)->owner;
+    struct tb_walk *k = &u->walker.walks[walk];
+    note_read(u, k, msg);
+    uint64_t entry = tb_txn(u->m, msg->txn)->value[0];
+    tb_txn_end(u->m, msg->txn, msg->status, when);
+    if (msg->status != TB_OK) {
+        finish(u, walk, TB_REFUSE_TABLE_UNREADABLE, msg, when);
+        return;
+    }
+    switch (u->format->step(&k->cursor, entry)) {
+    case TB_STEP_READ:
+        if (!k->poisoned && !k->invalidated)
+            tb_pdc_fill(u, k->context.domain, &k->cursor);
+        read_entry(u, walk, when);
+        break;
+    case TB_STEP_PAGE:
+        finish(u, walk, TB_REFUSE_NOTHING, NULL, when);
+        break;
+    case TB_STEP_REFUSED:
+        finish(u, walk, k->cursor.refusal, NULL, when);
+        break;
+    }
+}
+
+/* -- Invalidation ---------------------------------------------------------------------------- */
+
+static void poison(struct tb_iommu *u, uint32_t walk)
+{
+    struct tb_walk *k = &u->walker.walks[walk];
+    if (k->state == TB_WALK_FREE || k->poisoned)
+        return;
+    unhash(&u->walker, walk);
+    k->poisoned = true;
+    u->n->poisoned++;
+}
+
+static bool holds(uint64_t first, uint64_t last, uint64_t iova)
+{
+    return (iova | 0xfff) >= first && iova <= last;
+}
+
+/* A walk of an address in the range is poisoned. One beside it goes on, but notes the range: the
+ * page it finds may turn out to be a big one that overlaps. */
+void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last)
+{
+    for (uint32_t i = 0; i < u->walker.count; i++) {
+        struct tb_walk *k = &u->walker.walks[i];
+        if (k->state == TB_WALK_FREE || k->context.domain != domain)
+            continue;
+        k->first = k->invalidated && k->first < first ? k->first : first;
+        k->last = k->invalidated && k->last > last ? k->last : last;
+        k->invalidated = true;
+        if (holds(first, last, k->cursor.iova))
+            poison(u, i);
+    }
+}
+
+void tb_walker_poison_device(struct tb_iommu *u, uint16_t device)
+{
+    for (uint32_t i = 0; i < u->walker.count; i++)
+        if (u->walker.walks[i].device == device)
+            poison(u, i);
+}
+
+void tb_walker_poison_all(struct tb_iommu *u)
+{
+    for (uint32_t i = 0; i < u->walker.count; i++)
+        poison(u, i);
+}
