@@ -48,10 +48,14 @@ static uint64_t counter(struct tb_sim *s, const char *model, const char *name)
     return value;
 }
 
-/* sum / count with six decimals, rounded half up. */
+/* sum / count with six decimals, rounded half to even (rw2's published average is such a half). */
 static void average(char out[48], struct tb_latency l)
 {
-    unsigned __int128 micro = l.count ? ((unsigned __int128)l.sum * 1000000 / TB_NS + l.count / 2) / l.count : 0;
+    unsigned __int128 scaled = (unsigned __int128)l.sum * 1000000 / TB_NS;
+    unsigned __int128 micro = l.count ? scaled / l.count : 0;
+    uint64_t rest = l.count ? (uint64_t)(scaled % l.count) : 0;
+    if (rest * 2 > l.count || (rest * 2 == l.count && micro % 2 && rest))
+        micro++;
     snprintf(out, 48, "%" PRIu64 ".%06" PRIu64, (uint64_t)(micro / 1000000), (uint64_t)(micro % 1000000));
 }
 
