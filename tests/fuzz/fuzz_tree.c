@@ -3,7 +3,7 @@
  *
  * As a test (fuzz_replay.c) it runs over tests/fuzz/corpus. To search with it:
  *     clang -g -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Isim -Isim/include -Itests
- * tests/fuzz/fuzz_tree.c \ sim/{arena,diag,tree,value,param,table}.c -lyaml -o fuzz_tree &&
+ * tests/fuzz/fuzz_tree.c \ sim/{arena,diag,tree*,value*,param,table}.c -lyaml -o fuzz_tree &&
  * ./fuzz_tree tests/fuzz/corpus
  */
 #include "fuzz/fuzz_tree.h"
