@@ -22,7 +22,8 @@ struct memory {
     /* state */
     tb_time free; /* when the next slot may start */
     uint8_t ***directory;
-    uint64_t reads, writes, read_bytes, written_bytes, busy, pages;
+    uint64_t count[2], bytes[2]; /* of reads, of writes */
+    uint64_t busy, pages;
 };
 
 static const struct tb_param params[] = {
@@ -39,10 +40,10 @@ static const struct tb_param params[] = {
     {0}};
 
 static const struct tb_counter counters[] = {
-    {"reads", offsetof(struct memory, reads), "read requests served"},
-    {"writes", offsetof(struct memory, writes), "write requests served"},
-    {"read_bytes", offsetof(struct memory, read_bytes), "bytes read"},
-    {"written_bytes", offsetof(struct memory, written_bytes), "bytes written"},
+    {"reads", offsetof(struct memory, count[0]), "read requests served"},
+    {"writes", offsetof(struct memory, count[1]), "write requests served"},
+    {"read_bytes", offsetof(struct memory, bytes[0]), "bytes read"},
+    {"written_bytes", offsetof(struct memory, bytes[1]), "bytes written"},
     {"busy_ps", offsetof(struct memory, busy), "time in which a slot was taken, ps"},
     {"pages", offsetof(struct memory, pages), "4 KiB pages of the host that hold its bytes"},
     {NULL, 0, NULL}};
@@ -92,8 +93,8 @@ static void write_piece(struct tb_model *m, uint64_t offset, const uint8_t *data
     memcpy(*place + offset % PAGE, data, length);
 }
 
-/* Moves bytes; the range has been checked. */
-static void move(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length, bool write)
+/* Moves bytes over any number of pages; the range has been checked. */
+static void move_far(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length, bool write)
 {
     while (length) {
         size_t piece = PAGE - offset % PAGE;
@@ -107,6 +108,16 @@ static void move(struct tb_model *m, uint64_t offset, uint8_t *data, size_t leng
         data += piece;
         length -= piece;
     }
+}
+
+static inline void move(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length, bool write)
+{
+    if (offset % PAGE + length > PAGE)
+        move_far(m, offset, data, length, write);
+    else if (write)
+        write_piece(m, offset, data, length);
+    else
+        read_piece(m, offset, data, length);
 }
 
 static bool holds(const struct memory *s, uint64_t address, uint64_t length)
@@ -141,9 +152,8 @@ static enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
         !holds(s, msg->address, msg->length))
         return TB_UNSUPPORTED;
     move(m, msg->address - s->base, t->data, msg->length, write);
-    s->reads += !write;
-    s->writes += write;
-    *(write ? &s->written_bytes : &s->read_bytes) += msg->length;
+    s->count[write]++;
+    s->bytes[write] += msg->length;
     return TB_OK;
 }
 

@@ -18,7 +18,10 @@ static uint32_t power_of_two(uint64_t n)
 static void make_lane(struct tb_sim *s, struct lane *l, struct wire *w, uint64_t limit)
 {
     uint32_t places = power_of_two((uint64_t)s->txn_total + 1);
+    if (w->credit_return == 0 && limit >= s->txn_total)
+        limit = 0; /* every transaction at once could not use them up: nothing to count */
     l->wire = w;
+    l->channel = (uint32_t)(l - s->lanes);
     l->ring = kernel_alloc(s, places, sizeof *l->ring);
     l->queue = kernel_alloc(s, places, sizeof *l->queue);
     l->mask = places - 1;
@@ -40,11 +43,13 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->header = (uint32_t)p->header;
     w->kick = s->lane_count + n;
     w->to = p->end[1 - dir];
-    w->ahead = w->to->class->ahead;
+    w->recv = w->to->class->recv;
     w->to_port = (uint16_t)p->port[1 - dir];
     w->lanes = &s->lanes[n * TB_CLASSES];
-    for (unsigned class = 0; class < TB_CLASSES; class++)
+    for (unsigned class = 0; class < TB_CLASSES; class++) {
+        w->lanes[class].bit = (uint8_t)(1u << class);
         make_lane(s, &w->lanes[class], w, p->credits_of[dir][class]);
+    }
     instance_of(p->end[dir])->ports[p->port[dir]].out = w;
 }
 
@@ -104,6 +109,9 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
     for (size_t k = 0; k < s->model_count; k++)
         if (s->models[k].pub.class->start)
             s->models[k].pub.class->start(&s->models[k].pub, diag);
+    for (uint32_t k = 0; k < s->wire_count; k++)
+        if (s->wires[k].to->class->ahead)
+            s->wires[k].ahead = (uint8_t)s->wires[k].to->class->ahead(s->wires[k].to, s->wires[k].to_port);
     if (s->loop)
         tb_diag_at(diag, s->loop->node->key_place, "'%s' is on a loop of links: there must be one way only "
                    "from one model to another", s->loop->name);

@@ -31,13 +31,15 @@ struct waiting {
 /* One message class on one wire: a channel of the pending set. */
 struct lane {
     struct flight *ring; /* on their way; mask + 1 places */
-    uint32_t head, tail, mask;
-    uint32_t queue_head, queue_tail; /* in `queue`, the same mask */
-    struct waiting *queue;
     tb_time *credits; /* free ones: when each may be used, earliest first; credit_mask + 1 places */
+    struct wire *wire;
+    uint32_t head, tail, mask;
     uint32_t credit_head, credit_tail, credit_mask;
     uint32_t limit; /* how many credits there are; 0: unlimited */
-    struct wire *wire;
+    uint32_t channel;
+    uint8_t bit; /* of its class, for the wire's sets of classes */
+    struct waiting *queue;
+    uint32_t queue_head, queue_tail; /* in `queue`, with the ring's mask */
 };
 
 /* One direction of a link. */
@@ -53,8 +55,9 @@ struct wire {
     uint16_t to_port;
     uint8_t used;    /* classes that were ever sent: bit per class */
     uint8_t waiting; /* classes that wait: bit per class */
+    uint8_t ahead;   /* classes whose arrival is run as soon as it is known: bit per class */
     struct tb_model *to;
-    bool (*ahead)(const struct tb_model *m, unsigned port, const struct tb_msg *msg); /* of its class */
+    void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when);
     struct lane *lanes; /* TB_CLASSES of them, consecutive channels */
 };
 

@@ -18,6 +18,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* The hot path is inlined whole into its callers and ends in calls that are jumps: no registers to save. */
+#define HOT static inline __attribute__((always_inline))
+
 static inline bool has_credit(const struct lane *l)
 {
     return l->limit == 0 || l->credit_head != l->credit_tail;
@@ -30,7 +33,7 @@ static inline tb_time credit_time(const struct lane *l)
 }
 
 /* A free credit goes in by its time. They nearly always come in order. */
-static void put_credit(struct lane *l, tb_time at)
+static inline void put_credit(struct lane *l, tb_time at)
 {
     uint32_t i = l->credit_tail++;
     assert(l->credit_tail - l->credit_head <= l->limit);
@@ -41,29 +44,55 @@ static void put_credit(struct lane *l, tb_time at)
     l->credits[i & l->credit_mask] = at;
 }
 
-static void return_credit(struct tb_sim *s, tb_credit credit, tb_time at);
+static void pump(struct tb_sim *s, struct wire *w);
 
 /* What the receiver of a message holds. */
-static inline tb_credit credit_of(const struct tb_sim *s, const struct lane *l, const struct tb_msg *msg)
+static inline tb_credit credit_of(const struct lane *l, const struct tb_msg *msg)
 {
-    return l->limit && !msg->creditless ? (tb_credit)(l - s->lanes) : TB_NO_CREDIT;
+    return l->limit && !msg->creditless ? (tb_credit)l->channel : TB_NO_CREDIT;
 }
 
-static inline void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival)
+HOT void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival)
 {
-    assert(l->tail - l->head <= l->mask);
-    struct flight *f = &l->ring[l->tail & l->mask];
+    uint32_t tail = l->tail;
+    assert(tail - l->head <= l->mask);
+    struct flight *f = &l->ring[tail & l->mask];
     f->at = arrival;
     f->msg = *msg;
-    if (l->head == l->tail++)
-        tb_pending_set(&s->pending, (uint32_t)(l - s->lanes), arrival);
+    l->tail = tail + 1;
+    if (l->head == tail)
+        tb_pending_set(&s->pending, l->channel, arrival);
+}
+
+/* Hands the message to its receiver, at once or by the pending set. */
+HOT void pass_on(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
+                           tb_time arrival)
+{
+    if (w->ahead & l->bit)
+        w->recv(w->to, w->to_port, msg, credit_of(l, msg), arrival);
+    else
+        put_in_flight(s, l, msg, arrival);
+}
+
+/* The same for a message whose leaving frees a credit of the link it came by. First the message itself, then
+ * what its leaving lets happen behind it: so order is kept. */
+static __attribute__((noinline)) void pass_on_and_free(struct tb_sim *s, struct lane *l,
+                                                       const struct tb_msg *msg, tb_time arrival,
+                                                       tb_credit carried, tb_time start)
+{
+    struct lane *held = &s->lanes[carried];
+    struct wire *behind = held->wire;
+    put_credit(held, start + behind->credit_return);
+    bool waits = behind->waiting;
+    pass_on(s, l->wire, l, msg, arrival);
+    if (waits)
+        pump(s, behind);
 }
 
 /* Puts a message on its wire at `start`: everything about it is decided here. */
-static inline void start_message(struct tb_sim *s, struct lane *l, const struct tb_msg *msg,
-                                 tb_time ready, tb_time start, tb_credit carried)
+HOT void start_message(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
+                       tb_time ready, tb_time start, tb_credit carried)
 {
-    struct wire *w = l->wire;
     tb_time busy = w->rate.time ? tb_rate_time(w->rate, w->header + tb_msg_payload(msg)) : 0;
     tb_time arrival = start + busy + w->latency;
     w->free = start + busy;
@@ -73,13 +102,10 @@ static inline void start_message(struct tb_sim *s, struct lane *l, const struct 
         s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
         s->txns[msg->txn].spent[TB_PART_WIRE] += busy + w->latency;
     }
-    /* First the message itself, then what its leaving lets happen behind it: so order is kept. */
-    if (w->ahead && w->ahead(w->to, w->to_port, msg))
-        w->to->class->recv(w->to, w->to_port, msg, credit_of(s, l, msg), arrival);
+    if (carried == TB_NO_CREDIT)
+        pass_on(s, w, l, msg, arrival);
     else
-        put_in_flight(s, l, msg, arrival);
-    if (carried != TB_NO_CREDIT)
-        return_credit(s, carried, start);
+        pass_on_and_free(s, l, msg, arrival, carried, start);
 }
 
 /* May the head of this lane start although others wait: nothing of the classes nonposted and
@@ -116,27 +142,26 @@ static struct lane *choose(const struct wire *w, tb_time *when)
     return best;
 }
 
-/* Is a start at `at` certain to be the next on the wire, whatever may still be sent? */
-static inline bool is_certain(const struct tb_sim *s, const struct wire *w, tb_time at)
+/* Is a start of this lane at `at` certain to be the next on the wire, whatever may still be sent? */
+static inline bool is_certain(const struct tb_sim *s, const struct wire *w, const struct lane *l, tb_time at)
 {
-    bool one_class = (w->used & (w->used - 1)) == 0;
-    return one_class || at <= tb_max(tb_max(w->last_ready, w->free), s->now);
+    return w->used == l->bit || at <= tb_max(tb_max(w->last_ready, w->free), s->now);
 }
 
 /* Starts all that can be started. */
-static void pump(struct tb_sim *s, struct wire *w)
+static __attribute__((noinline)) void pump(struct tb_sim *s, struct wire *w)
 {
     tb_time at = 0;
     struct lane *l;
     while (w->waiting && (l = choose(w, &at))) {
-        if (!is_certain(s, w, at)) {
+        if (!is_certain(s, w, l, at)) {
             tb_pending_set(&s->pending, w->kick, at);
             return;
         }
         struct waiting head = l->queue[l->queue_head++ & l->mask];
         if (l->queue_head == l->queue_tail)
-            w->waiting &= (uint8_t)~(1u << (l - w->lanes));
-        start_message(s, l, &head.msg, head.ready, at, head.carried);
+            w->waiting &= (uint8_t)~l->bit;
+        start_message(s, w, l, &head.msg, head.ready, at, head.carried);
     }
 }
 
@@ -149,7 +174,7 @@ static void enqueue(struct wire *w, struct lane *l, const struct tb_msg *msg, tb
     q->order = w->order++;
     q->carried = carried;
     q->msg = *msg;
-    w->waiting |= (uint8_t)(1u << msg->class);
+    w->waiting |= l->bit;
 }
 
 void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_time ready,
@@ -160,24 +185,16 @@ void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_tim
     struct lane *l = &w->lanes[msg->class];
     assert(ready >= w->last_ready);
     w->last_ready = ready;
-    w->used |= (uint8_t)(1u << msg->class);
-    if (!w->waiting && has_credit(l)) {
+    w->used |= l->bit;
+    if (__builtin_expect(!w->waiting && has_credit(l), 1)) {
         tb_time at = tb_max(tb_max(ready, credit_time(l)), w->free);
-        if (is_certain(s, w, at)) {
-            start_message(s, l, msg, ready, at, carried);
+        if (__builtin_expect(is_certain(s, w, l, at), 1)) {
+            start_message(s, w, l, msg, ready, at, carried);
             return;
         }
     }
     enqueue(w, l, msg, ready, carried);
     pump(s, w);
-}
-
-static void return_credit(struct tb_sim *s, tb_credit credit, tb_time at)
-{
-    struct lane *l = &s->lanes[credit];
-    put_credit(l, at + l->wire->credit_return);
-    if (l->wire->waiting)
-        pump(s, l->wire);
 }
 
 tb_time tb_port_ready(const struct tb_model *m, unsigned port)
@@ -187,18 +204,26 @@ tb_time tb_port_ready(const struct tb_model *m, unsigned port)
 
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at)
 {
-    if (credit != TB_NO_CREDIT)
-        return_credit(m->sim, credit, at);
+    if (credit == TB_NO_CREDIT)
+        return;
+    struct tb_sim *s = m->sim;
+    struct lane *l = &s->lanes[credit];
+    put_credit(l, at + l->wire->credit_return);
+    if (l->wire->waiting)
+        pump(s, l->wire);
 }
 
+/* The message stays where it lies while it is taken: a ring has a place more than there can be messages. The
+ * lane's next instant is told to the pending set afterwards, once: until then the old one stands, which
+ * nothing can precede. */
 void kernel_deliver(struct tb_sim *s, uint32_t channel, tb_time when)
 {
     struct lane *l = &s->lanes[channel];
     struct wire *w = l->wire;
-    struct tb_msg msg = l->ring[l->head++ & l->mask].msg;
+    const struct tb_msg *msg = &l->ring[l->head++ & l->mask].msg;
+    w->recv(w->to, w->to_port, msg, credit_of(l, msg), when);
     tb_pending_set(&s->pending, channel,
                    l->head == l->tail ? TB_NEVER : l->ring[l->head & l->mask].at);
-    w->to->class->recv(w->to, w->to_port, &msg, credit_of(s, l, &msg), when);
 }
 
 void kernel_kick(struct tb_sim *s, uint32_t channel, tb_time when)

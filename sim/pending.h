@@ -15,7 +15,7 @@ struct tb_pending {
     tb_time *time;     /* of each channel; TB_NEVER if it has nothing */
     uint32_t *work;    /* the implementation's */
     uint32_t channels; /* how many there are */
-    uint32_t leaves;   /* the same, rounded up to a power of two >= 2 */
+    uint32_t leaves;   /* how many elements the two arrays have */
 };
 
 /* How many elements `time` and `work` must have for a number of channels. */

@@ -41,14 +41,16 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
         return TB_NO_TXN;
     uint32_t n = i->free_slots[--i->free_count];
     struct tb_txn *t = &m->txns[n];
-    uint8_t *data = t->data;
-    *t = (struct tb_txn){.data = data,
-                         .created = when,
-                         .number = i->numbers[kind]++,
-                         .by = m->index,
-                         .to = TB_NOBODY,
-                         .kind = (uint8_t)kind,
-                         .live = 1};
+    if (m->breakdown)
+        memset(t->spent, 0, sizeof t->spent);
+    memset((char *)t + offsetof(struct tb_txn, iova), 0,
+           offsetof(struct tb_txn, spent) - offsetof(struct tb_txn, iova));
+    t->created = when;
+    t->number = i->numbers[kind]++;
+    t->by = m->index;
+    t->to = TB_NOBODY;
+    t->kind = (uint8_t)kind;
+    t->live = 1;
     m->sim->txn_open++;
     return n;
 }

@@ -1,7 +1,7 @@
 /* requester: raw requests, from a list, a pattern, or an embedding program.
  *
- * What it wants to move is split into pieces that cross neither a 4 KiB boundary nor a multiple of the burst
- * size; each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
+ * What it wants to move is split into pieces that do not cross a multiple of the burst size (a power of two,
+ * at most 4 KiB); each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
  * at which one ends. A failed read leaves the caller's bytes as they were.
  */
 #include "draw.h"
@@ -36,16 +36,17 @@ struct requester {
     struct tb_rate rate;
     struct tb_items requests;
     /* state */
+    struct tb_msg template; /* what all its requests share */
     struct tb_random random, arrivals;
+    uint64_t grain;      /* distance of two addresses of the pattern */
     uint64_t lines;      /* of the pattern's window */
     uint64_t *zipf;      /* cumulative weights of the lines */
     uint64_t created;    /* requests so far, of list or pattern */
     tb_time next;        /* when the next one may come */
     struct request now;  /* what is being issued */
-    uint64_t issued;     /* bytes of it that are under way */
-    bool active;         /* `now` is not issued to its end */
+    uint64_t left;       /* bytes of it that are not under way yet */
     struct tb_access *access; /* of an embedding program */
-    uint64_t left;            /* its bytes that are not done */
+    uint64_t undone;          /* its bytes that are not answered */
     uint64_t completed, failed, bytes, digest;
 };
 
@@ -158,26 +159,23 @@ static bool next_request(struct tb_model *m, tb_time when)
     if (from_list) {
         s->now = list[s->created];
     } else {
-        uint64_t grain = s->pattern == STRIDED ? s->stride : s->length;
-        s->now = (struct request){.op = pattern_write(s, n) ? WRITE : READ,
-                                  .address = s->base + grain * pattern_line(s, n),
-                                  .bytes = s->length};
+        s->now.op = pattern_write(s, n) ? WRITE : READ;
+        s->now.address = s->base + s->grain * pattern_line(s, n);
+        s->now.bytes = s->length;
         s->next = s->rate.time ? due + spacing(s, n) : when;
     }
     s->created++;
-    s->issued = 0;
-    s->active = true;
+    s->left = s->now.bytes;
     return true;
 }
 
 /* -- issuing -------------------------------------------------------------------------------- */
 
-static uint32_t piece_length(const struct requester *s)
+/* Up to the next multiple of the burst size, a power of two of at most 4 KiB. */
+static uint32_t piece_length(const struct requester *s, uint64_t address)
 {
-    uint64_t address = s->now.address + s->issued, left = s->now.bytes - s->issued;
-    uint64_t room = s->burst - address % s->burst, page = 4096 - address % 4096;
-    room = room < page ? room : page;
-    return (uint32_t)(left < room ? left : room);
+    uint64_t room = s->burst - (address & (s->burst - 1));
+    return (uint32_t)(s->left < room ? s->left : room);
 }
 
 static void fill_data(const struct requester *s, struct tb_txn *t, uint64_t from)
@@ -190,55 +188,56 @@ static void fill_data(const struct requester *s, struct tb_txn *t, uint64_t from
         memset(t->data, 0, t->length);
 }
 
-static void prepare(struct tb_model *m, struct tb_txn *t, uint32_t length)
+static void prepare(struct tb_model *m, struct tb_txn *t, uint64_t address, uint32_t length)
 {
     struct requester *s = m->state;
-    t->iova = s->now.address + s->issued;
+    uint64_t done = s->now.bytes - s->left;
+    t->iova = address;
     t->length = length;
     t->requester = s->id;
     t->write = s->now.op == WRITE;
     t->at = s->now.at & 3;
     t->has_pasid = s->now.has_pasid;
     t->pasid = (uint32_t)s->now.pasid;
-    t->value[0] = s->issued;
+    t->value[0] = done;
     t->owner = s->access != NULL;
     if (t->write && s->access)
-        memcpy(t->data, s->access->data + s->issued, length);
+        memcpy(t->data, s->access->data + done, length);
     else if (t->write)
-        fill_data(s, t, s->issued);
+        fill_data(s, t, done);
 }
 
-static void send_piece(struct tb_model *m, uint32_t txn, tb_time when)
+static void send_piece(struct tb_model *m, uint32_t txn, const struct tb_txn *t, tb_time when)
 {
     struct requester *s = m->state;
-    const struct tb_txn *t = tb_txn(m, txn);
-    struct tb_msg msg = {.address = t->iova,
-                         .txn = txn,
-                         .length = (uint16_t)t->length,
-                         .requester = s->id,
-                         .tag = (uint16_t)txn,
-                         .kind = t->write ? TB_WRITE : TB_READ,
-                         .class = t->write && s->posted && !s->access ? TB_POSTED : TB_NONPOSTED,
-                         .at = t->at,
-                         .space = s->access ? s->access->space : TB_MEMORY,
-                         .pasid = t->pasid & 0xfffff,
-                         .has_pasid = t->has_pasid,
-                         .relaxed = s->relaxed};
+    struct tb_msg msg = s->template;
+    msg.address = t->iova;
+    msg.txn = txn;
+    msg.length = (uint16_t)t->length;
+    msg.tag = (uint16_t)txn;
+    msg.kind = t->write ? TB_WRITE : TB_READ;
+    if (t->write && s->posted && !s->access)
+        msg.class = TB_POSTED;
+    msg.at = t->at;
+    msg.pasid = t->pasid & 0xfffff;
+    msg.has_pasid = t->has_pasid;
+    msg.space = s->access ? s->access->space : TB_MEMORY;
     tb_send(m, 0, &msg, when, TB_NO_CREDIT);
 }
 
 static void issue(struct tb_model *m, tb_time when)
 {
     struct requester *s = m->state;
-    while (s->active || (!s->access && next_request(m, when))) {
+    while (s->left || (!s->access && next_request(m, when))) {
         uint32_t txn = tb_txn_begin(m, TB_TXN_DMA, when);
         if (txn == TB_NO_TXN)
             return;
-        uint32_t length = piece_length(s);
-        prepare(m, tb_txn(m, txn), length);
-        s->issued += length;
-        s->active = s->issued < s->now.bytes;
-        send_piece(m, txn, when);
+        struct tb_txn *t = tb_txn(m, txn);
+        uint64_t address = s->now.address + (s->now.bytes - s->left);
+        uint32_t length = piece_length(s, address);
+        prepare(m, t, address, length);
+        s->left -= length;
+        send_piece(m, txn, t, when);
     }
 }
 
@@ -251,8 +250,8 @@ static void finish_access(struct requester *s, const struct tb_txn *t, enum tb_s
         a->status = (uint8_t)status;
     if (status == TB_OK && !t->write)
         memcpy(a->data + t->value[0], t->data, t->length);
-    s->left -= t->length;
-    if (s->left)
+    s->undone -= t->length;
+    if (s->undone)
         return;
     a->finished = when;
     a->done = true;
@@ -304,13 +303,11 @@ static void timer(struct tb_model *m, unsigned which, tb_time when)
 static void begin_access(struct tb_model *m, struct tb_access *a, tb_time when)
 {
     struct requester *s = m->state;
-    if (s->active || s->access || a->length == 0)
+    if (s->left || s->access || a->length == 0)
         return;
     s->now = (struct request){.op = a->write ? WRITE : READ, .address = a->address, .bytes = a->length};
-    s->issued = 0;
-    s->active = true;
     s->access = a;
-    s->left = a->length;
+    s->left = s->undone = a->length;
     a->status = TB_OK;
     issue(m, when);
 }
@@ -320,9 +317,12 @@ static void begin_access(struct tb_model *m, struct tb_access *a, tb_time when)
 static void check(struct tb_model *m, struct tb_diag *diag)
 {
     struct requester *s = m->state;
-    uint64_t grain = s->pattern == STRIDED ? s->stride : s->length;
-    s->lines = s->window / grain;
+    s->grain = s->pattern == STRIDED ? s->stride : s->length;
+    s->lines = s->window / s->grain;
     s->digest = UINT64_C(0xCBF29CE484222325);
+    s->template = (struct tb_msg){.requester = s->id, .class = TB_NONPOSTED, .relaxed = s->relaxed};
+    if (s->burst & (s->burst - 1))
+        tb_diag_node(diag, tb_node_get(m->node, "burst"), "'%s': burst must be a power of two", m->name);
     if (s->pattern == NONE)
         return;
     if (s->lines == 0)
@@ -363,7 +363,7 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
 static bool busy(const struct tb_model *m)
 {
     const struct requester *s = m->state;
-    return s->active;
+    return s->left != 0;
 }
 
 const struct tb_class tb_class_requester = {

@@ -132,11 +132,11 @@ struct tb_class {
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                  tb_time when);
 
-    /* May recv be called for this message as soon as its arrival is known, before the simulation gets
-     * there? True only where nothing but the order on this one wire matters (one way in, constant
-     * latency, the message is merely passed on): it saves the event. Messages for which it is false
-     * arrive by event, and are then overtaken, inside the model, by later ones for which it is true. */
-    bool (*ahead)(const struct tb_model *m, unsigned port, const struct tb_msg *msg);
+    /* The classes (bit 1 << class) of messages to `port` for which recv may be called as soon as their
+     * arrival is known, before the simulation gets there: where nothing matters but the order on this
+     * one wire, because every message of the class is passed on, after a constant latency, to a wire that
+     * nothing else leaves by. It saves the event. Asked once, after start. */
+    unsigned (*ahead)(const struct tb_model *m, unsigned port);
 
     void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
 
