@@ -40,6 +40,7 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->latency = p->latency_of[dir];
     w->credit_return = p->has_credit_return ? p->credit_return : p->latency_of[1 - dir];
     w->rate = p->rate_of[dir];
+    w->per_byte = w->rate.units == 1 ? w->rate.time : w->rate.time ? TB_NEVER : 0;
     w->header = (uint32_t)p->header;
     w->kick = s->lane_count + n;
     w->to = p->end[1 - dir];
@@ -100,6 +101,18 @@ static bool check_all(struct tb_sim *s, struct tb_diag *diag)
     return tb_diag_count(diag) == 0;
 }
 
+/* What passes through the model at the wire's end goes straight on to the next wire. */
+static void ask_through(struct wire *w)
+{
+    struct tb_through through = {0};
+    if (!w->to->class->through)
+        return;
+    w->through = (uint8_t)w->to->class->through(w->to, w->to_port, &through);
+    w->through_part = (uint8_t)through.part;
+    w->through_latency = through.latency;
+    w->next = w->through ? instance_of(w->to)->ports[through.port].out : NULL;
+}
+
 bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
 {
     if (!kernel_read_platform(s, s->scenario.platform, diag) || !check_all(s, diag))
@@ -110,10 +123,6 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
         if (s->models[k].pub.class->start)
             s->models[k].pub.class->start(&s->models[k].pub, diag);
     for (uint32_t k = 0; k < s->wire_count; k++)
-        if (s->wires[k].to->class->ahead)
-            s->wires[k].ahead = (uint8_t)s->wires[k].to->class->ahead(s->wires[k].to, s->wires[k].to_port);
-    if (s->loop)
-        tb_diag_at(diag, s->loop->node->key_place, "'%s' is on a loop of links: there must be one way only "
-                   "from one model to another", s->loop->name);
+        ask_through(&s->wires[k]);
     return tb_diag_count(diag) == 0;
 }

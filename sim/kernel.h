@@ -48,6 +48,7 @@ struct wire {
     tb_time last_ready; /* of tb_send calls so far */
     tb_time latency;
     tb_time credit_return;
+    tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not a whole number of ticks, see rate */
     struct tb_rate rate;
     uint64_t order;
     uint32_t header; /* bytes that every message costs beyond its payload */
@@ -55,7 +56,10 @@ struct wire {
     uint16_t to_port;
     uint8_t used;    /* classes that were ever sent: bit per class */
     uint8_t waiting; /* classes that wait: bit per class */
-    uint8_t ahead;   /* classes whose arrival is run as soon as it is known: bit per class */
+    uint8_t through; /* classes that merely pass through the model `to`: bit per class */
+    uint8_t through_part;
+    tb_time through_latency;
+    struct wire *next; /* by which they leave it */
     struct tb_model *to;
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when);
     struct lane *lanes; /* TB_CLASSES of them, consecutive channels */

@@ -6,8 +6,8 @@
  * does. What has no credit yet waits in the lane's queue, and is looked at again when a credit is
  * returned (tb_release), which again is a computation.
  *
- * Where the receiver says that only the order on this wire matters (class->ahead), even the arrival is run
- * at once, with its instant as `when`: a chain of bridges then costs one event, at its end.
+ * Where a message merely passes through the model at the wire's end (class->through), it goes straight on to
+ * the next wire: a chain of bridges costs one event, at its end.
  *
  * Where several classes share a wire, a start that lies further ahead than any new message could be ready
  * must not be fixed yet (something else may fit in before it): then the wire's own channel brings us
@@ -45,6 +45,7 @@ static inline void put_credit(struct lane *l, tb_time at)
 }
 
 static void pump(struct tb_sim *s, struct wire *w);
+static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival);
 
 /* What the receiver of a message holds. */
 static inline tb_credit credit_of(const struct lane *l, const struct tb_msg *msg)
@@ -64,48 +65,31 @@ HOT void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *ms
         tb_pending_set(&s->pending, l->channel, arrival);
 }
 
-/* Hands the message to its receiver, at once or by the pending set. */
-HOT void pass_on(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
-                           tb_time arrival)
+/* How long a message keeps the wire busy. */
+HOT tb_time occupancy(const struct wire *w, unsigned payload)
 {
-    if (w->ahead & l->bit)
-        w->recv(w->to, w->to_port, msg, credit_of(l, msg), arrival);
-    else
-        put_in_flight(s, l, msg, arrival);
+    unsigned bytes = w->header + payload;
+    return w->per_byte != TB_NEVER ? bytes * w->per_byte : tb_rate_time(w->rate, bytes);
 }
 
-/* The same for a message whose leaving frees a credit of the link it came by. First the message itself, then
- * what its leaving lets happen behind it: so order is kept. */
-static __attribute__((noinline)) void pass_on_and_free(struct tb_sim *s, struct lane *l,
-                                                       const struct tb_msg *msg, tb_time arrival,
-                                                       tb_credit carried, tb_time start)
+/* Puts a message on its wire at `start`. Returns its arrival. */
+HOT tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, unsigned payload,
+                          tb_time ready, tb_time start)
 {
-    struct lane *held = &s->lanes[carried];
-    struct wire *behind = held->wire;
-    put_credit(held, start + behind->credit_return);
-    bool waits = behind->waiting;
-    pass_on(s, l->wire, l, msg, arrival);
-    if (waits)
-        pump(s, behind);
-}
-
-/* Puts a message on its wire at `start`: everything about it is decided here. */
-HOT void start_message(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
-                       tb_time ready, tb_time start, tb_credit carried)
-{
-    tb_time busy = w->rate.time ? tb_rate_time(w->rate, w->header + tb_msg_payload(msg)) : 0;
-    tb_time arrival = start + busy + w->latency;
+    tb_time busy = occupancy(w, payload);
     w->free = start + busy;
-    if (l->limit && !msg->creditless)
-        l->credit_head++;
     if (s->breakdown) {
         s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
         s->txns[msg->txn].spent[TB_PART_WIRE] += busy + w->latency;
     }
-    if (carried == TB_NO_CREDIT)
-        pass_on(s, w, l, msg, arrival);
-    else
-        pass_on_and_free(s, l, msg, arrival, carried, start);
+    return start + busy + w->latency;
+}
+
+/* A message that starts uses up a credit, if it takes part in counting. */
+HOT void use_credit(struct lane *l, const struct tb_msg *msg)
+{
+    if (l->limit && !msg->creditless)
+        l->credit_head++;
 }
 
 /* May the head of this lane start although others wait: nothing of the classes nonposted and
@@ -148,6 +132,92 @@ static inline bool is_certain(const struct tb_sim *s, const struct wire *w, cons
     return w->used == l->bit || at <= tb_max(tb_max(w->last_ready, w->free), s->now);
 }
 
+static void enqueue(struct wire *w, struct lane *l, const struct tb_msg *msg, tb_time ready,
+                    tb_credit carried)
+{
+    assert(l->queue_tail - l->queue_head <= l->mask);
+    struct waiting *q = &l->queue[l->queue_tail++ & l->mask];
+    q->ready = ready;
+    q->order = w->order++;
+    q->carried = carried;
+    q->msg = *msg;
+    w->waiting |= l->bit;
+}
+
+/* A message that has started leaves a place behind: first it goes on itself, then what waits for the place may
+ * follow. So order is kept. */
+static __attribute__((noinline)) void leave(struct tb_sim *s, struct lane *l, const struct tb_msg *msg,
+                                            tb_time arrival, tb_credit carried, tb_time start)
+{
+    struct lane *held = &s->lanes[carried];
+    struct wire *behind = held->wire;
+    put_credit(held, start + behind->credit_return);
+    bool waits = behind->waiting;
+    arrive(s, l, msg, arrival);
+    if (waits)
+        pump(s, behind);
+}
+
+/* Can it start at once, and when? TB_NEVER: not known yet. Where nothing waits and nothing is counted, the
+ * caller knows without asking. */
+static __attribute__((noinline)) tb_time start_time(const struct tb_sim *s, const struct wire *w,
+                                                    const struct lane *l, tb_time start)
+{
+    if (w->waiting || !has_credit(l))
+        return TB_NEVER;
+    start = tb_max(start, credit_time(l));
+    return is_certain(s, w, l, start) ? start : TB_NEVER;
+}
+
+/* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
+HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
+{
+    unsigned class = msg->class, payload = tb_msg_payload(msg);
+    for (;;) {
+        struct lane *l = &w->lanes[class];
+        assert(ready >= w->last_ready);
+        w->last_ready = ready;
+        w->used |= l->bit;
+        tb_time start = tb_max(ready, w->free);
+        if (w->waiting | l->limit) {
+            start = start_time(s, w, l, start);
+            if (start == TB_NEVER) {
+                enqueue(w, l, msg, ready, carried);
+                pump(s, w);
+                return;
+            }
+            use_credit(l, msg);
+        }
+        tb_time arrival = start_message(s, w, msg, payload, ready, start);
+        if (carried != TB_NO_CREDIT) {
+            leave(s, l, msg, arrival, carried, start);
+            return;
+        }
+        if (!(w->through & l->bit)) {
+            put_in_flight(s, l, msg, arrival);
+            return;
+        }
+        if (s->breakdown)
+            s->txns[msg->txn].spent[w->through_part] += w->through_latency;
+        carried = credit_of(l, msg);
+        ready = arrival + w->through_latency;
+        w = w->next;
+    }
+}
+
+/* What happens at the end of a wire: the message goes on if it merely passes through, else by event. */
+static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival)
+{
+    struct wire *w = l->wire;
+    if (!(w->through & l->bit)) {
+        put_in_flight(s, l, msg, arrival);
+        return;
+    }
+    if (s->breakdown)
+        s->txns[msg->txn].spent[w->through_part] += w->through_latency;
+    send_on(s, w->next, msg, arrival + w->through_latency, credit_of(l, msg));
+}
+
 /* Starts all that can be started. */
 static __attribute__((noinline)) void pump(struct tb_sim *s, struct wire *w)
 {
@@ -161,40 +231,19 @@ static __attribute__((noinline)) void pump(struct tb_sim *s, struct wire *w)
         struct waiting head = l->queue[l->queue_head++ & l->mask];
         if (l->queue_head == l->queue_tail)
             w->waiting &= (uint8_t)~l->bit;
-        start_message(s, w, l, &head.msg, head.ready, at, head.carried);
+        use_credit(l, &head.msg);
+        tb_time arrival = start_message(s, w, &head.msg, tb_msg_payload(&head.msg), head.ready, at);
+        if (head.carried == TB_NO_CREDIT)
+            arrive(s, l, &head.msg, arrival);
+        else
+            leave(s, l, &head.msg, arrival, head.carried, at);
     }
-}
-
-static void enqueue(struct wire *w, struct lane *l, const struct tb_msg *msg, tb_time ready,
-                    tb_credit carried)
-{
-    assert(l->queue_tail - l->queue_head <= l->mask);
-    struct waiting *q = &l->queue[l->queue_tail++ & l->mask];
-    q->ready = ready;
-    q->order = w->order++;
-    q->carried = carried;
-    q->msg = *msg;
-    w->waiting |= l->bit;
 }
 
 void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_time ready,
              tb_credit carried)
 {
-    struct tb_sim *s = m->sim;
-    struct wire *w = instance_of(m)->ports[port].out;
-    struct lane *l = &w->lanes[msg->class];
-    assert(ready >= w->last_ready);
-    w->last_ready = ready;
-    w->used |= l->bit;
-    if (__builtin_expect(!w->waiting && has_credit(l), 1)) {
-        tb_time at = tb_max(tb_max(ready, credit_time(l)), w->free);
-        if (__builtin_expect(is_certain(s, w, l, at), 1)) {
-            start_message(s, w, l, msg, ready, at, carried);
-            return;
-        }
-    }
-    enqueue(w, l, msg, ready, carried);
-    pump(s, w);
+    send_on(m->sim, instance_of(m)->ports[port].out, msg, ready, carried);
 }
 
 tb_time tb_port_ready(const struct tb_model *m, unsigned port)

@@ -36,7 +36,8 @@ struct requester {
     struct tb_rate rate;
     struct tb_items requests;
     /* state */
-    struct tb_msg template; /* what all its requests share */
+    struct tb_msg template; /* what the pieces of `now` share */
+    bool special;           /* `now` has an address type or a PASID, or is an access */
     struct tb_random random, arrivals;
     uint64_t grain;      /* distance of two addresses of the pattern */
     uint64_t lines;      /* of the pattern's window */
@@ -142,6 +143,22 @@ static tb_time spacing(struct requester *s, uint64_t n)
     return tb_rate_time_wide(s->rate, n + 1) - tb_rate_time_wide(s->rate, n);
 }
 
+static void set_template(struct requester *s);
+
+/* The n-th of the pattern. */
+static void make_up(struct requester *s, uint64_t n)
+{
+    s->now.op = pattern_write(s, n) ? WRITE : READ;
+    s->now.address = s->base + s->grain * pattern_line(s, n);
+    s->now.bytes = s->length;
+    if (n == 0 || s->posted) {
+        s->now.at = TB_UNTRANSLATED;
+        s->now.has_pasid = false;
+        s->now.pasid = 0;
+        set_template(s);
+    }
+}
+
 /* The next of list or pattern; false if there is none, or not yet. */
 static bool next_request(struct tb_model *m, tb_time when)
 {
@@ -158,10 +175,9 @@ static bool next_request(struct tb_model *m, tb_time when)
     }
     if (from_list) {
         s->now = list[s->created];
+        set_template(s);
     } else {
-        s->now.op = pattern_write(s, n) ? WRITE : READ;
-        s->now.address = s->base + s->grain * pattern_line(s, n);
-        s->now.bytes = s->length;
+        make_up(s, n);
         s->next = s->rate.time ? due + spacing(s, n) : when;
     }
     s->created++;
@@ -195,16 +211,31 @@ static void prepare(struct tb_model *m, struct tb_txn *t, uint64_t address, uint
     t->iova = address;
     t->length = length;
     t->requester = s->id;
-    t->write = s->now.op == WRITE;
-    t->at = s->now.at & 3;
-    t->has_pasid = s->now.has_pasid;
-    t->pasid = (uint32_t)s->now.pasid;
     t->value[0] = done;
-    t->owner = s->access != NULL;
-    if (t->write && s->access)
-        memcpy(t->data, s->access->data + done, length);
-    else if (t->write)
-        fill_data(s, t, done);
+    if (s->now.op == WRITE) {
+        t->write = 1;
+        if (s->access)
+            memcpy(t->data, s->access->data + done, length);
+        else
+            fill_data(s, t, done);
+    }
+    if (s->special) {
+        t->at = s->now.at & 3;
+        t->has_pasid = s->now.has_pasid;
+        t->pasid = (uint32_t)s->now.pasid;
+        t->owner = s->access != NULL;
+    }
+}
+
+/* What all pieces of the request share but for the kind: a pattern of nonposted requests never changes it. */
+static void set_template(struct requester *s)
+{
+    s->special = s->access || s->now.at || s->now.has_pasid;
+    s->template.class = s->now.op == WRITE && s->posted && !s->access ? TB_POSTED : TB_NONPOSTED;
+    s->template.at = s->now.at & 3;
+    s->template.pasid = s->now.pasid & 0xfffff;
+    s->template.has_pasid = s->now.has_pasid;
+    s->template.space = s->access ? s->access->space : TB_MEMORY;
 }
 
 static void send_piece(struct tb_model *m, uint32_t txn, const struct tb_txn *t, tb_time when)
@@ -216,12 +247,6 @@ static void send_piece(struct tb_model *m, uint32_t txn, const struct tb_txn *t,
     msg.length = (uint16_t)t->length;
     msg.tag = (uint16_t)txn;
     msg.kind = t->write ? TB_WRITE : TB_READ;
-    if (t->write && s->posted && !s->access)
-        msg.class = TB_POSTED;
-    msg.at = t->at;
-    msg.pasid = t->pasid & 0xfffff;
-    msg.has_pasid = t->has_pasid;
-    msg.space = s->access ? s->access->space : TB_MEMORY;
     tb_send(m, 0, &msg, when, TB_NO_CREDIT);
 }
 
@@ -308,6 +333,7 @@ static void begin_access(struct tb_model *m, struct tb_access *a, tb_time when)
     s->now = (struct request){.op = a->write ? WRITE : READ, .address = a->address, .bytes = a->length};
     s->access = a;
     s->left = s->undone = a->length;
+    set_template(s);
     a->status = TB_OK;
     issue(m, when);
 }

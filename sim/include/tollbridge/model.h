@@ -97,6 +97,13 @@ struct tb_access {
     tb_time finished;
 };
 
+/* How messages pass through a model that does nothing else with them. */
+struct tb_through {
+    tb_time latency;
+    unsigned port;
+    enum tb_part part;
+};
+
 /* The class object: everything the kernel knows of a kind of hardware. Callbacks that are NULL are
  * not called. `m->state` is the instance. */
 struct tb_class {
@@ -132,11 +139,12 @@ struct tb_class {
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                  tb_time when);
 
-    /* The classes (bit 1 << class) of messages to `port` for which recv may be called as soon as their
-     * arrival is known, before the simulation gets there: where nothing matters but the order on this
-     * one wire, because every message of the class is passed on, after a constant latency, to a wire that
-     * nothing else leaves by. It saves the event. Asked once, after start. */
-    unsigned (*ahead)(const struct tb_model *m, unsigned port);
+    /* What merely passes through: the classes (bit 1 << class) of messages to `port` that the model would
+     * do nothing with but send them on by out->port, unchanged, out->latency later, booked as out->part,
+     * where nothing else leaves by that port but what comes this way or at the same constant distance.
+     * For them the kernel does so by itself, as soon as their arrival is known, and recv is not called: a
+     * chain of bridges costs one event, at its end. Asked once, after start; 0: nothing. */
+    unsigned (*through)(const struct tb_model *m, unsigned port, struct tb_through *out);
 
     void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
 
