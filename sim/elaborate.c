@@ -124,5 +124,8 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
             s->models[k].pub.class->start(&s->models[k].pub, diag);
     for (uint32_t k = 0; k < s->wire_count; k++)
         ask_through(&s->wires[k]);
+    if (s->loop)
+        tb_diag_at(diag, s->loop->node->key_place, "'%s' is on a loop of links: there must be one way only "
+                   "from one model to another", s->loop->name);
     return tb_diag_count(diag) == 0;
 }
