@@ -386,6 +386,7 @@ static void check_print(struct reader *r, const struct tb_log_run *run)
 static void check_end(struct reader *r)
 {
     struct tb_log_file *f = r->file;
+    r->line += r->line == 0; /* an empty file */
     if (f->count == 0 || r->announced)
         complain(r, 1, "the file ends before a '#scenario' line");
     else if (f->count != f->runs[0].header.runs)

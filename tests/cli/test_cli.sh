@@ -1,0 +1,162 @@
+#!/bin/sh
+# The command line: exit status, what is written and what is not, did-you-mean. usage: test_cli.sh PROGRAM
+set -u
+program=$1
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+fail() {
+    printf 'FAILED: %s\n' "$1"
+    failed=1
+}
+
+# expect STATUS TEXT COMMAND...: the exit status, and a text in what is printed (either stream).
+expect() {
+    status=$1
+    text=$2
+    shift 2
+    "$@" >printed 2>errors
+    got=$?
+    [ "$got" -eq "$status" ] || fail "exit $got, not $status: $*"
+    cat errors >>printed
+    grep -qF -- "$text" printed || { fail "no '$text' from: $*"; cat printed; }
+}
+
+# Help, version, mistakes on the command line.
+expect 2 'usage: tollbridge' "$program"
+expect 0 'run SCENARIO' "$program" --help
+expect 0 'tollbridge 0.' "$program" --version
+for verb in run check diff resolve models schema graph; do
+    expect 0 "usage: tollbridge $verb" "$program" $verb --help
+    expect 2 "try: tollbridge $verb --help" "$program" $verb --unknown
+done
+expect 2 "did you mean 'run'" "$program" rum x
+expect 2 "did you mean '--golden'" "$program" run --goldn x
+expect 2 'needs a value' "$program" run x --out
+expect 2 'takes no value' "$program" run x --json=yes
+expect 2 'too few words' "$program" run
+expect 2 'too many words' "$program" run a b
+expect 2 'unknown option' "$program" --nope
+expect 2 '--bless needs --golden' "$program" run "$here/tiny.yaml" --bless
+expect 2 '--until 3' "$program" run "$here/tiny.yaml" --until 3
+expect 2 '--time-tolerance 5' "$program" run "$here/tiny.yaml" --time-tolerance 5
+expect 2 '--ignore latt' "$program" diff a b --ignore latt
+
+# Running: what is written, and that it does not depend on when or how often.
+cp "$here/tiny.yaml" .
+expect 0 '300' "$program" run tiny.yaml
+[ -f out/tiny/tiny.log ] && [ -f out/tiny/summary.json ] && [ -f out/tiny/timing.json ] ||
+    fail 'the run did not write its files'
+[ "$(grep -c '^t=' out/tiny/tiny.log)" -eq 300 ] || fail 'not 300 lines'
+expect 0 'log' "$program" run tiny.yaml --out again
+cmp -s out/tiny/tiny.log again/tiny.log || fail 'the log differs between two runs'
+cmp -s out/tiny/summary.json again/summary.json || fail 'the summary differs between two runs'
+expect 0 '"runs"' "$program" run tiny.yaml --json
+expect 0 '' "$program" run tiny.yaml --quiet
+[ -s printed ] && fail '--quiet printed something'
+expect 2 'nosuch' "$program" run tiny.yaml --set nosuch.latency=1ns --out bad
+[ -e bad ] && fail 'bad input wrote something'
+expect 2 "did you mean 'latency'" "$program" run tiny.yaml --set dram.latenzy=1ns --out bad
+expect 2 'nofile.yaml' "$program" run nofile.yaml
+
+# Every line's parts add up to its latency.
+awk '/^t=/ { sum = 0; lat = 0
+    for (i = 1; i <= NF; i++) { split($i, kv, "=")
+        if (kv[1] == "lat") lat = kv[2] * 1000
+        if (kv[1] ~ /^(queue|wire|bus|bridge|lookup|walk|mem|device)$/) sum += kv[2] * 1000 }
+    if (sum < lat - 0.5 || sum > lat + 0.5) exit 1 }' out/tiny/tiny.log || fail 'parts do not add up'
+
+# Golden logs.
+expect 2 'golden.log' "$program" run tiny.yaml --golden golden.log --out g
+[ -e g ] && fail 'a missing golden still ran'
+expect 0 'blessed' "$program" run tiny.yaml --golden golden.log --bless
+expect 0 'equal' "$program" run tiny.yaml --golden golden.log
+expect 1 'first difference' "$program" run tiny.yaml --golden golden.log --set dram.latency=50ns
+expect 1 'first difference' "$program" run tiny.yaml --golden golden.log --seed 2
+expect 0 'equal' "$program" run tiny.yaml --golden golden.log --set dram.latency=41ns --time-tolerance 10%
+expect 0 'equal' "$program" diff golden.log out/tiny/tiny.log --ignore times,order
+sed 's/status=ok/status=abort/;1,9b' golden.log >wrong.log
+expect 1 'outcome' "$program" diff golden.log wrong.log
+sed '5d' golden.log >missing.log
+expect 1 '1 missing' "$program" diff golden.log missing.log
+head -c 5000 golden.log >cut.log
+expect 2 'cut.log:' "$program" diff golden.log cut.log
+expect 2 'cut.log:' "$program" run tiny.yaml --golden cut.log
+printf 'not a log\n' >garbage.log
+expect 2 'garbage.log:1:1' "$program" check garbage.log
+expect 2 'nothere' "$program" diff golden.log nothere
+expect 0 '"equal": true' "$program" diff golden.log golden.log --json
+
+# Fingerprints: a new golden above 20000 lines becomes one, and keeps its form.
+long='--set dma.count=20500 --out long'
+# shellcheck disable=SC2086
+{
+    expect 0 'blessed, as fingerprints' "$program" run tiny.yaml $long --golden long.print --bless
+    expect 0 'equal' "$program" run tiny.yaml $long --golden long.print
+    expect 0 'equal' "$program" diff long.print long/tiny.log
+    expect 1 'begins to differ in block' "$program" run tiny.yaml $long --golden long.print --seed 2
+    expect 2 'cannot serve a time tolerance' "$program" run tiny.yaml $long --golden long.print \
+        --set dram.latency=41ns --time-tolerance 5%
+    expect 0 'equal' "$program" run tiny.yaml $long --golden long.print --time-tolerance 5%
+    expect 0 'blessed, as fingerprints' "$program" run tiny.yaml --golden long.print --bless
+}
+head -1 long.print | grep -q '^#tollbridge-fingerprint v1$' || fail 'not a file of fingerprints'
+
+# A record narrowed, by fingerprint, or none.
+{ cat tiny.yaml; echo 'record: {log: {file: some.log, only: [write]}}'; } >only.yaml
+expect 0 'some.log' "$program" run only.yaml --out only
+grep -q '^#only write$' only/some.log || fail 'no #only header'
+[ "$(grep -c 'op=read' only/some.log)" -eq 0 ] || fail 'only: did not narrow'
+{ cat tiny.yaml; echo 'record: {log: {only: [wirte]}}'; } >only.yaml
+expect 2 "only.yaml:10:23: 'wirte' is no op or kind of the log; did you mean 'write'" "$program" run only.yaml
+{ cat tiny.yaml; echo 'record: {fingerprint: true}'; } >print.yaml
+expect 0 'prints' "$program" run print.yaml --out print
+head -1 print/tiny.log | grep -q fingerprint || fail 'record.fingerprint wrote no fingerprints'
+{ cat tiny.yaml; echo 'record: none'; } >none.yaml
+rm -rf out
+expect 0 '300' "$program" run none.yaml
+[ -e out ] && fail 'record: none wrote something'
+
+# Several runs in one log.
+{ cat tiny.yaml; printf 'runs:\n  - {name: slow, set: {dram.latency: 90ns}}\n  - {name: fast}\n'; } >runs.yaml
+expect 0 'run fast' "$program" run runs.yaml --out runs
+grep -q '^#run 2 of 2 fast$' runs/tiny.log || fail 'no #run header'
+[ "$(grep -c '^t=' runs/tiny.log)" -eq 600 ] || fail 'not 600 lines of two runs'
+expect 0 'blessed' "$program" run runs.yaml --golden runs.golden --bless
+expect 0 'equal' "$program" run runs.yaml --golden runs.golden
+{ cat tiny.yaml; printf 'runs:\n  - {name: a}\n  - {name: b, set: {dram.latenzy: 90ns}}\n'; } >runs.yaml
+expect 2 'latenzy' "$program" run runs.yaml --out badruns
+[ -e badruns ] && fail 'a bad second run still ran the first'
+
+# The host fails: exit 3, and nothing half-written.
+if [ -c /dev/full ]; then
+    mkdir full && ln -s /dev/full full/tiny.log
+    expect 3 'No space left' "$program" run tiny.yaml --out full
+    [ -c /dev/full ] || fail '/dev/full is gone'
+    rm full/tiny.log && ln -s /dev/full full/golden
+    expect 3 'No space left' "$program" run tiny.yaml --golden full/golden --bless
+    "$program" models >/dev/full 2>/dev/null
+    [ $? -eq 3 ] || fail 'models to a full disk'
+    "$program" diff golden.log golden.log >/dev/full 2>/dev/null
+    [ $? -eq 3 ] || fail 'diff to a full disk'
+fi
+echo x >file
+expect 3 'file' "$program" run tiny.yaml --out file/below
+ls out again full 2>/dev/null | grep -q '\.log\.' && fail 'a temporary file was left'
+
+# The other verbs.
+expect 0 'ok' "$program" check tiny.yaml golden.log long.print
+expect 0 'memory' "$program" models
+expect 0 'latency' "$program" models memory
+expect 2 "did you mean 'memory'" "$program" models memry
+expect 0 'digraph' "$program" graph tiny.yaml
+expect 0 '$schema' "$program" schema
+expect 0 'scenario: tiny' "$program" resolve tiny.yaml
+"$program" resolve tiny.yaml >resolved.yaml
+expect 0 'equal' "$program" run resolved.yaml --golden golden.log
+
+[ $failed -eq 0 ] && echo 'all passed'
+exit $failed
