@@ -3,8 +3,8 @@
  * From above it answers for its windows: a list, or (without one) everything that is found below
  * it. From below everything that is not below goes up: it is the subtractive end of the bus under
  * it. Its queues are the credits of the links around it; ordering of posted, nonposted and
- * completion classes is the links' too, so a bridge without an IOMMU is one reservation per
- * message: it sends on what arrives, ready a latency later, in the same event.
+ * completion classes is the links' too. So without an IOMMU it sends on what arrives, ready a latency
+ * later, and most of that the kernel does by itself (`through`), without an event.
  *
  * A bridge can host an IOMMU (group `iommu:`), which then has everything that goes up.
  */
@@ -38,7 +38,7 @@ struct bridge {
     struct tb_iommu *iommu;
     struct tb_ranges below; /* what it passes down */
     bool asked;             /* looking for what is below: met itself again if asked twice */
-    uint64_t ups, downs, refused;
+    uint64_t refused;
     struct tb_iommu_counters n;
 };
 
@@ -110,8 +110,6 @@ static const struct tb_param rows[] = {
     }
 
 static const struct tb_counter counters[] = {
-    {"up", offsetof(struct bridge, ups), "messages that went up, without an IOMMU"},
-    {"down", offsetof(struct bridge, downs), "messages that went down"},
     {"refused", offsetof(struct bridge, refused), "messages from above that nobody below claims"},
     IOMMU_COUNTER(requests, "requests that the IOMMU looked up"),
     IOMMU_COUNTER(hits, "look-ups that the IOTLB answered"),
@@ -283,7 +281,6 @@ static void go_down(struct tb_model *m, const struct tb_msg *msg, tb_credit cred
         refuse(m, msg, credit, when);
         return;
     }
-    b->downs++;
     tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->down);
     tb_send(m, DOWN, msg, when + b->down, credit);
 }
@@ -297,10 +294,21 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     } else if (b->iommu) {
         tb_iommu_from_below(b->iommu, msg, credit, when);
     } else {
-        b->ups++;
         tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
         tb_send(m, UP, msg, when + b->up, credit);
     }
+}
+
+/* Without an IOMMU nothing happens to what goes up, nor to completions going down. */
+static unsigned through(const struct tb_model *m, unsigned port, struct tb_through *out)
+{
+    const struct bridge *b = m->state;
+    if (b->iommu)
+        return 0;
+    *out = (struct tb_through){.latency = port == DOWN ? b->up : b->down,
+                               .port = port == DOWN ? UP : DOWN,
+                               .part = TB_PART_BRIDGE};
+    return port == DOWN ? (1u << TB_CLASSES) - 1 : 1u << TB_COMPLETION;
 }
 
 static void timer(struct tb_model *m, unsigned number, tb_time when)
@@ -350,6 +358,7 @@ const struct tb_class tb_class_bridge = {
     .claims = claims,
     .start = start,
     .recv = recv,
+    .through = through,
     .timer = timer,
     .retired = retired,
     .debug = debug,

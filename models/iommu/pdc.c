@@ -37,6 +37,8 @@ void tb_pdc_lookup(struct tb_iommu *u, const struct tb_context *context, struct 
 
 void tb_pdc_fill(struct tb_iommu *u, uint16_t domain, const struct tb_cursor *cursor)
 {
+    if (!u->pdc.cache.entries)
+        return;
     struct tb_cache_key key = key_of(u, domain, cursor->level, cursor->iova), gone;
     bool evicted;
     uint32_t line = tb_cache_find(&u->pdc.cache, key);
@@ -44,8 +46,7 @@ void tb_pdc_fill(struct tb_iommu *u, uint16_t domain, const struct tb_cursor *cu
         line = tb_cache_insert(&u->pdc.cache, key, cursor->iova >> 21, &gone, &evicted);
     else
         tb_cache_touch(&u->pdc.cache, line);
-    if (line != TB_NO_LINE)
-        u->pdc.lines[line] = (struct tb_pdc_line){cursor->table, cursor->perm};
+    u->pdc.lines[line] = (struct tb_pdc_line){cursor->table, cursor->perm};
 }
 
 static bool overlaps(const struct tb_iommu *u, struct tb_cache_key key, uint64_t first,
