@@ -221,7 +221,7 @@ static void platform_text(const struct bench *b, char *out, size_t size)
     const json_t *bad = json_object_get(b->vector, "blkdebug");
     char errors[96] = "";
     if (bad)
-        snprintf(errors, sizeof errors, ", bad_%s: [%" PRIu64 "]", json_string_value(json_array_get(bad, 0)),
+        snprintf(errors, sizeof errors, ", errors: [{op: %s, lba: %" PRIu64 "}]", json_string_value(json_array_get(bad, 0)),
                  num(json_array_get(bad, 2)));
     snprintf(out, size,
              "platform: vectors-ide\n"
@@ -230,7 +230,7 @@ static void platform_text(const struct bench *b, char *out, size_t size)
              "  host: {model: host}\n"
              "  pci0: {model: bus, protocol: pci}\n"
              "  ide0: {model: ide, id: \"00:01.1\", io: 0x%x, burst: 4KiB, " IDE_LIKE_QEMU ",\n"
-             "         disk0: {size: %s%s}}\n"
+             "         disk0: {size: %s, mode: udma5, model: QVEC, serial: VECTOR, firmware: \"1\"%s}}\n"
              "links:\n"
              "  - {from: host, to: pci0}\n"
              "  - {from: ram, to: pci0}\n"
