@@ -24,7 +24,7 @@ static const char platform[] =
     "  sys: {model: bus}\n"
     "  root: {model: bridge, latency: 50ns, iommu: {format: amdvi, mmio: 0xFED80000,\n"
     "         iotlb: {entries: 64, ways: full, replacement: lru, hit: 2ns}, walkers: 4}}\n"
-    "  pci0: {model: bus, protocol: pci}\n"
+    "  pci0: {model: bus, protocol: pci, clock: 30ns, width: 4B}\n"
     "  edu: {model: requester, id: \"00:%02x.0\", burst: 4KiB}\n"
     "%s"
     "links:\n"

@@ -60,13 +60,20 @@ static uint64_t quadword(struct amdvi *a, uint64_t address)
     return value;
 }
 
+/* A device beyond the end of the table: IO_PAGE_FAULT, of no domain, whatever a vector calls it (README.md). */
+static bool beyond_table(const struct amdvi *a, const struct piece *p)
+{
+    return (uint64_t)p->requester * AMDVI_DTE_SIZE >= a->devtab_pages * 4096;
+}
+
 static void page_fault(struct amdvi *a, struct event *e, const struct piece *p, const char *reason)
 {
     size_t i = 0;
     while (strncmp(reasons[i].reason, reason, strlen(reasons[i].reason)) != 0)
         i++;
     uint64_t dte = a->devtab + (uint64_t)p->requester * AMDVI_DTE_SIZE;
-    e->q0 |= (quadword(a, dte + 8) & AMDVI_DTE_DOMAIN) << AMDVI_EVENT_DOMAIN_SHIFT | reasons[i].flags;
+    uint64_t domain = beyond_table(a, p) ? 0 : quadword(a, dte + 8) & AMDVI_DTE_DOMAIN;
+    e->q0 |= domain << AMDVI_EVENT_DOMAIN_SHIFT | reasons[i].flags;
     e->q0_mask = ~(AMDVI_EVENT_PR | AMDVI_EVENT_PE | AMDVI_EVENT_RZ) | reasons[i].mask;
     e->q1 = p->iova;
     e->q1_mask = ~(uint64_t)0;
@@ -75,9 +82,9 @@ static void page_fault(struct amdvi *a, struct event *e, const struct piece *p, 
 static void illegal_entry(struct amdvi *a, struct event *e, const struct piece *p, const char *reason)
 {
     (void)a;
-    if (strncmp(reason, "reserved", 8) == 0)
-        e->q0 |= AMDVI_EVENT_RZ;
-    e->q0_mask = ~(*reason ? 0 : AMDVI_EVENT_RZ);
+    bool reserved = strncmp(reason, "reserved DTE bits", 17) == 0;
+    e->q0 |= reserved ? AMDVI_EVENT_RZ : 0;
+    e->q0_mask = ~(reserved ? 0 : AMDVI_EVENT_RZ);
     e->q1 = p->iova & AMDVI_MASK(63, 2);
     e->q1_mask = AMDVI_MASK(63, 2);
 }
@@ -108,7 +115,7 @@ static void (*const fields[])(struct amdvi *a, struct event *e, const struct pie
 
 void event_of_fault(struct amdvi *a, const struct piece *p, const char *name, const char *reason)
 {
-    unsigned code = amdvi_event_code(name);
+    unsigned code = beyond_table(a, p) ? AMDVI_IO_PAGE_FAULT : amdvi_event_code(name);
     struct event e = {.step = a->step,
                       .q0 = (uint64_t)code << AMDVI_OPCODE_SHIFT | p->requester | (p->write ? AMDVI_EVENT_RW : 0),
                       .q0_mask = ~(uint64_t)0};

@@ -228,7 +228,7 @@ static void platform_text(const struct bench *b, char *out, size_t size)
              "models:\n"
              "  ram: {model: memory, base: 0, size: 64MiB, latency: 40ns, bandwidth: 12.8GB/s}\n"
              "  host: {model: host}\n"
-             "  pci0: {model: bus, protocol: pci}\n"
+             "  pci0: {model: bus, protocol: pci, clock: 30ns, width: 4B}\n"
              "  ide0: {model: ide, id: \"00:01.1\", io: 0x%x, burst: 4KiB, " IDE_LIKE_QEMU ",\n"
              "         disk0: {size: %s, mode: udma5, model: QVEC, serial: VECTOR, firmware: \"1\"%s}}\n"
              "links:\n"
