@@ -59,7 +59,10 @@ static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent
 {
     static const tb_time latency = TB_NS;
     static const struct tb_rate unlimited = {1, 0};
-    fprintf(to, "%*s- {from: %s, to: %s", (int)indent, "", l->from, l->to);
+    fprintf(to, "%*s- {from: ", (int)indent, "");
+    tb_text_yaml(to, l->from);
+    fputs(", to: ", to);
+    tb_text_yaml(to, l->to);
     print_both(to, "latency", TB_TIME, &l->latency_of[0], &l->latency_of[1], &latency, changed_only);
     print_both(to, "bandwidth", TB_RATE, &l->rate_of[0], &l->rate_of[1], &unlimited, changed_only);
     print_credits(to, l, changed_only);
@@ -76,7 +79,9 @@ static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent
 
 static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, bool changed_only)
 {
-    struct tb_yaml_style style = {.indent = indent + 4, .changed_only = changed_only};
+    const struct tb_node *top = s->scenario.root ? s->scenario.root : s->scenario.platform;
+    struct tb_yaml_style style = {
+        .indent = indent + 4, .changed_only = changed_only, .base = top->place.file};
     fprintf(to, "%*splatform: ", (int)indent, "");
     tb_text_yaml(to, s->scenario.platform_name);
     fprintf(to, "\n%*smodels:\n", (int)indent, "");

@@ -37,8 +37,8 @@ void tb_text_yaml(FILE *to, const char *text);
 /* Are the two trees equal in all but places and quotes? */
 bool tb_node_equal(const struct tb_node *a, const struct tb_node *b);
 
-/* Writes the reference of a table for a terminal: per parameter its path, type, units, default and
- * range, and below its sentence. */
+/* Writes the reference of a table for a terminal: per parameter its path, type, range and
+ * default, and below its sentence; at the end, the units of the types it has. */
 void tb_table_text(FILE *to, const struct tb_param *table, unsigned indent);
 
 /* The same as the rows of a Markdown table, with its head. */

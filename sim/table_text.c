@@ -67,31 +67,59 @@ static void put_wrapped(FILE *to, const char *text, unsigned indent)
     fputc('\n', to);
 }
 
+/* "1 to 64, default 4, required" */
+static void put_said(FILE *to, const struct entry *e)
+{
+    const char *def = e->row->def;
+    const char *parts[] = {e->allowed, def ? "default " : "", e->status};
+    bool any = false;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!*parts[i])
+            continue;
+        fprintf(to, "%s%s%s", any ? ", " : " ", parts[i], i != 1 ? "" : *def ? def : "\"\"");
+        any = true;
+    }
+}
+
 static void put_text(FILE *to, const struct entry *e, unsigned indent)
 {
-    const struct tb_param *row = e->row;
-    const char *comma = "";
-    fprintf(to, "%*s%-26s %-14s ", (int)indent, "", e->path, tb_value_name(row->type));
-    if (row->def) {
-        fprintf(to, "default %s", *row->def ? row->def : "\"\"");
-        comma = ", ";
-    }
-    if (*e->allowed) {
-        fprintf(to, "%s%s", comma, e->allowed);
-        comma = ", ";
-    }
-    if (*e->status)
-        fprintf(to, "%s%s", comma, e->status);
+    char head[PATH_SIZE + 32];
+    int width = snprintf(head, sizeof head, "%-26s %s", e->path, tb_value_name(e->row->type));
+    fprintf(to, "%*s%s", (int)indent, "", head);
+    if (*e->allowed || e->row->def || *e->status)
+        fprintf(to, "%*s", width < 41 ? 41 - width : 0, "");
+    put_said(to, e);
     fputc('\n', to);
-    if (row->doc)
-        put_wrapped(to, row->doc, indent + 4);
-    if (*tb_value_units(row->type))
-        fprintf(to, "%*sunits: %s\n", (int)indent + 4, "", tb_value_units(row->type));
+    if (e->row->doc)
+        put_wrapped(to, e->row->doc, indent + 4);
+}
+
+static bool uses(const struct tb_param *table, enum tb_type type)
+{
+    for (; table->name; table++)
+        if (table->type == type || (table->sub && uses(table->sub, type)))
+            return true;
+    return false;
+}
+
+static void put_units(FILE *to, const struct tb_param *table, unsigned indent)
+{
+    bool any = false;
+    for (enum tb_type type = TB_BOOL; type <= TB_NODE; type++) {
+        if (!*tb_value_units(type) || !uses(table, type))
+            continue;
+        if (!any)
+            fprintf(to, "\n%*sunits:\n", (int)indent, "");
+        fprintf(to, "%*s%-10s %s\n", (int)indent + 4, "", tb_value_name(type),
+                tb_value_units(type));
+        any = true;
+    }
 }
 
 void tb_table_text(FILE *to, const struct tb_param *table, unsigned indent)
 {
     put_table(to, table, "", indent, put_text);
+    put_units(to, table, indent);
 }
 
 /* A cell must not end at a bar of its own. */

@@ -174,14 +174,12 @@ bool tb_value_read(const struct tb_param *row, const char *text, void *to, char 
     return tb_value_parse(row->type, text, to, why);
 }
 
-/* A row whose default or bounds are written in hexadecimal holds addresses. */
-static bool is_hex(const struct tb_param *row)
+/* Addresses are read in hexadecimal: rows whose default (or else a bound) is written so, and what
+ * looks like the beginning of a page above 1 MiB. */
+static bool is_address(const struct tb_param *row, uint64_t value)
 {
-    const char *said[] = {row->def, row->min, row->max};
-    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
-        if (said[i] && !strncmp(said[i], "0x", 2))
-            return true;
-    return false;
+    const char *said = row->def ? row->def : row->min ? row->min : row->max;
+    return (said && !strncmp(said, "0x", 2)) || (value >= 0x100000 && value % 4096 == 0);
 }
 
 int tb_value_print(const struct tb_param *row, const void *field, char *out, size_t size)
@@ -189,7 +187,7 @@ int tb_value_print(const struct tb_param *row, const void *field, char *out, siz
     const struct tb_value_type *t = &tb_value_types[row->type];
     if (row->type == TB_ENUM)
         return snprintf(out, size, "%s", row->names[*(const unsigned *)field]);
-    if (row->type == TB_COUNT && is_hex(row))
+    if (row->type == TB_COUNT && is_address(row, *(const uint64_t *)field))
         return snprintf(out, size, "0x%llx", (unsigned long long)*(const uint64_t *)field);
     return t->print ? t->print(t, field, out, size) : snprintf(out, size, "%s", "");
 }

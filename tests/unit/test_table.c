@@ -537,17 +537,19 @@ static void write_text(FILE *to, const struct tb_param *table)
 static void test_reference(void)
 {
     expect_description(write_text,
-                       "  hit                        time           default 2ns, 0ns to 1us\n"
+                       "  hit                        time           0ns to 1us, default 2ns\n"
                        "      what a hit costs\n"
-                       "      units: ps ns us ms s\n"
-                       "  mode                       word           default one, one or two\n"
+                       "  mode                       word           one or two, default one\n"
                        "      this | that\n"
-                       "  ways                       number         default 4, 1 to 64\n"
+                       "  ways                       number         1 to 64, default 4\n"
                        "      how many ways\n"
                        "  list[]                     list           at most 9, optional\n"
                        "      entries\n"
                        "  list[].at                  number         required\n"
-                       "      where it is\n");
+                       "      where it is\n"
+                       "\n"
+                       "  units:\n"
+                       "      time       ps ns us ms s\n");
     expect_description(tb_table_markdown,
                        "| parameter | type | default | allowed | meaning |\n"
                        "| --- | --- | --- | --- | --- |\n"

@@ -279,11 +279,20 @@ static void test_prints(void)
 
 static void test_addresses_print_in_hex(void)
 {
-    struct tb_param row = {.name = "base", .type = TB_COUNT, .def = "0x1000"};
-    uint64_t base = 0xfee00000;
-    char text[TB_VALUE_SIZE];
-    tb_value_print(&row, &base, text, sizeof text);
-    CU_ASSERT_STRING_EQUAL(text, "0xfee00000");
+    static const struct {
+        const char *def, *max;
+        uint64_t value;
+        const char *printed;
+    } cases[] = {{"0x1000", NULL, 5, "0x5"},      {"0", NULL, 0xfee00000, "0xfee00000"},
+                 {"0", "0xffffffff", 5, "5"},     {NULL, "0xffff", 5, "0x5"},
+                 {"0", NULL, 2000000, "2000000"}, {"0", NULL, 65536, "65536"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tb_param row = {
+            .name = "x", .type = TB_COUNT, .def = cases[i].def, .max = cases[i].max};
+        char text[TB_VALUE_SIZE];
+        tb_value_print(&row, &cases[i].value, text, sizeof text);
+        CU_ASSERT_STRING_EQUAL(text, cases[i].printed);
+    }
 }
 
 static uint64_t draw(uint64_t *state)
