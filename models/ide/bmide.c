@@ -383,7 +383,9 @@ static void open_channel(struct tb_model *m, unsigned i, struct tb_diag *diag)
     c->fetch.txn = TB_NO_TXN;
     if (!ata_bus_open(&c->bus, disks, (enum ata_conform)s->p.conform, get_page, m, &which, why))
         tb_diag_node(diag, node_of(m, names[2 * i + which]), "'%s': %s", names[2 * i + which], why);
-    c->prd_space = (s->p.conform == CONFORM_QEMU ? BM_TABLE_QEMU : BM_TABLE_MAX) / BMIDE_PRD_BYTES;
+    /* One place more than QEMU reads, so that reading stops at its limit and not at the ring's. */
+    c->prd_space = s->p.conform == CONFORM_QEMU ? BM_TABLE_QEMU / BMIDE_PRD_BYTES + 1
+                                                : BM_TABLE_MAX / BMIDE_PRD_BYTES;
     c->prds = tb_alloc(m, c->prd_space, sizeof *c->prds);
     c->pieces = tb_alloc(m, s->p.outstanding + 1, sizeof *c->pieces);
     for (uint32_t k = 0; k <= s->p.outstanding; k++)
