@@ -1,4 +1,4 @@
-/* Tables as JSON schema (draft-07, what editors' YAML servers know). What a schema cannot say
+/* Tables as JSON schema, in the words that draft-07 and 2020-12 share. What a schema cannot say
  * exactly (bounds of values with units) is left to the program: it accepts everything the program
  * accepts. */
 #include "arena.h"

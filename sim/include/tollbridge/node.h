@@ -32,7 +32,7 @@ struct tb_tree; /* owns nodes, texts and file names */
 #define TB_YAML_MAX_NODES ((size_t)1 << 20) /* after expansion of aliases */
 
 /* Loads a file (or text under a name for messages) with exactly one document. On errors (unreadable, not YAML,
- * duplicate keys, limits) reports to diag and returns NULL. */
+ * empty, duplicate keys, tags, limits) reports to diag and returns NULL. */
 struct tb_tree *tb_tree_file(const char *path, struct tb_diag *diag);
 struct tb_tree *tb_tree_text(const char *name, const char *text, size_t length, struct tb_diag *diag);
 void tb_tree_free(struct tb_tree *t);

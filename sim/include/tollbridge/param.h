@@ -41,7 +41,7 @@ enum tb_type {
 
 enum {
     TB_REQUIRED = 1, /* no default: must be given */
-    TB_OPTIONAL = 2, /* no default: field keeps its zero; `present` tells */
+    TB_OPTIONAL = 2, /* no default: field keeps its zero (a rate: {1, 0}, unlimited); `present` tells */
     TB_LIVE = 4      /* reserved for parameters that may be changed while running */
 };
 
@@ -56,7 +56,9 @@ struct tb_param {
     enum tb_type type;
     size_t offset;
     const char *def;             /* default, as text; NULL: see flags, or zero / empty */
-    const char *min, *max;       /* bounds, as text, both inclusive; NULL: none */
+    const char *min, *max;       /* bounds, as text, both inclusive; NULL: none. TB_ITEMS: of the count (bare numbers);
+                                    TB_NUMBERS: of each; rates: by speed, a clock's by what they are written as.
+                                    `unlimited` and `none` are beyond every max but their own, unless the default */
     const char *const *names;    /* TB_ENUM: the allowed words, NULL-terminated */
     const struct tb_param *sub;  /* TB_GROUP, TB_ITEMS */
     size_t size;                 /* TB_ITEMS: of an element */
@@ -76,7 +78,7 @@ char *tb_arena_copy(struct tb_arena *a, const char *text);
 
 /* Fills `to` from a map (NULL: all defaults) by the table. `skip` names keys that somebody else reads
  * (NULL-terminated; NULL: none). Reports every error; returns true if there was none. `node` must be a map, or a
- * scalar if the table has a short form. */
+ * value of the short form's kind if the table has one. A group that was not given holds its defaults too. */
 bool tb_params_read(const struct tb_param *table, const struct tb_node *node, const char *const *skip, void *to,
                     struct tb_arena *arena, struct tb_diag *diag);
 
