@@ -3,8 +3,8 @@
  * From above it answers for its windows: a list, or (without one) everything that is found below
  * it. From below everything that is not below goes up: it is the subtractive end of the bus under
  * it. Its queues are the credits of the links around it; ordering of posted, nonposted and
- * completion classes is the links' too. So without an IOMMU it sends on what arrives, ready a latency
- * later, and most of that the kernel does by itself (`through`), without an event.
+ * completion classes is the links' too, so what passes a bridge without an IOMMU is the kernel's work
+ * alone (class->through): a reservation per message, and no event.
  *
  * A bridge can host an IOMMU (group `iommu:`), which then has everything that goes up.
  */
@@ -253,8 +253,11 @@ static void send_up(struct tb_model *m, const struct tb_msg *msg, tb_credit cred
         tb_iommu_pass_up(b->iommu, msg, credit, when);
         return;
     }
+    /* What passes through may have been reserved further ahead: it goes first. */
+    tb_time ready = tb_max(when + b->up, tb_port_ready(m, UP));
     tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
-    tb_send(m, UP, msg, when + b->up, credit);
+    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, ready - when - b->up);
+    tb_send(m, UP, msg, ready, credit);
 }
 
 /* Nobody below answers there: master abort. */
@@ -299,7 +302,7 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     }
 }
 
-/* Without an IOMMU nothing happens to what goes up, nor to completions going down. */
+/* Without an IOMMU everything from below, and from above what is for somebody below, merely passes. */
 static unsigned through(const struct tb_model *m, unsigned port, struct tb_through *out)
 {
     const struct bridge *b = m->state;
@@ -307,8 +310,9 @@ static unsigned through(const struct tb_model *m, unsigned port, struct tb_throu
         return 0;
     *out = (struct tb_through){.latency = port == DOWN ? b->up : b->down,
                                .port = port == DOWN ? UP : DOWN,
-                               .part = TB_PART_BRIDGE};
-    return port == DOWN ? (1u << TB_CLASSES) - 1 : 1u << TB_COMPLETION;
+                               .part = TB_PART_BRIDGE,
+                               .only = port == DOWN ? NULL : &b->below};
+    return (1u << TB_CLASSES) - 1;
 }
 
 static void timer(struct tb_model *m, unsigned number, tb_time when)

@@ -127,18 +127,14 @@ static bool holds(const struct memory *s, uint64_t address, uint64_t length)
 
 /* -- requests ------------------------------------------------------------------------------- */
 
-/* Takes a slot; returns its start. */
-static tb_time take_slot(struct memory *s, unsigned bytes, tb_time when)
+/* How long a request's bytes keep the slot. */
+static inline tb_time slot_time(const struct memory *s, unsigned bytes)
 {
-    tb_time start = tb_max(when, s->free);
     tb_time lasts = s->bandwidth.time ? tb_rate_time(s->bandwidth, bytes) : 0;
-    lasts = tb_clock_edge(s->clock, lasts);
-    s->free = start + lasts;
-    s->busy += lasts;
-    return start;
+    return s->clock.time ? tb_clock_edge(s->clock, lasts) : lasts;
 }
 
-static enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
+static inline enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
 {
     struct memory *s = m->state;
     struct tb_txn *t = tb_txn(m, msg->txn);
@@ -162,7 +158,9 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 {
     struct memory *s = m->state;
     enum tb_status status = serve(m, msg);
-    tb_time start = take_slot(s, msg->length, when);
+    tb_time start = tb_max(when, s->free), lasts = slot_time(s, msg->length);
+    s->free = start + lasts;
+    s->busy += lasts;
     tb_release(m, credit, start);
     if (msg->class != TB_NONPOSTED) {
         tb_txn_end(m, msg->txn, status, when);

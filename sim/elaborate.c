@@ -107,10 +107,14 @@ static void ask_through(struct wire *w)
     struct tb_through through = {0};
     if (!w->to->class->through)
         return;
-    w->through = (uint8_t)w->to->class->through(w->to, w->to_port, &through);
+    unsigned classes = w->to->class->through(w->to, w->to_port, &through);
+    for (unsigned class = 0; class < TB_CLASSES; class++)
+        if (classes >> class & 1)
+            w->lanes[class].through = through.only && class != TB_COMPLETION ? THROUGH_SOME : THROUGH_ALL;
     w->through_part = (uint8_t)through.part;
     w->through_latency = through.latency;
-    w->next = w->through ? instance_of(w->to)->ports[through.port].out : NULL;
+    w->through_only = through.only;
+    w->next = classes ? instance_of(w->to)->ports[through.port].out : NULL;
 }
 
 bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)

@@ -103,7 +103,7 @@ static void report_unfinished(struct tb_sim *s)
         struct tb_txn *t = &s->txns[n];
         if (!t->live)
             continue;
-        s->ended[t->kind][TB_UNFINISHED]++;
+        s->tally[t->kind].ended[TB_UNFINISHED]++;
         for (unsigned k = 0; k < s->observer_count; k++)
             s->observers[k].call(s->observers[k].context, &s->models[t->by].pub, t, TB_UNFINISHED, s->now);
     }
@@ -184,6 +184,7 @@ bool tb_sim_observe(struct tb_sim *s, tb_observer *observer, void *context)
         return false;
     s->observers[s->observer_count].call = observer;
     s->observers[s->observer_count++].context = context;
+    s->watched = true;
     return true;
 }
 

@@ -28,6 +28,8 @@ struct waiting {
     struct tb_msg msg;
 };
 
+enum through { THROUGH_NOTHING, THROUGH_ALL, THROUGH_SOME };
+
 /* One message class on one wire: a channel of the pending set. */
 struct lane {
     struct flight *ring; /* on their way; mask + 1 places */
@@ -37,7 +39,8 @@ struct lane {
     uint32_t credit_head, credit_tail, credit_mask;
     uint32_t limit; /* how many credits there are; 0: unlimited */
     uint32_t channel;
-    uint8_t bit; /* of its class, for the wire's sets of classes */
+    uint8_t bit;     /* of its class, for the wire's sets of classes */
+    uint8_t through; /* enum through: does what arrives merely pass through the model there? */
     struct waiting *queue;
     uint32_t queue_head, queue_tail; /* in `queue`, with the ring's mask */
 };
@@ -56,10 +59,10 @@ struct wire {
     uint16_t to_port;
     uint8_t used;    /* classes that were ever sent: bit per class */
     uint8_t waiting; /* classes that wait: bit per class */
-    uint8_t through; /* classes that merely pass through the model `to`: bit per class */
     uint8_t through_part;
     tb_time through_latency;
-    struct wire *next; /* by which they leave it */
+    const struct tb_ranges *through_only; /* requests to other addresses do not; NULL: all do */
+    struct wire *next;                    /* by which they leave it */
     struct tb_model *to;
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when);
     struct lane *lanes; /* TB_CLASSES of them, consecutive channels */
@@ -83,6 +86,12 @@ struct instance {
     uint32_t numbers[TB_TXN_KINDS];
     bool visiting; /* a walk over the graph is inside it */
     bool checked;
+};
+
+/* What became of the transactions of a kind. */
+struct tally {
+    struct tb_latency latency; /* min is TB_NEVER as long as count is 0 */
+    uint64_t ended[TB_STATUS_COUNT + 1];
 };
 
 struct chunk; /* of allocated memory, see alloc.c */
@@ -112,8 +121,8 @@ struct tb_sim {
         void *context;
     } observers[TB_OBSERVERS];
     unsigned observer_count;
-    struct tb_latency latency[TB_TXN_KINDS];
-    uint64_t ended[TB_TXN_KINDS][TB_STATUS_COUNT + 1];
+    bool watched; /* by observers, or for the breakdown */
+    struct tally tally[TB_TXN_KINDS];
     struct tb_diag *diag;  /* of the run */
     struct tb_arena *arena; /* of parameters */
     struct chunk *chunks;

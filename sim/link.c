@@ -169,6 +169,22 @@ static __attribute__((noinline)) tb_time start_time(const struct tb_sim *s, cons
     return is_certain(s, w, l, start) ? start : TB_NEVER;
 }
 
+static __attribute__((noinline)) bool is_inside(const struct tb_ranges *ranges, const struct tb_msg *msg)
+{
+    for (size_t k = 0; k < ranges->count; k++) {
+        const struct tb_range *r = &ranges->at[k];
+        if (r->space == msg->space && msg->address >= r->base && msg->address <= r->last)
+            return true;
+    }
+    return false;
+}
+
+/* Does a message merely pass through the model at the wire's end? */
+HOT bool goes_through(const struct wire *w, const struct lane *l, const struct tb_msg *msg)
+{
+    return l->through && (l->through == THROUGH_ALL || is_inside(w->through_only, msg));
+}
+
 /* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
 HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
 {
@@ -193,7 +209,7 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
             leave(s, l, msg, arrival, carried, start);
             return;
         }
-        if (!(w->through & l->bit)) {
+        if (!goes_through(w, l, msg)) {
             put_in_flight(s, l, msg, arrival);
             return;
         }
@@ -209,7 +225,7 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
 static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival)
 {
     struct wire *w = l->wire;
-    if (!(w->through & l->bit)) {
+    if (!goes_through(w, l, msg)) {
         put_in_flight(s, l, msg, arrival);
         return;
     }

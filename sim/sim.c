@@ -37,6 +37,9 @@ static bool build(struct tb_sim *s, const struct tb_input *input, struct tb_diag
     bool ok = tb_scenario_load(input, &s->scenario, s->arena, diag);
     s->page_limit = s->scenario.page_limit;
     s->breakdown = !s->scenario.record.none && s->scenario.record.breakdown;
+    s->watched = s->breakdown;
+    for (unsigned kind = 0; kind < TB_TXN_KINDS; kind++)
+        s->tally[kind].latency.min = TB_NEVER;
     s->until = s->scenario.until;
     s->warmup = s->scenario.warmup;
     ok = ok && kernel_elaborate(s, diag);

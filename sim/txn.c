@@ -68,32 +68,40 @@ static void check_parts(struct tb_sim *s, const struct tb_txn *t, tb_time latenc
                      t->kind, t->number, (unsigned long long)sum, (unsigned long long)latency);
 }
 
-static void count(struct tb_sim *s, const struct tb_txn *t, enum tb_status status, tb_time latency)
+static inline void count(struct tb_sim *s, const struct tb_txn *t, enum tb_status status, tb_time latency)
 {
-    s->ended[t->kind][status]++;
+    struct tally *n = &s->tally[t->kind];
+    n->ended[status]++;
     if (t->created < s->warmup)
         return;
-    struct tb_latency *l = &s->latency[t->kind];
-    if (l->count++ == 0 || latency < l->min)
-        l->min = latency;
-    if (latency > l->max)
-        l->max = latency;
-    l->sum += latency;
+    n->latency.count++;
+    n->latency.sum += latency;
+    if (latency < n->latency.min)
+        n->latency.min = latency;
+    if (latency > n->latency.max)
+        n->latency.max = latency;
+}
+
+static __attribute__((noinline)) void report(struct tb_sim *s, const struct tb_txn *t, enum tb_status status,
+                                             tb_time latency, tb_time when)
+{
+    if (s->breakdown)
+        check_parts(s, t, latency, when);
+    for (unsigned k = 0; k < s->observer_count; k++)
+        s->observers[k].call(s->observers[k].context, &s->models[t->by].pub, t, status, when);
 }
 
 void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time when)
 {
     struct tb_sim *s = m->sim;
     struct tb_txn *t = &s->txns[txn];
-    struct instance *owner = &s->models[t->by];
     tb_time latency = when - t->created;
     count(s, t, status, latency);
-    if (s->breakdown)
-        check_parts(s, t, latency, when);
-    for (unsigned k = 0; k < s->observer_count; k++)
-        s->observers[k].call(s->observers[k].context, &owner->pub, t, status, when);
+    if (s->watched)
+        report(s, t, status, latency, when);
     t->live = 0;
     s->txn_open--;
+    struct instance *owner = &s->models[t->by];
     owner->free_slots[owner->free_count++] = txn;
     if (&owner->pub != m && owner->pub.class->retired)
         owner->pub.class->retired(&owner->pub, txn, when);
@@ -102,10 +110,10 @@ void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time
 uint64_t tb_ended(const struct tb_model *m, enum tb_txn_kind kind, enum tb_status status)
 {
     if (status != TB_STATUS_COUNT)
-        return m->sim->ended[kind][status];
+        return m->sim->tally[kind].ended[status];
     uint64_t sum = 0;
     for (unsigned k = 0; k < TB_STATUS_COUNT; k++)
-        sum += m->sim->ended[kind][k];
+        sum += m->sim->tally[kind].ended[k];
     return sum;
 }
 
@@ -116,7 +124,10 @@ uint32_t tb_open(const struct tb_model *m)
 
 struct tb_latency tb_latency_of(const struct tb_model *m, enum tb_txn_kind kind)
 {
-    return m->sim->latency[kind];
+    struct tb_latency l = m->sim->tally[kind].latency;
+    if (l.count == 0)
+        l.min = 0;
+    return l;
 }
 
 uint32_t tb_txn_total(const struct tb_model *m)

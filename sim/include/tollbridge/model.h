@@ -102,6 +102,7 @@ struct tb_through {
     tb_time latency;
     unsigned port;
     enum tb_part part;
+    const struct tb_ranges *only; /* requests to other addresses come by recv; NULL: all addresses */
 };
 
 /* The class object: everything the kernel knows of a kind of hardware. Callbacks that are NULL are
