@@ -1,0 +1,655 @@
+/* The host: class object, messages, interrupts, and the CPU that does one flow's accesses after the other.
+ *
+ * Times: an access begins `access_time` after what was before it; a handler begins `irq_latency` after its interrupt
+ * arrived. A posted store is over for the CPU when it is sent; what it costs further shows in its own line.
+ */
+#include "host.h"
+#include "iolog.h"
+
+#include "tollbridge/sim.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const completion_names[] = {"poll", "interrupt", NULL};
+static const char *const events_names[] = {"drain", "leave", NULL};
+
+#define FIELD(f) offsetof(struct host_params, f)
+
+static const struct tb_param memory_table[] = {
+    {.name = "at", .type = TB_COUNT, .offset = offsetof(struct host_params, memory.at) - FIELD(memory),
+     .flags = TB_OPTIONAL, .present = offsetof(struct host_params, memory.at_given) - FIELD(memory) + 1,
+     .doc = "physical address; default: the top of memory below 3 GiB"},
+    {.name = "size", .type = TB_SIZE, .offset = offsetof(struct host_params, memory.size) - FIELD(memory),
+     .def = "8MiB", .min = "256KiB", .max = "1GiB", .doc = "how much"},
+    {0},
+};
+
+static const struct tb_param host_table[] = {
+    {.name = "id", .type = TB_ID, .offset = FIELD(id), .def = "00:00.0", .doc = "requester ID of the CPU"},
+    {.name = "outstanding", .type = TB_COUNT, .offset = FIELD(outstanding), .def = "1", .min = "1", .max = "64",
+     .doc = "stores to memory that may be on their way together; all else is done one by one"},
+    {.name = "posted", .type = TB_BOOL, .offset = FIELD(posted), .def = "false",
+     .doc = "writes to memory and memory-mapped registers are posted"},
+    {.name = "access_time", .type = TB_TIME, .offset = FIELD(access_time), .def = "5ns", .max = "1s",
+     .doc = "time of the code before each access"},
+    {.name = "step_time", .type = TB_TIME, .offset = FIELD(step_time), .def = "0ns", .max = "1s",
+     .doc = "time of the code before each step and each request of a replay"},
+    {.name = "irq_latency", .type = TB_TIME, .offset = FIELD(irq_latency), .def = "1us", .max = "1s",
+     .doc = "from an interrupt's arrival to its handler's first access"},
+    {.name = "timeout", .type = TB_TIME, .offset = FIELD(timeout), .def = "1s", .min = "1ns", .max = "10000s",
+     .doc = "how long a step waits if it does not say"},
+    {.name = "poll", .type = TB_TIME, .offset = FIELD(poll), .def = "100ns", .min = "1ns", .max = "1s",
+     .doc = "pause between two looks at what is polled"},
+    {.name = "completion", .type = TB_ENUM, .offset = FIELD(completion), .names = completion_names, .def = "poll",
+     .doc = "how the driver learns that the IOMMU has done its commands: it polls memory, or an interrupt"},
+    {.name = "events", .type = TB_ENUM, .offset = FIELD(events), .names = events_names, .def = "drain",
+     .doc = "what the driver does with an IOMMU's event log: reads it on interrupt, or leaves it alone"},
+    {.name = "levels", .type = TB_COUNT, .offset = FIELD(levels), .def = "4", .min = "1",
+     .max = "6", .doc = "levels of a page table if the step does not say"},
+    {.name = "driver_memory", .type = TB_GROUP, .offset = FIELD(memory), .sub = memory_table,
+     .doc = "where the driver keeps its tables, rings and buffers"},
+    {0},
+};
+
+#define COUNTER(f, text) {#f, offsetof(struct host, count.f), text}
+
+static const struct tb_counter host_counters[] = {
+    COUNTER(accesses, "accesses of the CPU"),
+    COUNTER(failed, "of these, answered with an error"),
+    COUNTER(steps, "steps done"),
+    COUNTER(interrupts, "interrupts taken"),
+    COUNTER(spurious, "interrupts that no driver was waiting for"),
+    COUNTER(maps, "page-table entries written by map"),
+    COUNTER(unmaps, "page-table entries cleared by unmap"),
+    COUNTER(invalidations, "invalidation commands given to IOMMUs"),
+    COUNTER(waits, "completion waits given to IOMMUs"),
+    COUNTER(flushes, "deferred batches of unmapped ranges invalidated"),
+    COUNTER(stale_max, "most unmapped ranges that waited for their invalidation together"),
+    COUNTER(events, "event records the driver read"),
+    COUNTER(commands, "ATA commands given"),
+    COUNTER(command_errors, "ATA commands that ended with an error"),
+    COUNTER(timeouts, "ATA commands of a replay given up"),
+    COUNTER(requests, "requests of a replay done"),
+    COUNTER(read_bytes, "bytes read by a replay"),
+    COUNTER(written_bytes, "bytes written by a replay"),
+    COUNTER(syncs, "flushes done by a replay"),
+    COUNTER(trims, "trims a replay skipped"),
+    COUNTER(device_errors, "requests of a replay that failed"),
+    COUNTER(mismatches, "reads of a replay whose bytes are not the disk's"),
+    COUNTER(latency_sum, "sum of the latencies of a replay's requests, ps"),
+    COUNTER(latency_max, "largest latency of a replay's request, ps"),
+    {0},
+};
+
+/* -- Queueing accesses ------------------------------------------------------------------------- */
+
+unsigned host_room(const struct host *h)
+{
+    return HOST_OPS - h->flow->count;
+}
+
+static void push(struct host *h, struct host_op op)
+{
+    struct host_flow *f = h->flow;
+    assert(f->count < HOST_OPS);
+    f->ops[f->count++] = op;
+}
+
+void host_read(struct host *h, struct host_register r, uint64_t *into)
+{
+    push(h, (struct host_op){.address = r.address, .size = r.size, .space = r.space, .into = into});
+}
+
+void host_write(struct host *h, struct host_register r, uint64_t value)
+{
+    push(h, (struct host_op){
+                .address = r.address, .size = r.size, .space = r.space, .value = value, .write = true});
+}
+
+void host_store(struct host *h, uint64_t address, uint64_t value, unsigned size)
+{
+    push(h, (struct host_op){.address = address,
+                             .size = (uint16_t)size,
+                             .space = TB_MEMORY,
+                             .value = value,
+                             .write = true,
+                             .overlap = true});
+}
+
+void host_load(struct host *h, uint64_t address, unsigned size, uint64_t *into)
+{
+    push(h, (struct host_op){.address = address, .size = (uint16_t)size, .space = TB_MEMORY, .into = into});
+}
+
+void host_move(struct host *h, uint64_t address, uint8_t space, uint8_t *data, unsigned size, bool write)
+{
+    push(h, (struct host_op){.address = address,
+                             .size = (uint16_t)size,
+                             .space = space,
+                             .data = data,
+                             .write = write,
+                             .overlap = write && space == TB_MEMORY && host_is_memory(h, address)});
+}
+
+/* -- Doing them -------------------------------------------------------------------------------- */
+
+static void put_value(uint8_t *to, uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++)
+        to[i] = (uint8_t)(value >> 8 * i);
+}
+
+static uint64_t get_value(const uint8_t *from, unsigned size)
+{
+    uint64_t value = 0;
+    for (unsigned i = size; i-- > 0;)
+        value = value << 8 | from[i];
+    return value;
+}
+
+/* What a CPU gets from a read that nobody answers: all ones. */
+static void take_data(const struct host_op *op, const uint8_t *from, bool ok)
+{
+    if (op->data && ok)
+        memcpy(op->data, from, op->size);
+    else if (op->data)
+        memset(op->data, 0xff, op->size);
+    if (op->into && op->size <= 8)
+        *op->into = ok ? get_value(from, op->size) : ~(uint64_t)0 >> (64 - 8 * op->size);
+}
+
+static void note_status(struct host *h, struct host_flow *f, enum tb_status status)
+{
+    if (status == TB_OK)
+        return;
+    h->count.failed++;
+    if (f->status == TB_OK)
+        f->status = (uint8_t)status;
+}
+
+static void do_instantly(struct host *h, struct host_flow *f, const struct host_op *op)
+{
+    uint8_t bytes[HOST_LINE_BYTES];
+    struct tb_debug d = {
+        .address = op->address, .data = bytes, .length = op->size, .space = op->space, .write = op->write};
+    if (op->write && op->data)
+        memcpy(bytes, op->data, op->size);
+    else if (op->write)
+        put_value(bytes, op->value, op->size);
+    bool ok = tb_debug_send(h->m, 0, &d);
+    if (!op->write)
+        take_data(op, bytes, ok);
+    note_status(h, f, ok ? TB_OK : TB_UNSUPPORTED);
+    f->done++;
+}
+
+static bool is_posted(const struct host *h, const struct host_op *op)
+{
+    return h->params.posted && op->write && op->space == TB_MEMORY;
+}
+
+static void send_op(struct host *h, struct host_flow *f, unsigned index, tb_time when)
+{
+    const struct host_op *op = &f->ops[index];
+    bool memory = op->space == TB_MEMORY && host_is_memory(h, op->address);
+    bool posted = is_posted(h, op);
+    uint32_t n = tb_txn_begin(h->m, memory ? TB_TXN_MEMORY : TB_TXN_REGISTER, when);
+    assert(n != TB_NO_TXN);
+    struct tb_txn *t = tb_txn(h->m, n);
+    t->iova = op->address;
+    t->length = op->size;
+    t->write = op->write;
+    t->requester = h->params.id;
+    t->owner = index;
+    if (op->write && op->data)
+        memcpy(t->data, op->data, op->size);
+    else if (op->write)
+        put_value(t->data, op->value, op->size);
+    if (op->write && op->size <= 8)
+        t->value[0] = get_value(t->data, op->size);
+    struct tb_msg msg = {.address = op->address,
+                         .txn = n,
+                         .length = op->size,
+                         .requester = h->params.id,
+                         .kind = op->write ? TB_WRITE : TB_READ,
+                         .class = posted ? TB_POSTED : TB_NONPOSTED,
+                         .space = op->space};
+    if (posted) {
+        h->posted_open++;
+        f->done++;
+    }
+    tb_send(h->m, 0, &msg, when, TB_NO_CREDIT);
+}
+
+static void issue(struct host *h, struct host_flow *f, tb_time when)
+{
+    unsigned index = f->issued++;
+    h->count.accesses++;
+    if (h->instant) {
+        do_instantly(h, f, &f->ops[index]);
+        return;
+    }
+    h->owner = f;
+    h->free = when + h->params.access_time;
+    send_op(h, f, index, when);
+}
+
+/* Whether the flow's next access may start while `issued - done` are on their way. */
+static bool may_issue(const struct host *h, const struct host_flow *f)
+{
+    const struct host_op *op = &f->ops[f->issued];
+    if (is_posted(h, op) && h->posted_open >= h->params.outstanding)
+        return false;
+    if (f->issued == f->done)
+        return true;
+    return op->overlap && f->ops[f->issued - 1].overlap && f->issued - f->done < h->params.outstanding;
+}
+
+/* -- Flows ------------------------------------------------------------------------------------- */
+
+static bool has_ops(const struct host_flow *f)
+{
+    return f->done < f->count;
+}
+
+static void reset_ops(struct host_flow *f)
+{
+    f->count = f->issued = f->done = 0;
+}
+
+static enum host_verdict caller_next(struct host *h, tb_time when);
+static enum host_verdict handler_next(struct host *h, tb_time when);
+
+static enum host_verdict run_code(struct host *h, struct host_flow *f, tb_time when)
+{
+    static enum host_verdict (*const code[HOST_FLOWS])(struct host *, tb_time) = {
+        [HOST_HANDLER] = handler_next, [HOST_CALLER] = caller_next, [HOST_PROGRAM] = host_program_next};
+    h->flow = f;
+    return code[f - h->flows](h, when);
+}
+
+/* The flow whose turn it is: the one with accesses on their way, else the most urgent that has something to do. */
+static struct host_flow *pick(struct host *h)
+{
+    if (h->owner && h->owner->issued > h->owner->done)
+        return h->owner;
+    h->owner = NULL;
+    for (unsigned i = 0; i < HOST_FLOWS; i++)
+        if (has_ops(&h->flows[i]) || !h->flows[i].waits)
+            return &h->flows[i];
+    return NULL;
+}
+
+/* One thing the flow does now: an access, or its code. False: it has to wait for something first. */
+static bool advance(struct host *h, struct host_flow *f, tb_time when)
+{
+    if (!has_ops(f)) {
+        reset_ops(f);
+        f->waits = run_code(h, f, when) != HOST_AGAIN;
+        return true;
+    }
+    /* A more urgent flow goes in between as soon as nothing is on its way. */
+    if (f->issued == f->count || !may_issue(h, f))
+        return false;
+    if (!h->instant && h->free > when) {
+        tb_timer_set(h->m, HOST_TIMER_CPU, h->free);
+        return false;
+    }
+    issue(h, f, when);
+    return true;
+}
+
+/* Runs until everybody waits. Not entered twice: what a callback within it changes is seen by the loop. */
+static void run(struct host *h, tb_time when)
+{
+    if (h->in_run)
+        return;
+    h->in_run = true;
+    for (struct host_flow *f = pick(h); f && advance(h, f, when); f = pick(h))
+        ;
+    h->in_run = false;
+}
+
+void host_run_instantly(struct host *h)
+{
+    h->instant = true;
+    run(h, 0);
+    h->instant = false;
+}
+
+void host_sleep(struct host *h, tb_time at)
+{
+    if (!h->instant)
+        tb_timer_set(h->m, HOST_TIMER_WAKE, at);
+}
+
+void host_wake(struct host *h)
+{
+    h->flows[HOST_PROGRAM].waits = false;
+}
+
+void host_idle(struct host *h)
+{
+    if (!h->instant)
+        tb_timer_cancel(h->m, HOST_TIMER_WAKE);
+}
+
+void host_spend(struct host *h, tb_time when, tb_time time)
+{
+    h->free = tb_max(h->free, when + time);
+}
+
+/* -- An embedding program's access ------------------------------------------------------------- */
+
+/* The next piece: up to the end of an aligned 64 bytes. */
+static enum host_verdict caller_next(struct host *h, tb_time when)
+{
+    struct tb_access *a = h->access;
+    struct host_flow *f = h->flow;
+    if (!a)
+        return HOST_WAITS;
+    if (f->status != TB_OK && a->status == TB_OK)
+        a->status = f->status;
+    f->status = TB_OK;
+    if (h->access_done == a->length) {
+        a->done = true;
+        a->finished = when;
+        h->access = NULL;
+        return HOST_WAITS;
+    }
+    uint64_t at = a->address + h->access_done;
+    uint32_t piece = HOST_LINE_BYTES - (uint32_t)(at % HOST_LINE_BYTES);
+    if (piece > a->length - h->access_done)
+        piece = a->length - h->access_done;
+    host_move(h, at, a->space, a->data + h->access_done, piece, a->write);
+    h->access_done += piece;
+    return HOST_AGAIN;
+}
+
+static void host_access(struct tb_model *m, struct tb_access *a, tb_time when)
+{
+    struct host *h = m->state;
+    a->done = false;
+    a->status = TB_OK;
+    h->access = a;
+    h->access_done = 0;
+    h->flows[HOST_CALLER].waits = false;
+    run(h, when);
+}
+
+/* -- Interrupts -------------------------------------------------------------------------------- */
+
+enum { HANDLER_AWAITS_INTERRUPT, HANDLER_AWAITS_DISK, HANDLER_AWAITS_IOMMU };
+
+static struct host_line *next_line(struct host *h)
+{
+    for (size_t i = 0; i < h->line_count; i++)
+        if (h->lines[i].handled < h->lines[i].raised)
+            return &h->lines[i];
+    return NULL;
+}
+
+/* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in progress on it, then
+ * the IOMMU's. */
+static enum host_verdict handle_line(struct host *h, tb_time when)
+{
+    struct host_line *line = h->handling;
+    if (h->handler_phase == HANDLER_AWAITS_DISK) {
+        if (line->channel && ide_finish(h, line->channel, &h->disk_handler, false, when) == HOST_AGAIN)
+            return HOST_AGAIN;
+        h->handler_phase = HANDLER_AWAITS_IOMMU;
+        h->iommu_handler = (struct drain_job){0};
+    }
+    if (line->iommu && iommu_handler(h, line->iommu, &h->iommu_handler) == HOST_AGAIN)
+        return HOST_AGAIN;
+    line->handled++;
+    h->handler_phase = HANDLER_AWAITS_INTERRUPT;
+    host_wake(h);
+    return HOST_AGAIN;
+}
+
+static enum host_verdict handler_next(struct host *h, tb_time when)
+{
+    if (h->handler_phase != HANDLER_AWAITS_INTERRUPT)
+        return handle_line(h, when);
+    h->handling = h->irq_due ? next_line(h) : NULL;
+    if (!h->handling) {
+        h->irq_due = false;
+        return HOST_WAITS;
+    }
+    struct host_line *line = h->handling;
+    if (!(line->channel && line->channel->busy) && !(line->iommu && line->iommu->state == IOMMU_RUNS))
+        h->count.spurious++;
+    h->handler_phase = HANDLER_AWAITS_DISK;
+    h->disk_handler = (struct finish_job){0};
+    return handle_line(h, when);
+}
+
+static void take_interrupt(struct host *h, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct host_line *line = host_line_known(h, msg->address);
+    bool raised = msg->tag != 0;
+    tb_release(h->m, credit, when);
+    tb_txn(h->m, msg->txn)->to = h->m->index;
+    tb_txn_end(h->m, msg->txn, TB_OK, when);
+    if (!raised)
+        return;
+    h->count.interrupts++;
+    if (!line) {
+        h->count.spurious++;
+        return;
+    }
+    line->raised++;
+    if (!h->irq_due)
+        tb_timer_set(h->m, HOST_TIMER_IRQ, when + h->params.irq_latency);
+}
+
+/* -- Messages ---------------------------------------------------------------------------------- */
+
+static void take_completion(struct host *h, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct host_flow *f = h->owner;
+    struct tb_txn *t = tb_txn(h->m, msg->txn);
+    const struct host_op *op = &f->ops[t->owner];
+    tb_release(h->m, credit, when);
+    if (!op->write)
+        take_data(op, t->data, msg->status == TB_OK);
+    if (!op->write && msg->status == TB_OK && op->size <= 8)
+        t->value[0] = get_value(t->data, op->size);
+    note_status(h, f, msg->status);
+    f->done++;
+    tb_txn_end(h->m, msg->txn, msg->status, when);
+    h->free = tb_max(h->free, when + h->params.access_time);
+    run(h, when);
+}
+
+static void refuse(struct host *h, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct tb_msg answer = *msg;
+    if (msg->class == TB_POSTED) {
+        tb_release(h->m, credit, when);
+        tb_txn_end(h->m, msg->txn, TB_UNSUPPORTED, when);
+        return;
+    }
+    tb_msg_answer(&answer, TB_UNSUPPORTED);
+    tb_send(h->m, 0, &answer, when, credit);
+}
+
+static void host_recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct host *h = m->state;
+    (void)port;
+    if (msg->kind == TB_IRQ)
+        take_interrupt(h, msg, credit, when);
+    else if (msg->class == TB_COMPLETION)
+        take_completion(h, msg, credit, when);
+    else
+        refuse(h, msg, credit, when);
+}
+
+static void host_timer(struct tb_model *m, unsigned timer, tb_time when)
+{
+    struct host *h = m->state;
+    if (timer == HOST_TIMER_IRQ) {
+        h->irq_due = true;
+        h->flows[HOST_HANDLER].waits = false;
+    } else if (timer == HOST_TIMER_WAKE) {
+        host_wake(h);
+    }
+    run(h, when);
+}
+
+static void host_retired(struct tb_model *m, uint32_t txn, tb_time when)
+{
+    struct host *h = m->state;
+    (void)txn;
+    h->posted_open--;
+    if (when >= h->free)
+        run(h, when);
+    else
+        tb_timer_set(m, HOST_TIMER_CPU, h->free);
+}
+
+/* -- The rest of the class --------------------------------------------------------------------- */
+
+static void host_check(struct tb_model *m, struct tb_diag *diag)
+{
+    struct host *h = m->state;
+    (void)diag;
+    h->m = m;
+    for (unsigned i = 0; i < HOST_FLOWS; i++)
+        h->flows[i].waits = true;
+}
+
+static void host_slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
+{
+    const struct host *h = m->state;
+    *count = 2 * (uint32_t)h->params.outstanding + 1; /* on their way, and posted ones not taken yet */
+    *bytes = HOST_LINE_BYTES;
+}
+
+static void host_claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
+{
+    (void)port;
+    tb_ranges_add(m, out, (struct tb_range){.last = UINT64_MAX, .space = TB_SPACE_IRQ, .model = m->index});
+}
+
+static bool host_debug(struct tb_model *m, unsigned port, struct tb_debug *d)
+{
+    (void)port;
+    return tb_debug_send(m, 0, d);
+}
+
+static void host_start(struct tb_model *m, struct tb_diag *diag)
+{
+    (void)diag;
+    host_survey_ranges(m->state);
+}
+
+static void host_program(struct tb_model *m, const struct tb_node *scenario, struct tb_diag *diag)
+{
+    struct host *h = m->state;
+    if (!host_compile(h, scenario, diag))
+        return;
+    host_run_setup(h, diag);
+    host_wake(h);
+    if (h->steps.count > 0)
+        tb_timer_set(m, HOST_TIMER_WAKE, 0);
+}
+
+static bool host_busy(const struct tb_model *m)
+{
+    const struct host *h = m->state;
+    return h->steps.next < h->steps.count;
+}
+
+/* A step that waits for ever: every wait has a timeout, so an answer was lost. */
+static void report_left(struct host *h)
+{
+    const struct host_step *s = host_step_left(h);
+    if (!s || !tb_sim_idle(h->m->sim))
+        return;
+    host_complain(h, s->node, tb_sim_now(h->m->sim), "nothing is pending any more, but %zu steps are left, from "
+                  "this '%s' on", h->steps.count - h->steps.next, s->kind->name);
+    h->steps.count = h->steps.next;
+}
+
+static void host_stop(struct tb_model *m)
+{
+    struct host *h = m->state;
+    report_left(h);
+    for (size_t i = 0; i < h->log_count; i++)
+        iolog_free(h->logs[i]);
+    h->log_count = 0;
+    if (h->arena)
+        tb_arena_free(h->arena);
+    h->arena = NULL;
+}
+
+bool host_peek(struct host *h, uint64_t address, void *data, uint32_t length)
+{
+    struct tb_debug d = {.address = address, .data = data, .length = length, .space = TB_MEMORY};
+    return tb_debug_send(h->m, 0, &d);
+}
+
+bool host_peek_register(struct host *h, struct host_register r, uint64_t *value)
+{
+    uint8_t bytes[8];
+    struct tb_debug d = {.address = r.address, .data = bytes, .length = r.size, .space = r.space};
+    if (r.size > sizeof bytes || !tb_debug_send(h->m, 0, &d))
+        return false;
+    *value = get_value(bytes, r.size);
+    return true;
+}
+
+bool host_poke(struct host *h, uint64_t address, const void *data, uint32_t length)
+{
+    struct tb_debug d = {.address = address,
+                         .data = (uint8_t *)(uintptr_t)data, /* not written to: d.write */
+                         .length = length,
+                         .space = TB_MEMORY,
+                         .write = true};
+    return tb_debug_send(h->m, 0, &d);
+}
+
+void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (h->diag)
+        tb_diag_node(h->diag, node, "%s", text);
+    else if (h->mark)
+        tb_violation(h->m, node, when, "%s (after mark '%s')", text, h->mark);
+    else
+        tb_violation(h->m, node, when, "%s", text);
+}
+
+static const char *const host_ports[] = {"bus", NULL};
+
+const struct tb_class tb_class_host = {
+    .name = "host",
+    .brief = "a CPU with its driver: runs the steps of the scenario",
+    .state_size = sizeof(struct host),
+    .params = host_table,
+    .ports = host_ports,
+    .counters = host_counters,
+    .timers = HOST_TIMERS,
+    .check = host_check,
+    .slots = host_slots,
+    .claims = host_claims,
+    .start = host_start,
+    .recv = host_recv,
+    .timer = host_timer,
+    .retired = host_retired,
+    .stop = host_stop,
+    .debug = host_debug,
+    .program = host_program,
+    .busy = host_busy,
+    .access = host_access,
+};

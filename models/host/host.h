@@ -1,0 +1,435 @@
+/* Inside of the host: a CPU that does one access at a time (or a few stores at once), the flows of code that
+ * share it, and what the driver knows of the machine.
+ *
+ * Invariants: a flow queues accesses, the CPU does them in order, and the flow's code runs again only when all of
+ * them are done. An interrupt handler goes before a caller's access, and that before the program's steps; one flow
+ * never starts an access while another has one on its way. In set-up (`instant`) every access is a debug access and
+ * done at once, so the same code serves both. Everything is allocated when the program is compiled.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include "tollbridge/model.h"
+
+#define HOST_OPS 64         /* accesses a flow may queue at once */
+#define HOST_LINE_BYTES 64  /* largest access of the CPU, naturally aligned */
+#define HOST_PAGE 4096u
+#define HOST_CHANNELS 2
+#define HOST_DRIVES 2       /* per channel */
+#define HOST_EVENT_CODES 16
+
+enum { HOST_TIMER_CPU, HOST_TIMER_IRQ, HOST_TIMER_WAKE, HOST_TIMERS };
+
+/* What a piece of code says when it returns: its accesses have to be done first; something has to happen first (an
+ * interrupt, the wake-up timer); it is at its end. */
+enum host_verdict { HOST_AGAIN, HOST_WAITS, HOST_DONE };
+
+enum host_flow_id { HOST_HANDLER, HOST_CALLER, HOST_PROGRAM, HOST_FLOWS };
+
+struct host;
+struct host_step;
+struct iolog;
+
+struct host_params {
+    uint64_t outstanding;
+    bool posted;
+    uint16_t id;
+    tb_time access_time, step_time, irq_latency, timeout, poll;
+    unsigned completion;
+    unsigned events;
+    uint64_t levels;
+    struct {
+        uint64_t at, size;
+        bool at_given;
+    } memory;
+};
+
+enum { HOST_COMPLETION_POLL, HOST_COMPLETION_INTERRUPT };
+enum { HOST_EVENTS_DRAIN, HOST_EVENTS_LEAVE };
+
+/* One access: up to 8 bytes in `value`, more in `data`. */
+struct host_op {
+    uint64_t address, value;
+    uint64_t *into; /* where the value read goes; NULL: nowhere */
+    uint8_t *data;
+    uint16_t size;
+    uint8_t space; /* enum tb_space */
+    bool write;
+    bool overlap; /* a store to memory: may be on its way together with others of its kind */
+};
+
+struct host_flow {
+    struct host_op ops[HOST_OPS];
+    unsigned count, issued, done;
+    bool waits;     /* its code has nothing to do until woken */
+    uint8_t status; /* first of the last accesses' that was not TB_OK */
+};
+
+/* A register as an access needs it. size 0: there is none. */
+struct host_register {
+    uint64_t address;
+    uint8_t space, size;
+};
+
+/* -- Driver: IOMMU ----------------------------------------------------------------------------- */
+
+/* A domain: one page table, in the driver's memory. */
+struct host_domain {
+    struct host_iommu *iommu;
+    uint64_t root; /* 0: not built yet */
+    unsigned levels;
+    uint16_t id;
+};
+
+enum iommu_state { IOMMU_UNTOUCHED, IOMMU_STARTING, IOMMU_RUNS };
+
+struct host_iommu {
+    struct tb_model *model;
+    struct host_register devtab, cmdbuf, evtlog, control, status, cmd_head, cmd_tail, evt_head, evt_tail;
+    enum iommu_state state;
+    bool has_line; /* it can raise interrupts */
+    uint64_t devtab_at, devtab_bytes, ring_at, log_at, flag_at; /* physical */
+    uint64_t control_value;
+    uint32_t tail;       /* byte offset in the ring where the next command goes */
+    uint32_t room;       /* commands that certainly fit */
+    uint32_t log_head;   /* byte offset of the next event to be read */
+    uint64_t waits;      /* value of the last completion wait issued */
+    uint64_t seen;       /* what its flag in memory said last */
+    uint64_t head;       /* as read from cmd_head */
+    uint64_t drained[HOST_EVENT_CODES];
+    uint64_t drained_total;
+};
+
+enum host_mode { HOST_TRANSLATE, HOST_PASSTHROUGH, HOST_BLOCKED };
+
+/* -- Driver: IDE ------------------------------------------------------------------------------- */
+
+enum ide_register {
+    IDE_BMICOM, IDE_BMISTA, IDE_BMIDTP, IDE_DATA, IDE_ERROR, IDE_FEATURES, IDE_NSECT, IDE_LBAL, IDE_LBAM, IDE_LBAH,
+    IDE_DEVICE, IDE_STATUS, IDE_COMMAND, IDE_CONTROL, IDE_ALTSTATUS, IDE_REGISTERS
+};
+
+/* A command as the driver gives it to the drive. */
+struct ide_command {
+    uint64_t lba;
+    uint32_t sectors;
+    uint32_t table;     /* bus address of the PRD table */
+    uint8_t opcode, features, drive;
+    bool lba48, dma, to_memory, data_in;
+    bool start;         /* the bus master too */
+    uint8_t wanted;     /* enum ide_outcome: how it should end */
+    const struct tb_node *node; /* the step, for messages */
+};
+
+enum ide_outcome { IDE_OK, IDE_FAILS, IDE_ANY };
+
+struct host_channel {
+    struct host_device *device;
+    struct host_register registers[IDE_REGISTERS];
+    struct host_line *line;
+    struct ide_command command; /* the one in progress */
+    bool busy, failed;           /* failed: the last command */
+    uint64_t issued, finished;   /* commands */
+    uint64_t bm_status, status, error; /* as read at the end of the last one */
+    uint64_t prd_at;            /* the driver's own table: PRD_TABLE bytes, aligned to that */
+    uint64_t prd_pages_mapped;  /* pages of it that the device's domain maps */
+    unsigned index;
+};
+
+#define HOST_PRD_TABLE 65536u
+
+struct host_device {
+    struct tb_model *model;
+    struct host_iommu *iommu; /* that concerns it; NULL: none */
+    struct host_domain *domain;
+    enum host_mode mode;
+    bool attached; /* its device table entry is the driver's */
+    bool is_ide;
+    uint16_t id;
+    uint64_t sectors[HOST_CHANNELS * HOST_DRIVES];
+    struct host_channel channels[HOST_CHANNELS];
+};
+
+/* An interrupt line: who may have raised it, and how often. */
+struct host_line {
+    uint64_t number;
+    struct host_channel *channel;
+    struct host_iommu *iommu;
+    uint64_t raised, handled, taken; /* taken: by steps that wait */
+};
+
+/* -- Program ----------------------------------------------------------------------------------- */
+
+/* A kind of step: one row of a table. `prepare` resolves names and checks what the table of parameters cannot (it
+ * may allocate); `run` is called until it says HOST_DONE. The state of a step that runs is host.phase and
+ * host.work; both are zero at its beginning. */
+struct host_step_kind {
+    const char *name;
+    const char *doc;
+    const struct tb_param *params;
+    size_t size;
+    bool (*prepare)(struct host *h, struct host_step *s, struct tb_diag *diag); /* NULL: nothing */
+    enum host_verdict (*run)(struct host *h, struct host_step *s, tb_time when);
+    bool timed; /* makes sense in `steps:` only */
+};
+
+struct host_step {
+    const struct host_step_kind *kind;
+    const struct tb_node *node; /* the value of its one key */
+    void *args;
+};
+
+struct host_steps {
+    struct host_step *at;
+    size_t count, next;
+    bool running; /* `next` was begun */
+};
+
+/* -- State machines of the driver, used by steps and by replay ---------------------------------- */
+
+/* Permissions of pages and device table entries, as bits of both. */
+#define HOST_MAY_READ ((uint64_t)1 << 61)
+#define HOST_MAY_WRITE ((uint64_t)1 << 62)
+
+/* Changes a page table entry by entry; see tables.c. */
+struct table_job {
+    struct host_domain *domain;
+    uint64_t start, last;  /* IOVAs of the range, both inclusive */
+    uint64_t iova, pa;     /* move on */
+    uint64_t page, permissions;
+    bool unmap, skip;
+    bool over; /* the last entry was done */
+};
+
+/* Gives an IOMMU a command, and waits for its completion if asked. */
+struct command_job {
+    int phase;
+    bool raw; /* a command even if it is all zeros */
+    uint64_t command[2];
+    uint64_t value;         /* that the completion wait stores */
+    tb_time deadline, next; /* of the waiting; of the next look */
+};
+
+struct attach_job {
+    int phase;
+    uint64_t permissions;      /* of the device table entry */
+    uint64_t flags;            /* of its second quadword */
+    struct host_domain *former;
+    struct command_job command;
+};
+
+/* Reads an event log up to its tail. */
+struct drain_job {
+    int phase;
+    uint64_t status, tail;
+    uint64_t record[2];
+};
+
+/* Ends an ATA command, or resets a channel. */
+struct finish_job {
+    int phase;
+    uint64_t bm_status, status, error;
+    tb_time deadline, next;
+};
+
+struct host_work {
+    int phase;
+    uint64_t count, value, begun;
+    tb_time deadline, next;
+    struct table_job table;
+    struct command_job command;
+    struct attach_job attach;
+    struct drain_job drain;
+    struct finish_job finish;
+};
+
+struct host {
+    struct host_params params;
+    struct tb_model *m;
+    struct host_flow flows[HOST_FLOWS];
+    struct host_flow *flow;  /* whose code runs */
+    struct host_flow *owner; /* whose accesses are on their way; NULL: nobody's */
+    uint32_t posted_open;
+    bool instant;            /* set-up: no time passes */
+    bool in_run;
+    bool irq_due;
+    tb_time free;            /* when the CPU can begin its next access */
+    struct tb_diag *diag;    /* during set-up */
+
+    struct tb_arena *arena;
+    struct host_steps setup, steps;
+    struct host_work work;
+    uint64_t scratch[8];     /* values the program's accesses read */
+
+    struct tb_access *access; /* of an embedding program */
+    uint32_t access_done;
+
+    /* The handler's state. */
+    int handler_phase;
+    struct finish_job disk_handler;
+    struct drain_job iommu_handler;
+    struct host_line *handling;
+
+    /* The machine. */
+    struct tb_ranges ranges;       /* all that answers */
+    struct tb_range *memory_ranges; /* of these, memories' */
+    size_t memory_range_count;
+    struct host_device *devices;
+    struct host_iommu *iommus;
+    struct host_line *lines;
+    struct host_domain *domains;
+    size_t device_count, iommu_count, line_count, domain_count, domain_limit, line_limit;
+
+    /* The driver's memory: physical, handed out upwards; `mirror` is what the driver wrote there itself. */
+    uint64_t buffers_at;     /* replays' buffers are below */
+    struct iolog **logs;     /* to be freed */
+    size_t log_count;
+    const char *mark;        /* text of the last `mark` step */
+    uint64_t memory_at, memory_size, memory_used;
+    uint64_t free_page; /* list of free page-table pages, through the mirror; 0: none */
+    uint64_t *mirror;
+
+    struct {
+        uint64_t accesses, failed, steps, interrupts, spurious, maps, unmaps, invalidations, waits, events, commands,
+            command_errors, requests, read_bytes, written_bytes, trims, syncs, device_errors, mismatches, timeouts,
+            latency_sum, latency_max, flushes, stale_max;
+    } count;
+};
+
+/* -- host.c ------------------------------------------------------------------------------------ */
+
+/* Room for further accesses of the flow that runs. */
+unsigned host_room(const struct host *h);
+
+/* Queue an access of the flow whose code runs; room is asserted. */
+void host_read(struct host *h, struct host_register r, uint64_t *into);
+void host_write(struct host *h, struct host_register r, uint64_t value);
+void host_store(struct host *h, uint64_t address, uint64_t value, unsigned size);
+void host_load(struct host *h, uint64_t address, unsigned size, uint64_t *into);
+/* size bytes (1..64, within an aligned 64) from or to `data`, which must live until the access is done. */
+void host_move(struct host *h, uint64_t address, uint8_t space, uint8_t *data, unsigned size, bool write);
+
+/* The program's flow goes on at `at` at the latest (and earlier, if something happens). */
+void host_sleep(struct host *h, tb_time at);
+void host_wake(struct host *h);
+/* Nobody waits for the wake-up timer any more. */
+void host_idle(struct host *h);
+/* The CPU computes for a while. */
+void host_spend(struct host *h, tb_time when, tb_time time);
+/* Runs all code that can run, in no time. */
+void host_run_instantly(struct host *h);
+
+/* Something the program asked for cannot be done: an error of the input during set-up, a violation later. */
+void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Instant access to memory. */
+bool host_peek(struct host *h, uint64_t address, void *data, uint32_t length);
+bool host_peek_register(struct host *h, struct host_register r, uint64_t *value);
+bool host_poke(struct host *h, uint64_t address, const void *data, uint32_t length);
+
+/* -- program.c --------------------------------------------------------------------------------- */
+
+bool host_compile(struct host *h, const struct tb_node *scenario, struct tb_diag *diag);
+void host_run_setup(struct host *h, struct tb_diag *diag);
+enum host_verdict host_program_next(struct host *h, tb_time when);
+const struct host_step *host_step_left(const struct host *h);
+
+/* The n-th kind of step; NULL past the last. */
+const struct host_step_kind *host_step_kind_at(size_t n);
+
+/* The rows of every kind of step, by the file that has them; ended by a row without a name. */
+extern const struct host_step_kind host_steps_cpu[];
+extern const struct host_step_kind host_steps_iommu[];
+extern const struct host_step_kind host_steps_disk[];
+extern const struct host_step_kind host_steps_expect[];
+extern const struct host_step_kind host_steps_replay[];
+
+/* -- machine.c --------------------------------------------------------------------------------- */
+
+/* Learns what answers where; may be called again. */
+void host_survey_ranges(struct host *h);
+/* Finds devices, IOMMUs, interrupt lines and the driver's memory. `steps`: how many there are. */
+bool host_survey(struct host *h, size_t steps, struct tb_diag *diag);
+struct host_device *host_find_device(struct host *h, const char *name, const struct tb_node *node,
+                                     struct tb_diag *diag);
+struct host_iommu *host_find_iommu(struct host *h, const char *name, const struct tb_node *node,
+                                   struct tb_diag *diag);
+/* The register "model.name". */
+bool host_find_register(struct host *h, const char *path, const struct tb_node *node, struct host_register *out,
+                        struct tb_diag *diag);
+/* The line of a number: if it is known; made if need be (only while compiling). */
+struct host_line *host_line_known(struct host *h, uint64_t number);
+struct host_line *host_line_of(struct host *h, uint64_t number);
+struct host_domain *host_domain_of(struct host *h, struct host_iommu *iommu, uint16_t id);
+/* Is the address one of memory's. */
+bool host_is_memory(const struct host *h, uint64_t address);
+/* Bytes of the driver's memory, aligned to `align` (a power of two); 0: used up. */
+uint64_t host_memory(struct host *h, uint64_t bytes, uint64_t align);
+
+/* -- tables.c: page tables --------------------------------------------------------------------- */
+
+/* Can the format have pages of this size. */
+bool table_page_size(uint64_t page);
+/* Goes on with a job while there is room for stores. Returns NULL, or what is wrong. */
+const char *table_step(struct host *h, struct table_job *job);
+/* Physical address of an IOVA by the driver's own books. false: not mapped. */
+bool table_lookup(struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa);
+/* A page for a table, zeroed; 0: none is left. */
+uint64_t table_page(struct host *h);
+
+/* -- driver_iommu.c ---------------------------------------------------------------------------- */
+
+/* Reserves the driver's memory for an IOMMU: a step is going to need it. */
+bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node, struct tb_diag *diag);
+/* Points the registers to tables and rings, and enables it. Nothing if that was done. */
+enum host_verdict iommu_start(struct host *h, struct host_iommu *u);
+/* Has the device translated by the domain, pass, or be blocked. */
+enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct host_domain *domain,
+                               enum host_mode mode, struct attach_job *job, const struct tb_node *node,
+                               tb_time when);
+/* Gives job->command (none if both quadwords are zero), with `wait` followed by a completion wait, and waits for that. */
+enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct command_job *job, bool wait,
+                                const struct tb_node *node, tb_time when);
+void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova, uint64_t last);
+void iommu_invalidate_domain(uint64_t command[2], uint16_t domain);
+void iommu_invalidate_device(uint64_t command[2], uint16_t device);
+void iommu_invalidate_all(uint64_t command[2]);
+/* The handler of an IOMMU's interrupt. */
+enum host_verdict iommu_handler(struct host *h, struct host_iommu *u, struct drain_job *job);
+/* Reads the event log; a log that had overflowed is started again. */
+enum host_verdict iommu_drain(struct host *h, struct host_iommu *u, struct drain_job *job);
+/* Events so far, drained or still in the log; code 0: all. */
+uint64_t iommu_events(struct host *h, struct host_iommu *u, unsigned code);
+/* The n-th record that is still in the log, oldest first. */
+bool iommu_event(struct host *h, struct host_iommu *u, uint64_t n, uint64_t record[2]);
+
+/* -- driver_ide.c ------------------------------------------------------------------------------ */
+
+/* Reserves the driver's own PRD table of a channel. */
+bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *node, struct tb_diag *diag);
+/* Writes the task file and starts the command: one batch of accesses, for which there must be room (24). */
+void ide_issue(struct host *h, struct host_channel *c, const struct ide_command *command);
+/* Reads the outcome and stops the bus master: the handler does (if the interrupt is the channel's), and with `forced`
+ * a driver whose patience is over. */
+enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct finish_job *job, bool forced,
+                             tb_time when);
+/* Resets both drives of a channel. */
+enum host_verdict ide_reset(struct host *h, struct host_channel *c, struct finish_job *job, tb_time when);
+/* Has the first `bytes` of the driver's own PRD table mapped, if the device is translated by a domain. */
+enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t bytes, struct table_job *job,
+                                const struct tb_node *node, tb_time when);
+/* Opcode of a transfer. */
+uint8_t ide_opcode(bool write, bool lba48);
+/* Writes a descriptor. */
+void ide_put_prd(struct host *h, uint64_t at, uint32_t address, uint32_t bytes, bool last);
+
+/* -- pattern.c: contents that scenarios name ---------------------------------------------------- */
+
+enum host_pattern { HOST_COUNTER, HOST_MIX64, HOST_ZERO };
+extern const char *const host_pattern_names[];
+/* `size` bytes of a pattern from its byte `offset` on: counter: byte i is i mod 256; mix64: a hash of the seed and
+ * the 8-aligned offset. */
+void host_pattern_fill(uint8_t *to, size_t size, enum host_pattern pattern, uint64_t seed, uint64_t offset);
+
+#endif

@@ -1,0 +1,316 @@
+/* What the driver knows of the machine before it starts: as firmware would tell it. */
+#include "host.h"
+
+#include "spec/amdvi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PCI_HOLE ((uint64_t)3 << 30) /* a PC's memory below 4 GiB ends here at the latest */
+#define FORMAT_AMDVI 1
+
+/* -- Memory ------------------------------------------------------------------------------------ */
+
+static bool is_memory_model(const struct host *h, uint16_t model)
+{
+    struct tb_model *of = tb_model_at(h->m, model);
+    uint64_t base, size;
+    return of && tb_fact(of, "base", &base) && tb_fact(of, "size", &size);
+}
+
+void host_survey_ranges(struct host *h)
+{
+    h->ranges = (struct tb_ranges){0};
+    tb_reach(h->m, 0, &h->ranges);
+    h->memory_ranges = tb_alloc(h->m, h->ranges.count + 1, sizeof *h->memory_ranges);
+    h->memory_range_count = 0;
+    for (size_t i = 0; i < h->ranges.count; i++)
+        if (h->ranges.at[i].space == TB_MEMORY && is_memory_model(h, h->ranges.at[i].model))
+            h->memory_ranges[h->memory_range_count++] = h->ranges.at[i];
+}
+
+/* A register of a device may lie inside memory's range (it answers first): the smallest range counts. */
+static bool is_register(const struct host *h, uint64_t address, uint64_t size)
+{
+    for (size_t i = 0; i < h->ranges.count; i++) {
+        const struct tb_range *r = &h->ranges.at[i];
+        if (r->space == TB_MEMORY && !r->subtractive && address >= r->base && address <= r->last &&
+            r->last - r->base < size && !is_memory_model(h, r->model))
+            return true;
+    }
+    return false;
+}
+
+bool host_is_memory(const struct host *h, uint64_t address)
+{
+    for (size_t i = 0; i < h->memory_range_count; i++) {
+        const struct tb_range *r = &h->memory_ranges[i];
+        if (address >= r->base && address <= r->last)
+            return !is_register(h, address, r->last - r->base);
+    }
+    return false;
+}
+
+static uint64_t memory_top(const struct host *h)
+{
+    uint64_t top = 0;
+    for (size_t i = 0; i < h->memory_range_count; i++) {
+        const struct tb_range *r = &h->memory_ranges[i];
+        uint64_t end = r->last >= PCI_HOLE - 1 ? PCI_HOLE : r->last + 1;
+        if (r->base < end && end > top)
+            top = end;
+    }
+    return top & ~(uint64_t)(HOST_PRD_TABLE - 1);
+}
+
+/* A platform without memory, or with less than the driver wants, is fine as long as no step needs the driver. */
+static void place_memory(struct host *h)
+{
+    uint64_t size = h->params.memory.size & ~(uint64_t)(HOST_PAGE - 1);
+    uint64_t top = memory_top(h);
+    h->memory_at = h->params.memory.at_given ? h->params.memory.at : top > size ? top - size : 0;
+    h->memory_size = h->memory_at ? size : 0;
+    h->memory_used = h->memory_at % HOST_PRD_TABLE ? HOST_PRD_TABLE - h->memory_at % HOST_PRD_TABLE : 0;
+    h->buffers_at = h->memory_at;
+    h->mirror = tb_alloc(h->m, h->memory_size / 8 + 1, 8);
+}
+
+uint64_t host_memory(struct host *h, uint64_t bytes, uint64_t align)
+{
+    uint64_t at = (h->memory_used + align - 1) & ~(align - 1);
+    if (bytes > h->memory_size || at > h->memory_size - bytes)
+        return 0;
+    h->memory_used = at + bytes;
+    return h->memory_at + at;
+}
+
+/* -- Registers --------------------------------------------------------------------------------- */
+
+static bool find_symbol(struct tb_model *of, const char *name, struct host_register *out)
+{
+    struct tb_symbol s;
+    if (!tb_symbol(of, name, &s))
+        return false;
+    *out = (struct host_register){.address = s.address, .space = s.space, .size = s.size};
+    return true;
+}
+
+bool host_find_register(struct host *h, const char *path, const struct tb_node *node, struct host_register *out,
+                        struct tb_diag *diag)
+{
+    char model[128];
+    const char *dot = strrchr(path, '.');
+    if (!dot || (size_t)(dot - path) >= sizeof model) {
+        tb_diag_node(diag, node, "'%s' is no register: they are written 'model.register'", path);
+        return false;
+    }
+    snprintf(model, sizeof model, "%.*s", (int)(dot - path), path);
+    struct tb_model *of = tb_find(h->m, model);
+    if (!of) {
+        tb_diag_node(diag, node, "there is no model '%s'", model);
+        return false;
+    }
+    if (!find_symbol(of, dot + 1, out)) {
+        tb_diag_node(diag, node, "'%s' has no register '%s'", model, dot + 1);
+        return false;
+    }
+    return true;
+}
+
+/* -- Interrupt lines --------------------------------------------------------------------------- */
+
+struct host_line *host_line_known(struct host *h, uint64_t number)
+{
+    for (size_t i = 0; i < h->line_count; i++)
+        if (h->lines[i].number == number)
+            return &h->lines[i];
+    return NULL;
+}
+
+struct host_line *host_line_of(struct host *h, uint64_t number)
+{
+    struct host_line *known = host_line_known(h, number);
+    if (known || h->line_count == h->line_limit)
+        return known;
+    struct host_line *line = &h->lines[h->line_count++];
+    line->number = number;
+    return line;
+}
+
+/* -- Devices ----------------------------------------------------------------------------------- */
+
+static const char *const ide_names[IDE_REGISTERS] = {
+    [IDE_BMICOM] = "bmicom", [IDE_BMISTA] = "bmista",   [IDE_BMIDTP] = "bmidtp",     [IDE_DATA] = "data",
+    [IDE_ERROR] = "error",   [IDE_FEATURES] = "features", [IDE_NSECT] = "nsect",     [IDE_LBAL] = "lbal",
+    [IDE_LBAM] = "lbam",     [IDE_LBAH] = "lbah",       [IDE_DEVICE] = "device",     [IDE_STATUS] = "status",
+    [IDE_COMMAND] = "command", [IDE_CONTROL] = "control", [IDE_ALTSTATUS] = "altstatus"};
+
+static bool survey_channel(struct host *h, struct host_device *d, unsigned index)
+{
+    struct host_channel *c = &d->channels[index];
+    uint64_t line;
+    char name[32];
+    c->device = d;
+    c->index = index;
+    for (unsigned r = 0; r < IDE_REGISTERS; r++) {
+        snprintf(name, sizeof name, "%s%s", ide_names[r], index ? "1" : "");
+        if (!find_symbol(d->model, name, &c->registers[r]))
+            return false;
+    }
+    if (!tb_fact(d->model, index ? "irq1" : "irq0", &line))
+        return true;
+    c->line = host_line_of(h, line);
+    if (c->line && !c->line->channel)
+        c->line->channel = c;
+    return true;
+}
+
+static void survey_ide(struct host *h, struct host_device *d)
+{
+    char name[32];
+    for (unsigned i = 0; i < HOST_CHANNELS * HOST_DRIVES; i++) {
+        snprintf(name, sizeof name, "disk%u.sectors", i);
+        if (!tb_fact(d->model, name, &d->sectors[i]))
+            d->sectors[i] = 0;
+    }
+    d->is_ide = true;
+    for (unsigned i = 0; i < HOST_CHANNELS; i++)
+        d->is_ide = survey_channel(h, d, i) && d->is_ide;
+}
+
+static void survey_device(struct host *h, struct tb_model *model)
+{
+    uint64_t id, io;
+    if (model == h->m || !tb_fact(model, "id", &id))
+        return;
+    struct host_device *d = &h->devices[h->device_count++];
+    d->model = model;
+    d->id = (uint16_t)id;
+    d->mode = HOST_PASSTHROUGH;
+    if (tb_fact(model, "io", &io))
+        survey_ide(h, d);
+}
+
+/* -- IOMMUs ------------------------------------------------------------------------------------ */
+
+static void survey_iommu(struct host *h, struct tb_model *model)
+{
+    uint64_t mmio, format, line;
+    if (!tb_fact(model, "iommu.mmio", &mmio) || !tb_fact(model, "iommu.format", &format) || format != FORMAT_AMDVI)
+        return;
+    struct host_iommu *u = &h->iommus[h->iommu_count++];
+    const struct {
+        const char *name;
+        struct host_register *to;
+    } registers[] = {{"devtab", &u->devtab},     {"cmdbuf", &u->cmdbuf},     {"evtlog", &u->evtlog},
+                     {"control", &u->control},   {"status", &u->status},     {"cmd_head", &u->cmd_head},
+                     {"cmd_tail", &u->cmd_tail}, {"evt_head", &u->evt_head}, {"evt_tail", &u->evt_tail}};
+    u->model = model;
+    for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
+        find_symbol(model, registers[i].name, registers[i].to);
+    if (!tb_fact(model, "iommu.irq", &line))
+        return;
+    struct host_line *of = host_line_of(h, line);
+    if (of && !of->iommu)
+        of->iommu = u;
+    u->has_line = of != NULL;
+}
+
+static struct host_iommu *iommu_of_model(struct host *h, const struct tb_model *model)
+{
+    for (size_t i = 0; i < h->iommu_count; i++)
+        if (h->iommus[i].model == model)
+            return &h->iommus[i];
+    return NULL;
+}
+
+/* Breadth first from the host: towards[i] is the neighbour of model i that is one link nearer to the host. */
+static void find_ways(struct host *h, struct tb_model **towards)
+{
+    size_t count = tb_model_count(h->m), head = 0, tail = 0;
+    struct tb_model **queue = tb_alloc(h->m, count + 1, sizeof *queue);
+    towards[h->m->index] = h->m;
+    queue[tail++] = h->m;
+    while (head < tail) {
+        struct tb_model *at = queue[head++];
+        for (unsigned p = 0; p < tb_port_count(at); p++) {
+            struct tb_model *peer = tb_port_peer(at, p);
+            if (!peer || towards[peer->index])
+                continue;
+            towards[peer->index] = at;
+            queue[tail++] = peer;
+        }
+    }
+}
+
+/* The nearest IOMMU on the device's way to the host. */
+static void find_iommu_of(struct host *h, struct host_device *d, struct tb_model *const *towards)
+{
+    for (struct tb_model *at = towards[d->model->index]; at && at != h->m; at = towards[at->index]) {
+        d->iommu = iommu_of_model(h, at);
+        if (d->iommu)
+            return;
+    }
+}
+
+bool host_survey(struct host *h, size_t steps, struct tb_diag *diag)
+{
+    size_t count = tb_model_count(h->m);
+    (void)diag;
+    h->line_limit = 3 * count + steps;
+    h->domain_limit = count + steps;
+    h->devices = tb_alloc(h->m, count + 1, sizeof *h->devices);
+    h->iommus = tb_alloc(h->m, count + 1, sizeof *h->iommus);
+    h->lines = tb_alloc(h->m, h->line_limit + 1, sizeof *h->lines);
+    h->domains = tb_alloc(h->m, h->domain_limit + 1, sizeof *h->domains);
+    h->logs = tb_alloc(h->m, steps + 1, sizeof *h->logs);
+    host_survey_ranges(h);
+    place_memory(h);
+    for (size_t i = 0; i < count; i++)
+        survey_iommu(h, tb_model_at(h->m, i));
+    for (size_t i = 0; i < count; i++)
+        survey_device(h, tb_model_at(h->m, i));
+    struct tb_model **towards = tb_alloc(h->m, count + 1, sizeof *towards);
+    find_ways(h, towards);
+    for (size_t i = 0; i < h->device_count; i++)
+        find_iommu_of(h, &h->devices[i], towards);
+    return true;
+}
+
+struct host_device *host_find_device(struct host *h, const char *name, const struct tb_node *node,
+                                     struct tb_diag *diag)
+{
+    for (size_t i = 0; i < h->device_count; i++)
+        if (strcmp(h->devices[i].model->name, name) == 0)
+            return &h->devices[i];
+    if (tb_find(h->m, name))
+        tb_diag_node(diag, node, "'%s' is no device: it has no requester ID", name);
+    else
+        tb_diag_node(diag, node, "there is no model '%s'", name);
+    return NULL;
+}
+
+struct host_iommu *host_find_iommu(struct host *h, const char *name, const struct tb_node *node,
+                                   struct tb_diag *diag)
+{
+    struct tb_model *model = tb_find(h->m, name);
+    struct host_iommu *u = model ? iommu_of_model(h, model) : NULL;
+    if (!model)
+        tb_diag_node(diag, node, "there is no model '%s'", name);
+    else if (!u)
+        tb_diag_node(diag, node, "'%s' has no IOMMU", name);
+    return u;
+}
+
+struct host_domain *host_domain_of(struct host *h, struct host_iommu *iommu, uint16_t id)
+{
+    for (size_t i = 0; i < h->domain_count; i++)
+        if (h->domains[i].iommu == iommu && h->domains[i].id == id)
+            return &h->domains[i];
+    if (h->domain_count == h->domain_limit)
+        return NULL;
+    struct host_domain *d = &h->domains[h->domain_count++];
+    d->iommu = iommu;
+    d->id = id;
+    return d;
+}
