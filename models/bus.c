@@ -1,8 +1,8 @@
 /* A bus: decodes addresses, and is one medium that all its ports share, one message at a time.
  *
  * Routing: at time 0 the bus asks what is behind each port, and sorts the answers into one table
- * per address space; what nobody claims goes to who claims subtractively (the bridge above). A
- * request is never sent back where it came from. Completions go back by transaction number: an
+ * per address space; a range inside another port's is a hole in that (registers in front of memory);
+ * what nobody claims goes to who claims subtractively (the bridge above). A request is never sent back where it came from. Completions go back by transaction number: an
  * entry per transaction remembers the port a request came in by.
  *
  * The medium: a message that finds it idle is sent ahead, ready at the end of its occupancy: one
@@ -93,14 +93,24 @@ struct bus {
 
 static const char *const space_names[TB_SPACES] = {"memory", "I/O", "configuration", "interrupt"};
 
-static int compare_routes(const void *a, const void *b)
+static int compare_ports(const void *a, const void *b)
 {
     const struct route *x = a, *y = b;
+    if (x->port != y->port)
+        return (int)x->port - (int)y->port;
     if (x->base != y->base)
         return x->base < y->base ? -1 : 1;
-    if (x->last != y->last)
-        return x->last < y->last ? -1 : 1;
-    return (int)x->port - (int)y->port;
+    return x->last < y->last ? -1 : x->last > y->last;
+}
+
+/* The widest first. */
+static int compare_widths(const void *a, const void *b)
+{
+    const struct route *x = a, *y = b;
+    uint64_t wx = x->last - x->base, wy = y->last - y->base;
+    if (wx != wy)
+        return wx > wy ? -1 : 1;
+    return compare_ports(a, b);
 }
 
 static void report_overlap(struct tb_model *m, struct tb_diag *diag, unsigned space,
@@ -114,23 +124,18 @@ static void report_overlap(struct tb_model *m, struct tb_diag *diag, unsigned sp
                  m->name);
 }
 
-/* Sorts a table and joins what leads to the same port; overlaps of different ports are errors. What
- * overlaps behind one port is the business of whoever is there. */
-static void settle(struct tb_model *m, unsigned space, bool subtractive, struct tb_diag *diag)
+/* Joins what leads to the same port. What overlaps behind one port is the business of whoever is
+ * there. */
+static void join(struct routes *r)
 {
-    struct bus *b = m->state;
-    struct routes *r = &b->routes[space][subtractive];
     size_t kept = 0;
     if (r->count)
-        qsort(r->at, r->count, sizeof *r->at, compare_routes);
+        qsort(r->at, r->count, sizeof *r->at, compare_ports);
     for (size_t i = 0; i < r->count; i++) {
         struct route *top = kept ? &r->at[kept - 1] : NULL;
         const struct route *next = &r->at[i];
-        bool overlap = top && next->base <= top->last;
-        if (overlap && top->port != next->port) {
-            if (diag)
-                report_overlap(m, diag, space, subtractive, top, next);
-        } else if (overlap || (top && top->port == next->port && top->last + 1 == next->base)) {
+        bool same = top && top->port == next->port;
+        if (same && (next->base <= top->last || top->last + 1 == next->base)) {
             if (next->last > top->last)
                 top->last = next->last;
         } else {
@@ -138,6 +143,60 @@ static void settle(struct tb_model *m, unsigned space, bool subtractive, struct 
         }
     }
     r->count = kept;
+}
+
+static void insert(struct routes *r, size_t at, struct route route)
+{
+    for (size_t i = r->count++; i > at; i--)
+        r->at[i] = r->at[i - 1];
+    r->at[at] = route;
+}
+
+/* Puts a range into a sorted table of wider ones. In the middle of a wider one it is a hole in that:
+ * a device's registers, or an aperture, in front of memory, as a PC's chipset has them. Returns the
+ * range it cannot be told from, or NULL. */
+static const struct route *place(struct routes *r, const struct route *next)
+{
+    size_t at = 0;
+    while (at < r->count && r->at[at].last < next->base)
+        at++;
+    struct route *wide = at < r->count && r->at[at].base <= next->last ? &r->at[at] : NULL;
+    if (!wide) {
+        insert(r, at, *next);
+        return NULL;
+    }
+    if (wide->base > next->base || wide->last < next->last ||
+        wide->last - wide->base == next->last - next->base)
+        return wide;
+    struct route after = *wide;
+    after.base = next->last + 1;
+    bool has_after = next->last < wide->last;
+    if (wide->base == next->base) {
+        *wide = *next;
+    } else {
+        wide->last = next->base - 1;
+        insert(r, ++at, *next);
+    }
+    if (has_after)
+        insert(r, at + 1, after);
+    return NULL;
+}
+
+/* Makes a table of what the ports claim: sorted, without overlaps. */
+static void settle(struct tb_model *m, unsigned space, bool subtractive, struct tb_diag *diag)
+{
+    struct bus *b = m->state;
+    struct routes *r = &b->routes[space][subtractive], claimed = *r;
+    join(&claimed);
+    if (claimed.count)
+        qsort(claimed.at, claimed.count, sizeof *claimed.at, compare_widths);
+    /* A hole makes three of two. */
+    *r = (struct routes){.at = tb_alloc(m, 2 * claimed.count + 1, sizeof *r->at)};
+    for (size_t i = 0; i < claimed.count; i++) {
+        const struct route *other = place(r, &claimed.at[i]);
+        if (other && diag)
+            report_overlap(m, diag, space, subtractive, other, &claimed.at[i]);
+    }
 }
 
 /* Asks what is behind every port and fills the tables. Instant accesses may need them before

@@ -309,6 +309,36 @@ static void test_one_credit(void)
     seen_free(&s);
 }
 
+/* What is wholly inside a wider range is a hole in it, wherever it lies in there. */
+static void test_holes(void)
+{
+    struct seen s;
+    seen_run(&s, "scenario: holes\n"
+                 "platform:\n"
+                 "  models:\n"
+                 "    r: {model: requester, pattern: sequential, length: 64B, window: 128KiB, count: 2048}\n"
+                 "    sys: {model: bus}\n"
+                 "    first: {model: memory, size: 4KiB}\n"
+                 "    all: {model: memory, size: 128KiB}\n"
+                 "    middle: {model: memory, base: 0x8000, size: 16KiB}\n"
+                 "    inner: {model: memory, base: 0xa000, size: 4KiB}\n"
+                 "    last: {model: memory, base: 0x1f000, size: 4KiB}\n"
+                 "  links: [{from: r, to: sys}, {from: sys, to: first}, {from: sys, to: all},\n"
+                 "          {from: sys, to: middle}, {from: sys, to: inner}, {from: sys, to: last}]\n");
+    CU_ASSERT_EQUAL_FATAL(s.count, 2048);
+    for (size_t i = 0; i < s.count; i++) {
+        uint64_t a = s.at[i].txn.iova;
+        const char *to = a < 0x1000                    ? "first"
+                         : a >= 0x1f000                ? "last"
+                         : a >= 0xa000 && a < 0xb000   ? "inner"
+                         : a >= 0x8000 && a < 0xc000   ? "middle"
+                                                       : "all";
+        CU_ASSERT_EQUAL(s.at[i].status, TB_OK);
+        CU_ASSERT_EQUAL(s.at[i].txn.to, tb_sim_model(s.sim, to)->index);
+    }
+    seen_free(&s);
+}
+
 static void expect_error(const char *models, const char *links, const char *what)
 {
     char text[2048];
@@ -333,6 +363,10 @@ static void test_errors(void)
                  "{from: a, to: pci}, {from: b, to: pci}",
                  "'a' and 'b' both claim memory addresses 0xff000 to 0xfffff on bus 'pci'");
     expect_error("    a: {model: memory, size: 1MiB}\n"
+                 "    b: {model: memory, size: 1MiB}\n"
+                 "    pci: {model: bus}\n",
+                 "{from: a, to: pci}, {from: b, to: pci}", "'a' and 'b' both claim memory addresses 0x0 to 0xfffff");
+    expect_error("    a: {model: memory, size: 1MiB}\n"
                  "    pci: {model: bus, protocol: pci}\n",
                  "{from: a, to: pci}", "needs a clock");
     expect_error("    a: {model: memory, size: 1MiB}\n"
@@ -351,4 +385,4 @@ SUITE("bus", {"PCI bursts cost N + 2 and N + 16 clocks (A17)", test_pci_bursts},
       {"latency timer, fixed priority", test_latency_timer_fixed},
       {"latency timer, two long bursts", test_latency_timer_both},
       {"what costs nothing passes by", test_free_passes_by}, {"peer to peer", test_peer_to_peer},
-      {"unclaimed", test_unclaimed}, {"one credit", test_one_credit}, {"errors", test_errors})
+      {"unclaimed", test_unclaimed}, {"one credit", test_one_credit}, {"holes", test_holes}, {"errors", test_errors})
