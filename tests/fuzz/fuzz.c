@@ -273,7 +273,7 @@ int main(int count, char **arguments)
     if (count > 4)
         f.random = strtoull(arguments[4], NULL, 0);
     make_folder(&f);
-    glob_t files[COUNT(corpora)];
+    glob_t files[COUNT(corpora)] = {0};
     for (size_t i = 0; i < COUNT(corpora); i++) {
         char pattern[512];
         snprintf(pattern, sizeof pattern, "%s/%s", f.source, corpora[i].pattern);
@@ -285,6 +285,8 @@ int main(int count, char **arguments)
         if (files[which].gl_pathc)
             attempt(&f, &corpora[which], files[which].gl_pathv[draw(&f, files[which].gl_pathc)]);
     }
+    for (size_t i = 0; i < COUNT(corpora); i++)
+        globfree(&files[i]);
     remove_folder(&f);
     printf("fuzz: %lu damaged files, %lu failures\n", f.runs, f.failures);
     return f.failures ? 1 : 0;
