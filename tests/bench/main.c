@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "usage: tollbridge-bench rw0|rw1|rw2 [--outstanding N] [--depth N] [--transactions N] [--json]\n"
-    "Runs a reference workload and prints its results and what they cost.\n"
-    "  --outstanding N   rw0: entities; rw1, rw2: requests in flight\n"
-    "  --depth N         entries of each queue of the bridges (rw1, rw2)\n"
-    "  --transactions N  how many; rw0: events\n";
+static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2 [--outstanding N] [--depth N] "
+                            "[--transactions N] [--json]\n"
+                            "Runs a reference workload and prints its results and what they cost.\n"
+                            "  --outstanding N   rw0: entities; rw1, rw2: requests in flight\n"
+                            "  --depth N         entries of each queue of the bridges (rw1, rw2)\n"
+                            "  --transactions N  how many; rw0: events\n";
 
 static bool parse_number(const char *text, uint64_t *out)
 {

@@ -1,5 +1,5 @@
-/* RW-0 "hold": N entities, each of which schedules its next event when one fires; on the kernel's pending set, one
- * channel per entity. */
+/* RW-0 "hold": N entities, each of which schedules its next event when one fires; on the kernel's
+ * pending set, one channel per entity. */
 #include "bench.h"
 #include "pending.h"
 #include "tollbridge/sim.h"
@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ENTITIES 1024
+#define ENTITIES     1024
 #define ENTITIES_MAX (1u << 24)
-#define EVENTS 2000000
+#define EVENTS       2000000
 
 struct hold {
     struct tb_pending pending;
@@ -55,16 +55,18 @@ static void run(struct hold *h, uint64_t events)
     }
 }
 
-static void print(const struct hold *h, const struct knobs *k, uint32_t entities, uint64_t events, uint64_t host)
+static void print(const struct hold *h, const struct knobs *k, uint32_t entities, uint64_t events,
+                  uint64_t host)
 {
     double each = events ? (double)host / (double)events : 0;
     if (k->json)
-        printf("{\"workload\": \"rw0\", \"entities\": %" PRIu32 ", \"events\": %" PRIu64 ", \"end\": %" PRIu64
-               ", \"sum\": %" PRIu64 ", \"host_ns_per_event\": %.3f}\n",
+        printf("{\"workload\": \"rw0\", \"entities\": %" PRIu32 ", \"events\": %" PRIu64
+               ", \"end\": %" PRIu64 ", \"sum\": %" PRIu64 ", \"host_ns_per_event\": %.3f}\n",
                entities, events, h->end, h->sum, each);
     else
         printf("workload           rw0\nentities           %" PRIu32 "\nevents             %" PRIu64
-               "\nend                %" PRIu64 "\nsum                %" PRIu64 "\nhost_ns_per_event  %.3f\n",
+               "\nend                %" PRIu64 "\nsum                %" PRIu64
+               "\nhost_ns_per_event  %.3f\n",
                entities, events, h->end, h->sum, each);
 }
 
@@ -75,8 +77,8 @@ int rw0_run(const struct knobs *k)
     struct hold h = {0};
     int status = TB_EXIT_HOST;
     if (entities > ENTITIES_MAX) {
-        fprintf(stderr, "tollbridge-bench: --outstanding %" PRIu64 " is out of range (1 to %u)\n", entities,
-                ENTITIES_MAX);
+        fprintf(stderr, "tollbridge-bench: --outstanding %" PRIu64 " is out of range (1 to %u)\n",
+                entities, ENTITIES_MAX);
         return TB_EXIT_INPUT;
     }
     if (prepare(&h, (uint32_t)entities)) {

@@ -1,4 +1,5 @@
-/* RW-1 and RW-2: scenarios of configs/, with the command line's knobs as overrides and nothing recorded. */
+/* RW-1 and RW-2: scenarios of configs/, with the command line's knobs as overrides and nothing
+ * recorded. */
 #include "bench.h"
 #include "tollbridge/sim.h"
 
@@ -8,10 +9,10 @@
 #include <string.h>
 
 #define PATH_SIZE 4096
-#define SETS 8
+#define SETS      8
 
 /* Both scenarios name their parts alike: the requester, and the bridge that may translate. */
-#define INITIATOR "dma"
+#define INITIATOR  "dma"
 #define TRANSLATOR "bridge2"
 
 /* What one knob sets: links 0 and 1 lead through bridge 1 to bridge 2, link 2 to the memory. */
@@ -56,7 +57,8 @@ static void average(char out[48], struct tb_latency l)
     uint64_t rest = l.count ? (uint64_t)(scaled % l.count) : 0;
     if (rest * 2 > l.count || (rest * 2 == l.count && micro % 2 && rest))
         micro++;
-    snprintf(out, 48, "%" PRIu64 ".%06" PRIu64, (uint64_t)(micro / 1000000), (uint64_t)(micro % 1000000));
+    snprintf(out, 48, "%" PRIu64 ".%06" PRIu64, (uint64_t)(micro / 1000000),
+             (uint64_t)(micro % 1000000));
 }
 
 struct result {
@@ -82,8 +84,12 @@ static void report(struct tb_sim *s, const char *name, const struct knobs *k, ui
 {
     static const char *const translations[] = {"hits", "misses", "coalesced", "walks"};
     struct tb_latency l = tb_latency_of(tb_sim_model(s, INITIATOR), TB_TXN_DMA);
-    struct result r[16] = {{.name = "workload", .quoted = true}, {.name = "transactions"}, {.name = "avg_latency_ns"},
-                           {.name = "max_latency_ns"},           {.name = "end_ns"},       {.name = "digest", .quoted = true}};
+    struct result r[16] = {{.name = "workload", .quoted = true},
+                           {.name = "transactions"},
+                           {.name = "avg_latency_ns"},
+                           {.name = "max_latency_ns"},
+                           {.name = "end_ns"},
+                           {.name = "digest", .quoted = true}};
     size_t n = 6;
     snprintf(r[0].text, sizeof r[0].text, "%s", name);
     snprintf(r[1].text, sizeof r[1].text, "%" PRIu64, l.count);

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_SEED 0x4A4D000000000003
-#define BUFFER_SEED 0xED00000000000004
-#define DISK_SEED 0xD15C000000000002
-#define HIGH_RAM 0x100000000ull
-#define LOW_RAM_LAST 0x7FFFFFFFull
+#define WATCH_SEED    0x4A4D000000000003
+#define BUFFER_SEED   0xED00000000000004
+#define DISK_SEED     0xD15C000000000002
+#define HIGH_RAM      0x100000000ull
+#define LOW_RAM_LAST  0x7FFFFFFFull
 #define HIGH_RAM_LAST 0x1FFFFFFFFull
-#define EDU_SLOT 4
-#define IDE_SLOT 5
+#define EDU_SLOT      4
+#define IDE_SLOT      5
 
 static const char platform[] =
     "platform: vectors-amdvi\n"
@@ -36,8 +36,9 @@ static const char platform[] =
     "  - {from: edu, to: pci0}\n"
     "%s";
 
-static const char disk_model[] = "  ide0: {model: ide, id: \"00:05.0\", io: 0xC000, burst: 4KiB, " IDE_LIKE_QEMU ",\n"
-                                 "         disk0: {size: 4MiB}}\n";
+static const char disk_model[] =
+    "  ide0: {model: ide, id: \"00:05.0\", io: 0xC000, burst: 4KiB, " IDE_LIKE_QEMU ",\n"
+    "         disk0: {size: 4MiB}}\n";
 static const char disk_link[] = "  - {from: ide0, to: pci0}\n";
 
 const char *field(const struct amdvi *a, char out[64], const char *name)
@@ -51,7 +52,7 @@ bool is_ram(uint64_t address)
     return address <= LOW_RAM_LAST || (address >= HIGH_RAM && address <= HIGH_RAM_LAST);
 }
 
-/* -- watched memory ------------------------------------------------------------------------------------------- */
+/* -- watched memory ------------------------------------------ */
 
 static void *get(size_t n)
 {
@@ -76,7 +77,8 @@ static void open_watch(struct amdvi *a)
     }
 }
 
-/* Refilled before every step: pattern with bit 7 of each byte clear; the DMA engine's buffer has it set. */
+/* Refilled before every step: pattern with bit 7 of each byte clear; the DMA engine's buffer has it
+ * set. */
 static void refill(struct amdvi *a)
 {
     for (size_t i = 0; i < a->watch_count; i++) {
@@ -116,15 +118,16 @@ void watch_compare(struct amdvi *a, struct verdict *v)
         bool there = is_ram(w->base) && rig_peek(&a->rig, w->base, now, w->size);
         for (size_t k = 0; there && k < w->size; k++)
             if (now[k] != w->before[k]) {
-                verdict_fail(v, field(a, name, "memory"), "at 0x%" PRIx64 " expected byte %02x, found %02x",
-                             w->base + k, w->before[k], now[k]);
+                verdict_fail(v, field(a, name, "memory"),
+                             "at 0x%" PRIx64 " expected byte %02x, found %02x", w->base + k,
+                             w->before[k], now[k]);
                 break;
             }
         free(now);
     }
 }
 
-/* -- set-up ----------------------------------------------------------------------------------------------------- */
+/* -- set-up ------------------------------------------ */
 
 static void place_tables(struct amdvi *a)
 {
@@ -170,14 +173,18 @@ static void start_iommu(struct amdvi *a)
     a->running = (a->control & AMDVI_CONTROL_ENABLE) && (a->control & AMDVI_CONTROL_CMDBUF);
 }
 
-/* The recording driver forgets what the IOMMU may know of the entries it wrote, if commands are processed at all. */
+/* The recording driver forgets what the IOMMU may know of the entries it wrote, if commands are
+ * processed at all. */
 static void invalidate_entries(struct amdvi *a)
 {
     const char *id;
     json_t *value;
     if (a->running)
         json_object_foreach ((json_t *)json_object_get(a->vector, "dte"), id, value)
-            command_issue(a, (uint64_t)AMDVI_INVALIDATE_DEVTAB_ENTRY << AMDVI_OPCODE_SHIFT | strtoull(id, NULL, 16), 0);
+            command_issue(a,
+                          (uint64_t)AMDVI_INVALIDATE_DEVTAB_ENTRY << AMDVI_OPCODE_SHIFT |
+                              strtoull(id, NULL, 16),
+                          0);
 }
 
 static bool has_disk_step(const json_t *vector)
@@ -203,7 +210,8 @@ static bool set_up(struct amdvi *a)
     a->devtab_pages += a->devtab_pages == 0;
     a->control = num_of(vector, "control", 0x1005) & ~(uint64_t)(enabled && !json_is_true(enabled));
     if (disk && slot == IDE_SLOT)
-        a->edu = (uint16_t)(++slot << 3); /* the disk keeps its slot; nothing is asked of the DMA engine */
+        a->edu = (uint16_t)(++slot
+                            << 3); /* the disk keeps its slot; nothing is asked of the DMA engine */
     snprintf(yaml, sizeof yaml, platform, slot, disk ? disk_model : "", disk ? disk_link : "");
     if (!rig_open(&a->rig, yaml, a->v))
         return false;
@@ -215,7 +223,7 @@ static bool set_up(struct amdvi *a)
     return true;
 }
 
-/* -- steps ------------------------------------------------------------------------------------------------------ */
+/* -- steps ------------------------------------------ */
 
 static void dma(struct amdvi *a, const json_t *step, const json_t *expected, const json_t *recorded)
 {
@@ -223,14 +231,16 @@ static void dma(struct amdvi *a, const json_t *step, const json_t *expected, con
     dma_step(a, step, expected);
 }
 
-static void command(struct amdvi *a, const json_t *step, const json_t *expected, const json_t *recorded)
+static void command(struct amdvi *a, const json_t *step, const json_t *expected,
+                    const json_t *recorded)
 {
     (void)expected;
     (void)recorded;
     command_step(a, step);
 }
 
-static void poke(struct amdvi *a, const json_t *step, const json_t *expected, const json_t *recorded)
+static void poke(struct amdvi *a, const json_t *step, const json_t *expected,
+                 const json_t *recorded)
 {
     (void)expected;
     (void)recorded;
@@ -239,7 +249,8 @@ static void poke(struct amdvi *a, const json_t *step, const json_t *expected, co
 
 static const struct {
     const char *op;
-    void (*run)(struct amdvi *a, const json_t *step, const json_t *expected, const json_t *recorded);
+    void (*run)(struct amdvi *a, const json_t *step, const json_t *expected,
+                const json_t *recorded);
 } ops[] = {{"dma_read", dma}, {"dma_write", dma}, {"cmd", command},
            {"cmds", command}, {"poke64", poke},   {"ide", disk_step}};
 
@@ -291,7 +302,8 @@ void amdvi_run(const json_t *vector, struct verdict *v)
     if (set_up(&a)) {
         run_steps(&a);
         if (a.rig.endless)
-            verdict_fail(v, "end", "the vector did not end within the limits of simulated time and events");
+            verdict_fail(v, "end",
+                         "the vector did not end within the limits of simulated time and events");
         else
             events_compare(&a);
     }

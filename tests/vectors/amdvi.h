@@ -1,20 +1,21 @@
-/* amd-iommu vectors: state shared between the steps (amdvi.c), what translations must have done (amdvi_dma.c,
- * amdvi_disk.c), what commands must do (amdvi_command.c) and what the log must say (amdvi_event.c). */
+/* amd-iommu vectors: state shared between the steps (amdvi.c), what translations must have done
+ * (amdvi_dma.c, amdvi_disk.c), what commands must do (amdvi_command.c) and what the log must say
+ * (amdvi_event.c). */
 #ifndef AMDVI_H
 #define AMDVI_H
 
 #include "vectors.h"
 
-#define MMIO 0xFED80000ull
-#define CMDBUF 0x300000ull
-#define EVTLOG 0x310000ull
+#define MMIO         0xFED80000ull
+#define CMDBUF       0x300000ull
+#define EVTLOG       0x310000ull
 #define RING_ENTRIES 256u
-#define ENTRY 16u
-#define BUFFER 4096u
+#define ENTRY        16u
+#define BUFFER       4096u
 #define DISK_SECTORS 8192u
 
-/* An event that the specification asks for. Bits of q0 and q1 that are not in their masks are not compared: what the
- * specification leaves open. */
+/* An event that the specification asks for. Bits of q0 and q1 that are not in their masks are not
+ * compared: what the specification leaves open. */
 struct event {
     size_t step;
     uint64_t q0, q0_mask, q1, q1_mask;
@@ -33,8 +34,8 @@ struct amdvi {
     struct rig rig;
     struct verdict *v;
     uint64_t control, devtab, devtab_pages;
-    uint16_t edu;                /* requester id of the DMA engine */
-    uint8_t buffer[BUFFER];      /* the DMA engine's */
+    uint16_t edu;           /* requester id of the DMA engine */
+    uint8_t buffer[BUFFER]; /* the DMA engine's */
     struct watched *watch;
     size_t watch_count;
     size_t step;
@@ -49,7 +50,7 @@ struct amdvi {
     size_t event_count, event_space;
 };
 
-/* -- Events ------------------------------------------------------------------------------------------------- */
+/* -- Events ------------------------------------------ */
 
 /* One faulting piece of a device. `reason` is the vector's word for it ("" : unknown). */
 void event_of_fault(struct amdvi *a, const struct piece *p, const char *name, const char *reason);
@@ -58,13 +59,14 @@ void event_add(struct amdvi *a, struct event e);
 void events_compare(struct amdvi *a);
 unsigned events_expected(const struct amdvi *a); /* records that fit in the log */
 
-/* -- Commands ----------------------------------------------------------------------------------------------- */
+/* -- Commands ------------------------------------------ */
 
-/* Puts a command into the ring and moves the tail by a timed write; then waits until all is still. */
+/* Puts a command into the ring and moves the tail by a timed write; then waits until all is still.
+ */
 void command_issue(struct amdvi *a, uint64_t q0, uint64_t q1);
 void command_step(struct amdvi *a, const json_t *step);
 
-/* -- Steps -------------------------------------------------------------------------------------------------- */
+/* -- Steps ------------------------------------------ */
 
 void dma_step(struct amdvi *a, const json_t *step, const json_t *outcomes);
 void disk_step(struct amdvi *a, const json_t *step, const json_t *expected, const json_t *recorded);

@@ -1,7 +1,8 @@
-/* Commands by the specification (48882, section 2.4): what must be stored, flagged and logged for them.
+/* Commands by the specification (48882, section 2.4): what must be stored, flagged and logged for
+ * them.
  *
- * Recorded machines go on after an illegal command; the specification stops there, so here the tables below are the
- * golden and the recording only a witness. */
+ * Recorded machines go on after an illegal command; the specification stops there, so here the
+ * tables below are the golden and the recording only a witness. */
 #include "amdvi.h"
 #include "spec/amdvi.h"
 
@@ -15,7 +16,8 @@ static const struct {
 } reserved[16] = {
     [AMDVI_COMPLETION_WAIT] = {true, AMDVI_MASK(59, 52), 0},
     [AMDVI_INVALIDATE_DEVTAB_ENTRY] = {true, AMDVI_MASK(59, 16), AMDVI_MASK(63, 0)},
-    [AMDVI_INVALIDATE_IOMMU_PAGES] = {true, AMDVI_MASK(31, 20) | AMDVI_MASK(59, 48), AMDVI_MASK(11, 3)},
+    [AMDVI_INVALIDATE_IOMMU_PAGES] = {true, AMDVI_MASK(31, 20) | AMDVI_MASK(59, 48),
+                                      AMDVI_MASK(11, 3)},
     [AMDVI_INVALIDATE_IOTLB_PAGES] = {true, 0, AMDVI_BIT(3) | AMDVI_MASK(11, 6)},
     [AMDVI_INVALIDATE_INTERRUPT_TABLE] = {true, AMDVI_MASK(59, 16), AMDVI_MASK(63, 0)},
     [AMDVI_PREFETCH_IOMMU_PAGES] = {true, 0, AMDVI_BIT(1) | AMDVI_BIT(3) | AMDVI_MASK(11, 5)},
@@ -23,7 +25,8 @@ static const struct {
     [AMDVI_INVALIDATE_IOMMU_ALL] = {true, AMDVI_MASK(59, 0), AMDVI_MASK(63, 0)},
 };
 
-/* ILLEGAL_COMMAND_ERROR (2.5.6): the record's address is that of the command; processing stops and the head stays. */
+/* ILLEGAL_COMMAND_ERROR (2.5.6): the record's address is that of the command; processing stops and
+ * the head stays. */
 static void illegal(struct amdvi *a)
 {
     event_add(a, (struct event){.step = a->step,

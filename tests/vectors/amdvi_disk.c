@@ -1,14 +1,14 @@
-/* A disk command behind the IOMMU: `expect` for the table's and the data's translations, and where a recorded release
- * moved the data as the architecture says, its registers and what it wrote. */
+/* A disk command behind the IOMMU: `expect` for the table's and the data's translations, and where
+ * a recorded release moved the data as the architecture says, its registers and what it wrote. */
 #include "amdvi.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR 512u
-#define DISK_BYTES ((size_t)DISK_SECTORS * SECTOR)
-#define DISK_ID 0x28
+#define SECTOR      512u
+#define DISK_BYTES  ((size_t)DISK_SECTORS * SECTOR)
+#define DISK_ID     0x28
 #define TABLE_BYTES 4096u
 
 struct disk {
@@ -20,7 +20,7 @@ struct disk {
     uint64_t bm_status, ata_status, ata_error, bm_after;
 };
 
-/* -- the command ------------------------------------------------------------------------------------------------ */
+/* -- the command ------------------------------------------ */
 
 static bool is_ext(uint64_t cmd)
 {
@@ -72,10 +72,10 @@ static void run_command(struct amdvi *a, struct disk *d)
     rig_settle(r);
 }
 
-/* -- transactions ------------------------------------------------------------------------------------------------ */
+/* -- transactions ------------------------------------------ */
 
-/* The chunk of a list of lists that tells of an address; elements may overlap, so the one is meant that no
- * transaction has used up yet is not asked for: any that fits is good. */
+/* The chunk of a list of lists that tells of an address; elements may overlap, so the one is meant
+ * that no transaction has used up yet is not asked for: any that fits is good. */
 static const json_t *chunk_in(const json_t *chunks, const struct piece *p)
 {
     size_t i;
@@ -140,19 +140,22 @@ static void check_piece(struct amdvi *a, const struct piece *p, const json_t *ch
     bool good = fault ? p->status == TB_FAULT || p->status == TB_ABORT
                       : p->status == (is_ram(pa) ? TB_OK : TB_UNSUPPORTED);
     if (!good)
-        verdict_fail(a->v, field(a, name, "status"), "of %u bytes at 0x%" PRIx64 ": expected %s, found status %u",
-                     p->length, p->iova, fault ? "a fault" : "a translated access", p->status);
+        verdict_fail(a->v, field(a, name, "status"),
+                     "of %u bytes at 0x%" PRIx64 ": expected %s, found status %u", p->length,
+                     p->iova, fault ? "a fault" : "a translated access", p->status);
     if (!fault && p->has_pa && p->pa != pa)
-        verdict_fail(a->v, field(a, name, "physical"), "of 0x%" PRIx64 ": expected 0x%" PRIx64 ", found 0x%" PRIx64,
-                     p->iova, pa, p->pa);
+        verdict_fail(a->v, field(a, name, "physical"),
+                     "of 0x%" PRIx64 ": expected 0x%" PRIx64 ", found 0x%" PRIx64, p->iova, pa,
+                     p->pa);
     const char *reason = json_string_value(json_array_get(chunk, 4));
     if (fault)
         event_of_fault(a, p, json_string_value(json_array_get(chunk, 3)), reason ? reason : "");
 }
 
-/* Every transaction must have been expected, and all that was expected must have been asked for. Where the table
- * cannot be fetched, it counts as zeros and the data goes to address 0, of which `expect` does not tell: those
- * transactions are held to the recorded contents, and each that faults to an event. */
+/* Every transaction must have been expected, and all that was expected must have been asked for.
+ * Where the table cannot be fetched, it counts as zeros and the data goes to address 0, of which
+ * `expect` does not tell: those transactions are held to the recorded contents, and each that
+ * faults to an event. */
 static void check_transactions(struct amdvi *a, const struct disk *d)
 {
     char name[64];
@@ -168,17 +171,18 @@ static void check_transactions(struct amdvi *a, const struct disk *d)
         else if (lost && (p->status == TB_FAULT || p->status == TB_ABORT))
             event_of_fault(a, p, "IO_PAGE_FAULT", "");
         else if (!lost)
-            verdict_fail(a->v, field(a, name, "transactions"), "%u bytes at 0x%" PRIx64 " were not asked for",
-                         p->length, p->iova);
+            verdict_fail(a->v, field(a, name, "transactions"),
+                         "%u bytes at 0x%" PRIx64 " were not asked for", p->length, p->iova);
     }
     if (!lost)
-        verdict_num(a->v, field(a, name, "data bytes"), total_data(json_object_get(d->expected, "data")), moved);
+        verdict_num(a->v, field(a, name, "data bytes"),
+                    total_data(json_object_get(d->expected, "data")), moved);
     if (!lost || fetched == 0)
-        verdict_num(a->v, field(a, name, "descriptor bytes"), total(json_object_get(d->expected, "descriptor_fetch")),
-                    fetched);
+        verdict_num(a->v, field(a, name, "descriptor bytes"),
+                    total(json_object_get(d->expected, "descriptor_fetch")), fetched);
 }
 
-/* -- contents ----------------------------------------------------------------------------------------------------- */
+/* -- contents ------------------------------------------ */
 
 static void expect_memory(struct amdvi *a, const struct disk *d)
 {
@@ -186,7 +190,8 @@ static void expect_memory(struct amdvi *a, const struct disk *d)
     size_t i;
     json_t *run;
     json_array_foreach (json_object_get(d->recorded, "mem_written"), i, run) {
-        uint64_t at = num(json_array_get(run, 0)), n = num(json_array_get(run, 1)), from = num(json_array_get(run, 2));
+        uint64_t at = num(json_array_get(run, 0)), n = num(json_array_get(run, 1)),
+                 from = num(json_array_get(run, 2));
         uint8_t found;
         if (from + n > DISK_BYTES)
             continue;
@@ -194,8 +199,9 @@ static void expect_memory(struct amdvi *a, const struct disk *d)
         for (uint64_t k = 0; k < n; k++)
             if (!rig_peek(&a->rig, at + k, &found, 1) || found != d->before[from + k]) {
                 verdict_fail(a->v, field(a, name, "mem_written"),
-                             "at 0x%" PRIx64 " expected byte %02x of the disk's offset %" PRIu64 ", found %02x", at + k,
-                             d->before[from + k], from + k, found);
+                             "at 0x%" PRIx64 " expected byte %02x of the disk's offset %" PRIu64
+                             ", found %02x",
+                             at + k, d->before[from + k], from + k, found);
                 break;
             }
     }
@@ -233,8 +239,8 @@ static void compare_disk(struct amdvi *a, const struct disk *d)
         rig_disk(&a->rig, "ide0", 0, now, DISK_BYTES, false);
         for (i = 0; i < DISK_BYTES; i++)
             if (want[i] != now[i]) {
-                verdict_fail(a->v, field(a, name, "disk_written"), "at offset %zu expected %02x, found %02x", i,
-                             want[i], now[i]);
+                verdict_fail(a->v, field(a, name, "disk_written"),
+                             "at offset %zu expected %02x, found %02x", i, want[i], now[i]);
                 break;
             }
     }
@@ -253,8 +259,8 @@ static void compare_registers(struct amdvi *a, const struct disk *d)
                      {"bm_status_after_stop", d->bm_after}};
     char name[64];
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
-        verdict_num(a->v, field(a, name, registers[i].name), num_of(d->recorded, registers[i].name, 0),
-                    registers[i].found);
+        verdict_num(a->v, field(a, name, registers[i].name),
+                    num_of(d->recorded, registers[i].name, 0), registers[i].found);
     size_t all = a->rig.edge_count;
     a->rig.edge_count = d->irq_status;
     rig_edges(&a->rig, a->v, field(a, name, "irq14"), 0, json_object_get(d->recorded, "irq14"));

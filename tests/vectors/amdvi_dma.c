@@ -1,4 +1,5 @@
-/* DMA of the engine: what `expect` says of every byte, in memory, in the engine's buffer, in the transactions. */
+/* DMA of the engine: what `expect` says of every byte, in memory, in the engine's buffer, in the
+ * transactions. */
 #include "amdvi.h"
 
 #include <inttypes.h>
@@ -34,24 +35,28 @@ static uint64_t physical(const json_t *chunk, uint64_t iova)
     return num(json_array_get(chunk, 2)) + (iova - num(json_array_get(chunk, 0)));
 }
 
-static void check_status(struct amdvi *a, struct verdict *v, const struct piece *p, const json_t *chunk)
+static void check_status(struct amdvi *a, struct verdict *v, const struct piece *p,
+                         const json_t *chunk)
 {
     char name[64];
     bool fault = is_fault(chunk);
-    bool good = fault                             ? p->status == TB_FAULT || p->status == TB_ABORT
+    bool good = fault                              ? p->status == TB_FAULT || p->status == TB_ABORT
                 : is_ram(physical(chunk, p->iova)) ? p->status == TB_OK
                                                    : p->status == TB_UNSUPPORTED;
     if (!good)
-        verdict_fail(v, field(a, name, "status"), "of the %s of %u bytes at 0x%" PRIx64 ": expected %s, found status %u",
+        verdict_fail(v, field(a, name, "status"),
+                     "of the %s of %u bytes at 0x%" PRIx64 ": expected %s, found status %u",
                      p->write ? "write" : "read", p->length, p->iova,
                      fault ? "a fault" : "a translated access", p->status);
     if (!fault && p->has_pa && p->pa != physical(chunk, p->iova))
-        verdict_fail(v, field(a, name, "physical"), "of 0x%" PRIx64 ": expected 0x%" PRIx64 ", found 0x%" PRIx64,
-                     p->iova, physical(chunk, p->iova), p->pa);
+        verdict_fail(v, field(a, name, "physical"),
+                     "of 0x%" PRIx64 ": expected 0x%" PRIx64 ", found 0x%" PRIx64, p->iova,
+                     physical(chunk, p->iova), p->pa);
 }
 
 /* The engine's transactions must cover the range, piece by piece, each within one page. */
-static void check_pieces(struct amdvi *a, struct verdict *v, const struct dma *d, const json_t *chunks)
+static void check_pieces(struct amdvi *a, struct verdict *v, const struct dma *d,
+                         const json_t *chunks)
 {
     char name[64];
     uint64_t covered = 0;
@@ -59,9 +64,10 @@ static void check_pieces(struct amdvi *a, struct verdict *v, const struct dma *d
         const struct piece *p = &a->rig.pieces[i];
         const json_t *chunk = chunk_at(chunks, p->iova);
         uint64_t offset = p->iova - d->iova;
-        if (p->requester != a->edu || !chunk || p->write != d->write || offset + p->length > d->length ||
-            (p->iova & (PAGE - 1)) + p->length > PAGE) {
-            verdict_fail(v, field(a, name, "transactions"), "a %s of %u bytes at 0x%" PRIx64 " was not asked for",
+        if (p->requester != a->edu || !chunk || p->write != d->write ||
+            offset + p->length > d->length || (p->iova & (PAGE - 1)) + p->length > PAGE) {
+            verdict_fail(v, field(a, name, "transactions"),
+                         "a %s of %u bytes at 0x%" PRIx64 " was not asked for",
                          p->write ? "write" : "read", p->length, p->iova);
             continue;
         }
@@ -69,11 +75,12 @@ static void check_pieces(struct amdvi *a, struct verdict *v, const struct dma *d
         check_status(a, v, p, chunk);
     }
     if (covered != d->length)
-        verdict_fail(v, field(a, name, "transactions"), "expected %u bytes in transactions, found %" PRIu64, d->length,
-                     covered);
+        verdict_fail(v, field(a, name, "transactions"),
+                     "expected %u bytes in transactions, found %" PRIu64, d->length, covered);
 }
 
-/* What a read must have brought: the watched pattern; where nothing came, the buffer as it was (requester's promise). */
+/* What a read must have brought: the watched pattern; where nothing came, the buffer as it was
+ * (requester's promise). */
 static void check_got(struct amdvi *a, struct verdict *v, const struct dma *d, const json_t *chunks)
 {
     char name[64];
@@ -83,14 +90,17 @@ static void check_got(struct amdvi *a, struct verdict *v, const struct dma *d, c
         if (chunk && !is_fault(chunk) && is_ram(physical(chunk, d->iova + i)))
             rig_peek(&a->rig, physical(chunk, d->iova + i), &want, 1);
         if (found != want) {
-            verdict_fail(v, field(a, name, "got"), "offset %u: expected %02x, found %02x", i, want, found);
+            verdict_fail(v, field(a, name, "got"), "offset %u: expected %02x, found %02x", i, want,
+                         found);
             return;
         }
     }
 }
 
-/* What a write must have left: watched memory is compared whole, other memory where it was written. */
-static void check_memory(struct amdvi *a, struct verdict *v, const struct dma *d, const json_t *chunks)
+/* What a write must have left: watched memory is compared whole, other memory where it was written.
+ */
+static void check_memory(struct amdvi *a, struct verdict *v, const struct dma *d,
+                         const json_t *chunks)
 {
     char name[64];
     for (uint32_t i = 0; d->write && i < d->length; i++) {
@@ -102,7 +112,8 @@ static void check_memory(struct amdvi *a, struct verdict *v, const struct dma *d
         watch_expect(a, at, &want, 1);
         rig_peek(&a->rig, at, &found, 1);
         if (found != want) {
-            verdict_fail(v, field(a, name, "memory"), "at 0x%" PRIx64 " expected %02x, found %02x", at, want, found);
+            verdict_fail(v, field(a, name, "memory"), "at 0x%" PRIx64 " expected %02x, found %02x",
+                         at, want, found);
             return;
         }
     }
@@ -121,7 +132,8 @@ static void expect_events(struct amdvi *a, const json_t *chunks)
     }
 }
 
-/* Where a cached translation may still be used, the first outcome that has the transactions' addresses is held to. */
+/* Where a cached translation may still be used, the first outcome that has the transactions'
+ * addresses is held to. */
 static const json_t *pick(struct amdvi *a, const struct dma *d, const json_t *outcomes)
 {
     size_t i;

@@ -1,4 +1,5 @@
-/* Events by the specification (48882, section 2.5): one for each faulting transaction, with its record's fields. */
+/* Events by the specification (48882, section 2.5): one for each faulting transaction, with its
+ * record's fields. */
 #include "amdvi.h"
 #include "spec/amdvi.h"
 
@@ -39,15 +40,17 @@ void event_add(struct amdvi *a, struct event e)
     a->events[a->event_count++] = e;
 }
 
-/* PR, PE and RZ of an IO_PAGE_FAULT by the vectors' words for its reason (2.5.3). A mask of 0 in a flag: the
- * specification does not tell it for this reason. The longest prefix counts. */
+/* PR, PE and RZ of an IO_PAGE_FAULT by the vectors' words for its reason (2.5.3). A mask of 0 in a
+ * flag: the specification does not tell it for this reason. The longest prefix counts. */
 static const struct {
     const char *reason;
     uint64_t flags, mask;
 } reasons[] = {
     {"entry not present", 0, AMDVI_EVENT_PR | AMDVI_EVENT_PE | AMDVI_EVENT_RZ},
-    {"no permission", AMDVI_EVENT_PR | AMDVI_EVENT_PE, AMDVI_EVENT_PR | AMDVI_EVENT_PE | AMDVI_EVENT_RZ},
-    {"DTE permission", AMDVI_EVENT_PR | AMDVI_EVENT_PE, AMDVI_EVENT_PR | AMDVI_EVENT_PE | AMDVI_EVENT_RZ},
+    {"no permission", AMDVI_EVENT_PR | AMDVI_EVENT_PE,
+     AMDVI_EVENT_PR | AMDVI_EVENT_PE | AMDVI_EVENT_RZ},
+    {"DTE permission", AMDVI_EVENT_PR | AMDVI_EVENT_PE,
+     AMDVI_EVENT_PR | AMDVI_EVENT_PE | AMDVI_EVENT_RZ},
     {"next level", AMDVI_EVENT_PR, AMDVI_EVENT_PR | AMDVI_EVENT_PE},
     {"V=1, TV=0", 0, AMDVI_EVENT_PR | AMDVI_EVENT_PE},
     {"", 0, 0},
@@ -60,7 +63,8 @@ static uint64_t quadword(struct amdvi *a, uint64_t address)
     return value;
 }
 
-/* A device beyond the end of the table: IO_PAGE_FAULT, of no domain, whatever a vector calls it (README.md). */
+/* A device beyond the end of the table: IO_PAGE_FAULT, of no domain, whatever a vector calls it
+ * (README.md). */
 static bool beyond_table(const struct amdvi *a, const struct piece *p)
 {
     return (uint64_t)p->requester * AMDVI_DTE_SIZE >= a->devtab_pages * 4096;
@@ -79,7 +83,8 @@ static void page_fault(struct amdvi *a, struct event *e, const struct piece *p, 
     e->q1_mask = ~(uint64_t)0;
 }
 
-static void illegal_entry(struct amdvi *a, struct event *e, const struct piece *p, const char *reason)
+static void illegal_entry(struct amdvi *a, struct event *e, const struct piece *p,
+                          const char *reason)
 {
     (void)a;
     bool reserved = strncmp(reason, "reserved DTE bits", 17) == 0;
@@ -89,8 +94,10 @@ static void illegal_entry(struct amdvi *a, struct event *e, const struct piece *
     e->q1_mask = AMDVI_MASK(63, 2);
 }
 
-/* The address is that of the entry that could not be read; the type may be any but the reserved 0. */
-static void table_unreadable(struct amdvi *a, struct event *e, const struct piece *p, const char *reason)
+/* The address is that of the entry that could not be read; the type may be any but the reserved 0.
+ */
+static void table_unreadable(struct amdvi *a, struct event *e, const struct piece *p,
+                             const char *reason)
 {
     (void)reason;
     e->q0_mask = ~AMDVI_MASK(58, 57);
@@ -99,14 +106,16 @@ static void table_unreadable(struct amdvi *a, struct event *e, const struct piec
 }
 
 /* As above, but which entry it was the vector does not tell. */
-static void walk_unreadable(struct amdvi *a, struct event *e, const struct piece *p, const char *reason)
+static void walk_unreadable(struct amdvi *a, struct event *e, const struct piece *p,
+                            const char *reason)
 {
     page_fault(a, e, p, reason);
     e->q0_mask = ~AMDVI_MASK(58, 57);
     e->q1_mask = 0;
 }
 
-static void (*const fields[])(struct amdvi *a, struct event *e, const struct piece *p, const char *reason) = {
+static void (*const fields[])(struct amdvi *a, struct event *e, const struct piece *p,
+                              const char *reason) = {
     [AMDVI_ILLEGAL_DEV_TABLE_ENTRY] = illegal_entry,
     [AMDVI_IO_PAGE_FAULT] = page_fault,
     [AMDVI_DEV_TAB_HARDWARE_ERROR] = table_unreadable,
@@ -117,14 +126,15 @@ void event_of_fault(struct amdvi *a, const struct piece *p, const char *name, co
 {
     unsigned code = beyond_table(a, p) ? AMDVI_IO_PAGE_FAULT : amdvi_event_code(name);
     struct event e = {.step = a->step,
-                      .q0 = (uint64_t)code << AMDVI_OPCODE_SHIFT | p->requester | (p->write ? AMDVI_EVENT_RW : 0),
+                      .q0 = (uint64_t)code << AMDVI_OPCODE_SHIFT | p->requester |
+                            (p->write ? AMDVI_EVENT_RW : 0),
                       .q0_mask = ~(uint64_t)0};
     if (code < sizeof fields / sizeof fields[0] && fields[code])
         fields[code](a, &e, p, reason);
     event_add(a, e);
 }
 
-/* -- comparing -------------------------------------------------------------------------------------------------- */
+/* -- comparing ------------------------------------------ */
 
 static bool logging(const struct amdvi *a)
 {
@@ -141,10 +151,12 @@ unsigned events_expected(const struct amdvi *a)
 
 static bool matches(const struct event *e, const uint64_t record[2])
 {
-    return (record[0] & e->q0_mask) == (e->q0 & e->q0_mask) && (record[1] & e->q1_mask) == (e->q1 & e->q1_mask);
+    return (record[0] & e->q0_mask) == (e->q0 & e->q0_mask) &&
+           (record[1] & e->q1_mask) == (e->q1 & e->q1_mask);
 }
 
-/* Steps are logged in order; within one step, the order is that in which the IOMMU met the transactions. */
+/* Steps are logged in order; within one step, the order is that in which the IOMMU met the
+ * transactions. */
 static void compare_record(struct amdvi *a, unsigned n, const uint64_t record[2])
 {
     char name[64];
@@ -159,17 +171,20 @@ static void compare_record(struct amdvi *a, unsigned n, const uint64_t record[2]
     const struct event *e = &a->events[n];
     snprintf(name, sizeof name, "events[%u]", n);
     verdict_fail(a->v, name,
-                 "of step %zu: expected %016" PRIx64 " %016" PRIx64 " (bits %016" PRIx64 " %016" PRIx64
-                 "), found %016" PRIx64 " %016" PRIx64,
-                 step, e->q0 & e->q0_mask, e->q1 & e->q1_mask, e->q0_mask, e->q1_mask, record[0], record[1]);
+                 "of step %zu: expected %016" PRIx64 " %016" PRIx64 " (bits %016" PRIx64
+                 " %016" PRIx64 "), found %016" PRIx64 " %016" PRIx64,
+                 step, e->q0 & e->q0_mask, e->q1 & e->q1_mask, e->q0_mask, e->q1_mask, record[0],
+                 record[1]);
 }
 
 static uint64_t status_expected(const struct amdvi *a)
 {
     bool overflow = logging(a) && a->event_count >= RING_ENTRIES;
-    return (overflow ? AMDVI_STATUS_EVENT_OVERFLOW : 0) | (events_expected(a) ? AMDVI_STATUS_EVENT_INT : 0) |
+    return (overflow ? AMDVI_STATUS_EVENT_OVERFLOW : 0) |
+           (events_expected(a) ? AMDVI_STATUS_EVENT_INT : 0) |
            (a->wait_interrupt ? AMDVI_STATUS_WAIT_INT : 0) |
-           (logging(a) && !overflow ? AMDVI_STATUS_EVENT_RUN : 0) | (a->running ? AMDVI_STATUS_CMDBUF_RUN : 0);
+           (logging(a) && !overflow ? AMDVI_STATUS_EVENT_RUN : 0) |
+           (a->running ? AMDVI_STATUS_CMDBUF_RUN : 0);
 }
 
 static uint64_t read_register(struct amdvi *a, unsigned offset)

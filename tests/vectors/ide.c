@@ -1,23 +1,24 @@
 /* ide-bmdma: programs of a bus-master IDE controller, without an IOMMU.
  *
- * What was written is told exactly, although a byte may be overwritten by its own value: each program is run on three
- * simulators, one with the patterned memory inverted, one with the disk inverted, and one as recorded. Bytes that
- * moved between disk and memory differ in the first or the third, zeros that reached the disk in the second. */
+ * What was written is told exactly, although a byte may be overwritten by its own value: each
+ * program is run on three simulators, one with the patterned memory inverted, one with the disk
+ * inverted, and one as recorded. Bytes that moved between disk and memory differ in the first or
+ * the third, zeros that reached the disk in the second. */
 #include "vectors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 4096u
-#define RAM_SIZE ((size_t)64 << 20)
-#define RAM_SEED 0x1DE0000000000001
-#define DISK_SEED 0xD15C000000000002
-#define ARENA 0x100000u
-#define ARENA_SIZE 0x100000u
-#define SECTOR 512u
-#define SMALL_SECTORS 8192u
-#define BIG ((uint64_t)1 << 28)
+#define PAGE           4096u
+#define RAM_SIZE       ((size_t)64 << 20)
+#define RAM_SEED       0x1DE0000000000001
+#define DISK_SEED      0xD15C000000000002
+#define ARENA          0x100000u
+#define ARENA_SIZE     0x100000u
+#define SECTOR         512u
+#define SMALL_SECTORS  8192u
+#define BIG            ((uint64_t)1 << 28)
 #define CONFIG_COMMAND ((0x0001u << 3 | 1) << 12 | 4) /* 00:01.1, register 4 */
 
 /* A stretch of memory or disk that is watched. */
@@ -41,7 +42,7 @@ struct bench {
 
 enum variant { RAM_INVERTED, DISK_INVERTED, AS_RECORDED, VARIANTS };
 
-/* -- windows ------------------------------------------------------------------------------------------------ */
+/* -- windows ------------------------------------------ */
 
 static void *get(size_t n)
 {
@@ -101,7 +102,7 @@ static void window_compare(struct window *w, struct rig *r, reader *read, struct
     }
 }
 
-/* -- initial contents ---------------------------------------------------------------------------------------- */
+/* -- initial contents ------------------------------------------ */
 
 static const struct {
     uint32_t at, size;
@@ -135,7 +136,8 @@ static void fill_ram(struct bench *b, struct rig *r, enum variant variant)
         rig_poke(r, patterned[i].at, ram + patterned[i].at, patterned[i].size);
     size_t table = 8 * json_array_size(json_object_get(b->vector, "prd"));
     if (table)
-        rig_poke(r, num_of(b->vector, "prd_addr", 0), ram + num_of(b->vector, "prd_addr", 0), table);
+        rig_poke(r, num_of(b->vector, "prd_addr", 0), ram + num_of(b->vector, "prd_addr", 0),
+                 table);
 }
 
 /* The big disk is zero but for three areas; the pattern is keyed by the byte offset. */
@@ -168,7 +170,8 @@ static void fill_disk(struct bench *b, struct rig *r, enum variant variant)
     }
 }
 
-/* Of a big disk, the patterned areas and what the recording says was written are watched, each with a margin: */
+/* Of a big disk, the patterned areas and what the recording says was written are watched, each with
+ * a margin: */
 #define MARGIN ((uint64_t)64 << 10)
 
 static void add_window(struct bench *b, uint64_t from, uint64_t to)
@@ -178,8 +181,10 @@ static void add_window(struct bench *b, uint64_t from, uint64_t to)
     to = to + MARGIN < end ? (to + MARGIN) & ~(uint64_t)(PAGE - 1) : end;
     for (size_t k = 0; k < b->disks; k++) {
         struct window *w = &b->disk[k];
-        if (from <= w->base + w->size && w->base <= to) { /* merged, so that windows never overlap */
-            uint64_t low = from < w->base ? from : w->base, high = to > w->base + w->size ? to : w->base + w->size;
+        if (from <= w->base + w->size &&
+            w->base <= to) { /* merged, so that windows never overlap */
+            uint64_t low = from < w->base ? from : w->base,
+                     high = to > w->base + w->size ? to : w->base + w->size;
             window_close(w);
             window_open(w, low, high - low);
             return;
@@ -214,28 +219,29 @@ static void close_windows(struct bench *b)
         window_close(&b->disk[k]);
 }
 
-/* -- the program --------------------------------------------------------------------------------------------- */
+/* -- the program ------------------------------------------ */
 
 static void platform_text(const struct bench *b, char *out, size_t size)
 {
     const json_t *bad = json_object_get(b->vector, "blkdebug");
     char errors[96] = "";
     if (bad)
-        snprintf(errors, sizeof errors, ", errors: [{op: %s, lba: %" PRIu64 "}]", json_string_value(json_array_get(bad, 0)),
-                 num(json_array_get(bad, 2)));
-    snprintf(out, size,
-             "platform: vectors-ide\n"
-             "models:\n"
-             "  ram: {model: memory, base: 0, size: 64MiB, latency: 40ns, bandwidth: 12.8GB/s}\n"
-             "  host: {model: host}\n"
-             "  pci0: {model: bus, protocol: pci, clock: 30ns, width: 4B}\n"
-             "  ide0: {model: ide, id: \"00:01.1\", io: 0x%x, burst: 4KiB, " IDE_LIKE_QEMU ",\n"
-             "         disk0: {size: %s, mode: udma5, model: QVEC, serial: VECTOR, firmware: \"1\"%s}}\n"
-             "links:\n"
-             "  - {from: host, to: pci0}\n"
-             "  - {from: ram, to: pci0}\n"
-             "  - {from: ide0, to: pci0}\n",
-             IDE_BM, b->big ? "131136MiB" : "4MiB", errors);
+        snprintf(errors, sizeof errors, ", errors: [{op: %s, lba: %" PRIu64 "}]",
+                 json_string_value(json_array_get(bad, 0)), num(json_array_get(bad, 2)));
+    snprintf(
+        out, size,
+        "platform: vectors-ide\n"
+        "models:\n"
+        "  ram: {model: memory, base: 0, size: 64MiB, latency: 40ns, bandwidth: 12.8GB/s}\n"
+        "  host: {model: host}\n"
+        "  pci0: {model: bus, protocol: pci, clock: 30ns, width: 4B}\n"
+        "  ide0: {model: ide, id: \"00:01.1\", io: 0x%x, burst: 4KiB, " IDE_LIKE_QEMU ",\n"
+        "         disk0: {size: %s, mode: udma5, model: QVEC, serial: VECTOR, firmware: \"1\"%s}}\n"
+        "links:\n"
+        "  - {from: host, to: pci0}\n"
+        "  - {from: ram, to: pci0}\n"
+        "  - {from: ide0, to: pci0}\n",
+        IDE_BM, b->big ? "131136MiB" : "4MiB", errors);
 }
 
 struct session {
@@ -298,8 +304,9 @@ static void step_pio(struct session *s, const json_t *step)
 static const struct {
     const char *word;
     void (*run)(struct session *s, const json_t *step);
-} steps[] = {{"out8", step_out}, {"out16", step_out}, {"out32", step_out},     {"in8", step_in},    {"in16", step_in},
-             {"in32", step_in},  {"wait", step_wait}, {"settle", step_settle}, {"pio16", step_pio}};
+} steps[] = {{"out8", step_out},  {"out16", step_out},     {"out32", step_out},
+             {"in8", step_in},    {"in16", step_in},       {"in32", step_in},
+             {"wait", step_wait}, {"settle", step_settle}, {"pio16", step_pio}};
 
 static void run_program(struct session *s, const json_t *vector)
 {
@@ -315,7 +322,7 @@ static void run_program(struct session *s, const json_t *vector)
     rig_settle(&s->rig);
 }
 
-/* -- comparing ----------------------------------------------------------------------------------------------- */
+/* -- comparing ------------------------------------------ */
 
 static void compare_reads(struct session *s, const json_t *expected, struct verdict *v)
 {
@@ -326,31 +333,37 @@ static void compare_reads(struct session *s, const json_t *expected, struct verd
         const json_t *want = json_array_get(expected, i), *have = json_array_get(s->reads, i);
         char field[32];
         snprintf(field, sizeof field, "reads[%zu]", i);
-        verdict_text(v, field, json_string_value(json_array_get(want, 0)), json_string_value(json_array_get(have, 0)));
+        verdict_text(v, field, json_string_value(json_array_get(want, 0)),
+                     json_string_value(json_array_get(have, 0)));
         verdict_num(v, field, num(json_array_get(want, 1)), num(json_array_get(have, 1)));
     }
 }
 
-/* Registers are read back in the recorder's order: `status` last, for that read drops the interrupt line. */
+/* Registers are read back in the recorder's order: `status` last, for that read drops the interrupt
+ * line. */
 static void compare_registers(struct session *s, const json_t *result, struct verdict *v)
 {
-    static const char *const names[][2] = {
-        {"bm_cmd", "bm.cmd"}, {"bm_status", "bm.status"}, {"bm_prd", "bm.prd"}, {"altstatus", "altstatus"},
-        {"error", "error"},   {"nsect", "nsect"},         {"lbal", "lbal"},     {"lbam", "lbam"},
-        {"lbah", "lbah"},     {"device", "device"}};
+    static const char *const names[][2] = {{"bm_cmd", "bm.cmd"}, {"bm_status", "bm.status"},
+                                           {"bm_prd", "bm.prd"}, {"altstatus", "altstatus"},
+                                           {"error", "error"},   {"nsect", "nsect"},
+                                           {"lbal", "lbal"},     {"lbam", "lbam"},
+                                           {"lbah", "lbah"},     {"device", "device"}};
     struct rig *r = &s->rig;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         verdict_num(v, names[i][0], num_of(result, names[i][0], 0), ide_in(r, names[i][1]));
     rig_settle(r);
-    rig_edges(r, v, "irq14_before_status_read", 0, json_object_get(result, "irq14_before_status_read"));
+    rig_edges(r, v, "irq14_before_status_read", 0,
+              json_object_get(result, "irq14_before_status_read"));
     size_t edges = r->edge_count;
     verdict_num(v, "status", num_of(result, "status", 0), ide_in(r, "status"));
     rig_settle(r);
     rig_edges(r, v, "irq14_at_status_read", edges, json_object_get(result, "irq14_at_status_read"));
     uint64_t status = ide_in(r, "bm.status");
-    verdict_num(v, "bm_status_after_status_read", num_of(result, "bm_status_after_status_read", status), status);
+    verdict_num(v, "bm_status_after_status_read",
+                num_of(result, "bm_status_after_status_read", status), status);
     ide_out(r, "bm.cmd", 0);
-    verdict_num(v, "bm_status_after_stop", num_of(result, "bm_status_after_stop", 0), ide_in(r, "bm.status"));
+    verdict_num(v, "bm_status_after_stop", num_of(result, "bm_status_after_stop", 0),
+                ide_in(r, "bm.status"));
 }
 
 static void print_run(struct verdict *v, const char *field, uint64_t at, size_t n, const char *hash)
@@ -380,9 +393,11 @@ static void compare_run(struct run_check *c, uint64_t at, size_t n)
         return;
     }
     const char *recorded = json_string_value(json_array_get(want, 2));
-    if (num(json_array_get(want, 0)) != at || num(json_array_get(want, 1)) != n || strcmp(recorded, hash) != 0)
-        verdict_fail(c->v, c->field, "expected [%" PRIu64 ", %" PRIu64 ", %s], found [%" PRIu64 ", %zu, %s]",
-                     num(json_array_get(want, 0)), num(json_array_get(want, 1)), recorded, at, n, hash);
+    if (num(json_array_get(want, 0)) != at || num(json_array_get(want, 1)) != n ||
+        strcmp(recorded, hash) != 0)
+        verdict_fail(
+            c->v, c->field, "expected [%" PRIu64 ", %" PRIu64 ", %s], found [%" PRIu64 ", %zu, %s]",
+            num(json_array_get(want, 0)), num(json_array_get(want, 1)), recorded, at, n, hash);
 }
 
 /* Runs of written bytes, in order; clean pages are stepped over whole. */
@@ -416,12 +431,15 @@ static void missing_runs(const struct run_check *c)
     }
 }
 
-static void compare_contents(struct bench *b, struct rig *r, const json_t *result, struct verdict *v)
+static void compare_contents(struct bench *b, struct rig *r, const json_t *result,
+                             struct verdict *v)
 {
-    struct run_check memory = {r, rig_peek, v, "mem_written", json_object_get(result, "mem_written"), 0};
+    struct run_check memory = {
+        r, rig_peek, v, "mem_written", json_object_get(result, "mem_written"), 0};
     compare_runs(&memory, &b->ram);
     missing_runs(&memory);
-    struct run_check disk = {r, read_disk, v, "disk_written", json_object_get(result, "disk_written"), 0};
+    struct run_check disk = {
+        r, read_disk, v, "disk_written", json_object_get(result, "disk_written"), 0};
     qsort(b->disk, b->disks, sizeof b->disk[0], by_base);
     for (size_t k = 0; k < b->disks; k++)
         compare_runs(&disk, &b->disk[k]);
@@ -437,14 +455,15 @@ static void compare_contents(struct bench *b, struct rig *r, const json_t *resul
 static void compare_result(struct session *s, const json_t *result, struct verdict *v)
 {
     compare_reads(s, json_object_get(result, "reads"), v);
-    verdict_num(v, "still_active_after_wait", json_is_true(json_object_get(result, "still_active_after_wait")),
-                s->still_active);
+    verdict_num(v, "still_active_after_wait",
+                json_is_true(json_object_get(result, "still_active_after_wait")), s->still_active);
     if (json_object_get(result, "pio16") || s->pio)
         verdict_text(v, "pio16", text_of(result, "pio16"), s->pio ? s->pio : "");
     compare_registers(s, result, v);
 }
 
-static void run_variant(struct bench *b, enum variant variant, const json_t *result, struct verdict *v)
+static void run_variant(struct bench *b, enum variant variant, const json_t *result,
+                        struct verdict *v)
 {
     char yaml[1024];
     struct session s = {.reads = json_array()};
@@ -468,7 +487,8 @@ static void run_variant(struct bench *b, enum variant variant, const json_t *res
     free(s.pio);
 }
 
-/* The recorded releases agree on every vector; if a file holds several results, the first is the one to meet. */
+/* The recorded releases agree on every vector; if a file holds several results, the first is the
+ * one to meet. */
 void ide_run(const json_t *vector, struct verdict *v)
 {
     const json_t *results = json_object_get(vector, "results");

@@ -4,11 +4,12 @@
 #include <string.h>
 
 static const struct ide_register registers[] = {
-    {"data", 0x1F0, 2},   {"error", 0x1F1, 1},   {"features", 0x1F1, 1}, {"feature", 0x1F1, 1},
-    {"nsect", 0x1F2, 1},  {"lbal", 0x1F3, 1},    {"lbam", 0x1F4, 1},     {"lbah", 0x1F5, 1},
-    {"device", 0x1F6, 1}, {"status", 0x1F7, 1},  {"command", 0x1F7, 1},  {"altstatus", 0x3F6, 1},
-    {"devctl", 0x3F6, 1}, {"control", 0x3F6, 1}, {"bm.cmd", IDE_BM, 1},  {"bm.status", IDE_BM + 2, 1},
-    {"bm.prd", IDE_BM + 4, 4},
+    {"data", 0x1F0, 2},           {"error", 0x1F1, 1},       {"features", 0x1F1, 1},
+    {"feature", 0x1F1, 1},        {"nsect", 0x1F2, 1},       {"lbal", 0x1F3, 1},
+    {"lbam", 0x1F4, 1},           {"lbah", 0x1F5, 1},        {"device", 0x1F6, 1},
+    {"status", 0x1F7, 1},         {"command", 0x1F7, 1},     {"altstatus", 0x3F6, 1},
+    {"devctl", 0x3F6, 1},         {"control", 0x3F6, 1},     {"bm.cmd", IDE_BM, 1},
+    {"bm.status", IDE_BM + 2, 1}, {"bm.prd", IDE_BM + 4, 4},
 };
 
 const struct ide_register *ide_register_find(const char *name)

@@ -1,5 +1,6 @@
-/* JSON values that know where they stand. jansson keeps no positions, so a place is found again, only when there is
- * something to say about it, by walking the line's text along the path of the value. */
+/* JSON values that know where they stand. jansson keeps no positions, so a place is found again,
+ * only when there is something to say about it, by walking the line's text along the path of the
+ * value. */
 #include "vectors.h"
 
 #include <ctype.h>
@@ -114,7 +115,8 @@ struct spot spot_member(const struct spot *of, const char *key, json_t *value)
 
 struct spot spot_element(const struct spot *of, size_t index)
 {
-    return (struct spot){.up = of, .index = index, .value = json_array_get(of->value, index), .line = of->line};
+    return (struct spot){
+        .up = of, .index = index, .value = json_array_get(of->value, index), .line = of->line};
 }
 
 bool json_is_hex(const json_t *value)

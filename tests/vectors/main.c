@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kind kinds[] = {{"ide-bmdma", ide_run}, {"amd-iommu", amdvi_run}, {"amd-iommu-regs", regs_run}};
+static const struct kind kinds[] = {
+    {"ide-bmdma", ide_run}, {"amd-iommu", amdvi_run}, {"amd-iommu-regs", regs_run}};
 
 struct vectors {
     json_t **at;
@@ -27,7 +28,7 @@ static void *grow(void *p, size_t n)
     return p;
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------------ */
+/* -- reading ------------------------------------------ */
 
 static void add(struct vectors *all, json_t *vector)
 {
@@ -38,11 +39,13 @@ static void add(struct vectors *all, json_t *vector)
     all->at[all->count++] = vector;
 }
 
-/* jansson counts lines of what it was given: one. Its column is that of the last character it took. */
+/* jansson counts lines of what it was given: one. Its column is that of the last character it took.
+ */
 static json_t *parse_line(struct line *line)
 {
     json_error_t error;
-    json_t *vector = json_loadb(line->text, line->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json_t *vector =
+        json_loadb(line->text, line->length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!vector) {
         int column = error.column > 0 ? error.column : 1;
         fprintf(stderr, "%s:%u:%d: %s\n", line->file, line->number, column, error.text);
@@ -85,7 +88,7 @@ static bool read_vectors(FILE *from, const char *file, struct vectors *all)
     return errors == 0 && all->count > 0;
 }
 
-/* -- running ------------------------------------------------------------------------------------------------------ */
+/* -- running ------------------------------------------ */
 
 static enum outcome run_vector(const json_t *vector, const struct options *o)
 {
@@ -127,10 +130,11 @@ static int run_all(const struct vectors *all, const struct options *o)
     return counts[FAILED] ? TB_EXIT_VIOLATION : TB_EXIT_OK;
 }
 
-/* -- command line --------------------------------------------------------------------------------------------------- */
+/* -- command line ------------------------------------------ */
 
-static const char usage[] = "usage: tollbridge-vectors [--verbose] [--only ID] FILE.jsonl\n"
-                            "Runs test vectors on simulated platforms. Exit: 0 all passed, 1 some failed, 2 bad input.\n";
+static const char usage[] =
+    "usage: tollbridge-vectors [--verbose] [--only ID] FILE.jsonl\n"
+    "Runs test vectors on simulated platforms. Exit: 0 all passed, 1 some failed, 2 bad input.\n";
 
 static bool parse_options(int argc, char **argv, struct options *o)
 {

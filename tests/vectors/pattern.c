@@ -1,4 +1,5 @@
-/* The patterns from which recorded machines' memory and disks were made, and the hashes they were recorded with. */
+/* The patterns from which recorded machines' memory and disks were made, and the hashes they were
+ * recorded with. */
 #include "vectors.h"
 
 #include <nettle/sha2.h>

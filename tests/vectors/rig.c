@@ -1,16 +1,18 @@
-/* One vector's simulator: bounded in simulated time and in events, with every DMA and interrupt edge noted. */
+/* One vector's simulator: bounded in simulated time and in events, with every DMA and interrupt
+ * edge noted. */
 #include "vectors.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Limits of one vector. The longest recorded transfer (32 MiB) takes half a second; a vector that goes on beyond these
- * does not end. */
-#define LIMIT_TIME (100 * TB_S)
+/* Limits of one vector. The longest recorded transfer (32 MiB) takes half a second; a vector that
+ * goes on beyond these does not end. */
+#define LIMIT_TIME   (100 * TB_S)
 #define LIMIT_EVENTS 50000000
 
-/* Accesses are run in short slices so that the limit of events is looked at even if an access never ends. */
-#define SLICE_ACCESS (200 * TB_NS)
+/* Accesses are run in short slices so that the limit of events is looked at even if an access never
+ * ends. */
+#define SLICE_ACCESS     (200 * TB_NS)
 #define SLICE_SETTLE_MAX TB_MS
 
 static void note_piece(struct rig *r, const struct tb_txn *t, enum tb_status status)
@@ -32,7 +34,8 @@ static void note_piece(struct rig *r, const struct tb_txn *t, enum tb_status sta
                                                  .has_pa = t->has_pa};
 }
 
-static void observe(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status, tb_time when)
+static void observe(void *context, struct tb_model *by, const struct tb_txn *t,
+                    enum tb_status status, tb_time when)
 {
     struct rig *r = context;
     (void)by;
@@ -90,7 +93,8 @@ enum tb_status rig_access(struct rig *r, const char *name, struct tb_access *a)
         return TB_UNFINISHED;
     a->done = false;
     tb_time to = tb_sim_now(r->sim);
-    for (m->class->access(m, a, to); !a->done && !tb_sim_idle(r->sim) && !spent(r); to += SLICE_ACCESS)
+    for (m->class->access(m, a, to); !a->done && !tb_sim_idle(r->sim) && !spent(r);
+         to += SLICE_ACCESS)
         tb_sim_run(r->sim, to);
     return a->done ? a->status : TB_UNFINISHED;
 }
@@ -110,7 +114,8 @@ void rig_out(struct rig *r, enum tb_space space, uint64_t address, unsigned size
 {
     uint8_t data[8];
     memcpy(data, &value, sizeof data);
-    struct tb_access a = {.address = address, .data = data, .length = size, .space = space, .write = true};
+    struct tb_access a = {
+        .address = address, .data = data, .length = size, .space = space, .write = true};
     rig_access(r, "host", &a);
 }
 
@@ -141,13 +146,16 @@ void rig_forget(struct rig *r)
     r->edge_count = 0;
 }
 
-void rig_edges(struct rig *r, struct verdict *v, const char *field, size_t first, const json_t *expected)
+void rig_edges(struct rig *r, struct verdict *v, const char *field, size_t first,
+               const json_t *expected)
 {
     size_t n = r->edge_count - first;
     if (json_array_size(expected) != n) {
-        verdict_fail(v, field, "expected %zu edges of IRQ 14, found %zu", json_array_size(expected), n);
+        verdict_fail(v, field, "expected %zu edges of IRQ 14, found %zu", json_array_size(expected),
+                     n);
         return;
     }
     for (size_t i = 0; i < n; i++)
-        verdict_text(v, field, json_string_value(json_array_get(expected, i)), r->edges[first + i] ? "raise" : "lower");
+        verdict_text(v, field, json_string_value(json_array_get(expected, i)),
+                     r->edges[first + i] ? "raise" : "lower");
 }

@@ -1,5 +1,6 @@
-/* What a vector of each kind must look like: tables, and the one function that walks them. Checked before anything is
- * run, so that the code that runs vectors may take members and types for granted. */
+/* What a vector of each kind must look like: tables, and the one function that walks them. Checked
+ * before anything is run, so that the code that runs vectors may take members and types for
+ * granted. */
 #include "vectors.h"
 
 #include <inttypes.h>
@@ -7,13 +8,13 @@
 #include <string.h>
 
 enum {
-    INT = 1,  /* 0 or more, up to `max` if that is not 0 */
-    HEX = 2,  /* "0x...", 64 bits */
+    INT = 1, /* 0 or more, up to `max` if that is not 0 */
+    HEX = 2, /* "0x...", 64 bits */
     TEXT = 4,
     BOOL = 8,
     NONE = 16, /* null */
     LIST = 32, /* of `item`, of the shapes in `tuple`, or of one of `variants` */
-    MAP = 64,  /* an object: with `members`, any hexadecimal keys with `item`, or one of `variants` */
+    MAP = 64,  /* an object: with `members`, any keys with `item`, or one of `variants` */
     OPTIONAL = 128,
     LOOSE = 256 /* an object whose further members are nobody's business (recordings) */
 };
@@ -39,20 +40,22 @@ struct shape {
 
 static bool check(const struct shape *s, const struct spot *at);
 
-/* -- the walk ------------------------------------------------------------------------------------------- */
+/* -- the walk ------------------------------------------ */
 
 static const struct {
     unsigned is;
     const char *what;
-} words[] = {{INT, "a number"}, {HEX, "a string of hexadecimal digits after 0x"}, {TEXT, "a string"},
-             {BOOL, "true or false"}, {NONE, "null"}, {LIST, "a list"}, {MAP, "an object"}};
+} words[] = {{INT, "a number"},  {HEX, "a string of hexadecimal digits after 0x"},
+             {TEXT, "a string"}, {BOOL, "true or false"},
+             {NONE, "null"},     {LIST, "a list"},
+             {MAP, "an object"}};
 
 static bool type_fits(const struct shape *s, const json_t *value)
 {
     return ((s->is & INT) && json_is_integer(value)) || ((s->is & HEX) && json_is_hex(value)) ||
-           ((s->is & TEXT) && json_is_string(value)) || ((s->is & BOOL) && json_is_boolean(value)) ||
-           ((s->is & NONE) && json_is_null(value)) || ((s->is & LIST) && json_is_array(value)) ||
-           ((s->is & MAP) && json_is_object(value));
+           ((s->is & TEXT) && json_is_string(value)) ||
+           ((s->is & BOOL) && json_is_boolean(value)) || ((s->is & NONE) && json_is_null(value)) ||
+           ((s->is & LIST) && json_is_array(value)) || ((s->is & MAP) && json_is_object(value));
 }
 
 static void wrong_type(const struct shape *s, const struct spot *at)
@@ -90,7 +93,8 @@ static bool check_tuple(const struct shape *tuple, const struct spot *at)
     for (const struct shape *s = tuple; s->is; s++, most++)
         least += !(s->is & OPTIONAL);
     if (n < least || n > most) {
-        spot_error(at, "expected a list of %zu%s elements, found %zu", least, most > least ? " or more" : "", n);
+        spot_error(at, "expected a list of %zu%s elements, found %zu", least,
+                   most > least ? " or more" : "", n);
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -163,8 +167,8 @@ static bool check_variant(const struct variant *variants, const struct spot *at)
     for (size_t i = 0; variants[i].word && i < 15; i++)
         names[i] = variants[i].word;
     const char *near = tb_nearest(word, names);
-    spot_error(&spot, "unknown step '%s'%s%s%s", word, near ? "; did you mean '" : "", near ? near : "",
-               near ? "'?" : "");
+    spot_error(&spot, "unknown step '%s'%s%s%s", word, near ? "; did you mean '" : "",
+               near ? near : "", near ? "'?" : "");
     return false;
 }
 
@@ -190,7 +194,7 @@ static bool check(const struct shape *s, const struct spot *at)
     return good;
 }
 
-/* -- shared shapes ---------------------------------------------------------------------------------------- */
+/* -- shared shapes ------------------------------------------ */
 
 static const struct shape hex = {.is = HEX}, word = {.is = TEXT};
 
@@ -202,7 +206,7 @@ static void hex_key(const struct spot *at)
     json_decref(name);
 }
 
-/* -- ide-bmdma -------------------------------------------------------------------------------------------- */
+/* -- ide-bmdma ------------------------------------------ */
 
 static void known_register(const struct spot *at)
 {
@@ -215,8 +219,10 @@ static const struct shape reg_out[] = {
 static const struct shape reg_in[] = {{.is = TEXT}, {.is = TEXT, .also = known_register}, {0}};
 static const struct shape alone[] = {{.is = TEXT}, {0}};
 static const struct shape words_in[] = {{.is = TEXT}, {.is = INT, .max = 65536}, {0}};
-static const struct variant ide_steps[] = {{"out8", reg_out}, {"out16", reg_out}, {"out32", reg_out}, {"in8", reg_in},
-                                           {"in16", reg_in},  {"in32", reg_in},   {"wait", alone},    {"settle", alone},
+static const struct variant ide_steps[] = {{"out8", reg_out},   {"out16", reg_out},
+                                           {"out32", reg_out},  {"in8", reg_in},
+                                           {"in16", reg_in},    {"in32", reg_in},
+                                           {"wait", alone},     {"settle", alone},
                                            {"pio16", words_in}, {0}};
 static const struct shape ide_step = {.is = LIST, .variants = ide_steps};
 
@@ -245,35 +251,38 @@ static void table_in_memory(const struct spot *at)
         spot_error(at, "the table does not lie within 64 MiB");
 }
 
-static const struct shape blkdebug[] = {{.is = TEXT, .also = read_or_write}, {.is = INT}, {.is = INT}, {0}};
+static const struct shape blkdebug[] = {
+    {.is = TEXT, .also = read_or_write}, {.is = INT}, {.is = INT}, {0}};
 
 static const struct shape read_tuple[] = {{.is = TEXT}, {.is = INT}, {0}};
 static const struct shape read_value = {.is = LIST, .tuple = read_tuple};
-static const struct shape run_tuple[] = {{.is = INT}, {.is = INT, .max = 64 << 20}, {.is = TEXT}, {0}};
+static const struct shape run_tuple[] = {
+    {.is = INT}, {.is = INT, .max = 64 << 20}, {.is = TEXT}, {0}};
 static const struct shape run = {.is = LIST, .tuple = run_tuple};
 
-static const struct shape ide_result[] = {{.key = "reads", .is = LIST, .item = &read_value},
-                                          {.key = "still_active_after_wait", .is = BOOL},
-                                          {.key = "irq14_before_status_read", .is = LIST, .item = &word},
-                                          {.key = "bm_cmd", .is = INT},
-                                          {.key = "bm_status", .is = INT},
-                                          {.key = "bm_prd", .is = INT},
-                                          {.key = "altstatus", .is = INT},
-                                          {.key = "error", .is = INT},
-                                          {.key = "nsect", .is = INT},
-                                          {.key = "lbal", .is = INT},
-                                          {.key = "lbam", .is = INT},
-                                          {.key = "lbah", .is = INT},
-                                          {.key = "device", .is = INT},
-                                          {.key = "status", .is = INT},
-                                          {.key = "irq14_at_status_read", .is = LIST, .item = &word},
-                                          {.key = "bm_status_after_status_read", .is = INT | OPTIONAL},
-                                          {.key = "bm_status_after_stop", .is = INT},
-                                          {.key = "mem_written", .is = LIST, .item = &run},
-                                          {.key = "arena_sha256", .is = TEXT},
-                                          {.key = "disk_written", .is = LIST, .item = &run},
-                                          {.key = "pio16", .is = TEXT | OPTIONAL},
-                                          {0}};
+static const struct shape ide_result[] = {
+    {.key = "reads", .is = LIST, .item = &read_value},
+    {.key = "still_active_after_wait", .is = BOOL},
+    {.key = "irq14_before_status_read", .is = LIST, .item = &word},
+    {.key = "bm_cmd", .is = INT},
+    {.key = "bm_status", .is = INT},
+    {.key = "bm_prd", .is = INT},
+    {.key = "altstatus", .is = INT},
+    {.key = "error", .is = INT},
+    {.key = "nsect", .is = INT},
+    {.key = "lbal", .is = INT},
+    {.key = "lbam", .is = INT},
+    {.key = "lbah", .is = INT},
+    {.key = "device", .is = INT},
+    {.key = "status", .is = INT},
+    {.key = "irq14_at_status_read", .is = LIST, .item = &word},
+    {.key = "bm_status_after_status_read", .is = INT | OPTIONAL},
+    {.key = "bm_status_after_stop", .is = INT},
+    {.key = "mem_written", .is = LIST, .item = &run},
+    {.key = "arena_sha256", .is = TEXT},
+    {.key = "disk_written", .is = LIST, .item = &run},
+    {.key = "pio16", .is = TEXT | OPTIONAL},
+    {0}};
 static const struct shape ide_of_version = {.is = MAP | LOOSE, .members = ide_result};
 
 static void some_result(const struct spot *at)
@@ -297,14 +306,18 @@ static const struct shape ide_vector[] = {
     {.key = "results", .is = MAP, .item = &ide_of_version, .also = some_result},
     {0}};
 
-/* -- amd-iommu --------------------------------------------------------------------------------------------- */
+/* -- amd-iommu ------------------------------------------ */
 
-static const struct shape quadword_tuple[] = {{.is = HEX}, {.is = HEX}, {.is = HEX}, {.is = HEX}, {0}};
+static const struct shape quadword_tuple[] = {
+    {.is = HEX}, {.is = HEX}, {.is = HEX}, {.is = HEX}, {0}};
 static const struct shape dte = {.is = LIST, .tuple = quadword_tuple, .also = hex_key};
 static const struct shape poke_tuple[] = {{.is = HEX}, {.is = HEX}, {0}};
 static const struct shape poke = {.is = LIST, .tuple = poke_tuple};
-static const struct shape range_tuple[] = {
-    {.is = HEX | INT}, {.is = HEX | INT, .max = 1 << 20}, {.is = HEX | INT}, {.is = HEX | INT}, {0}};
+static const struct shape range_tuple[] = {{.is = HEX | INT},
+                                           {.is = HEX | INT, .max = 1 << 20},
+                                           {.is = HEX | INT},
+                                           {.is = HEX | INT},
+                                           {0}};
 static const struct shape range = {.is = LIST, .tuple = range_tuple};
 static const struct shape watch_tuple[] = {{.is = HEX}, {.is = INT, .max = 16 << 20}, {0}};
 static const struct shape watch = {.is = LIST, .tuple = watch_tuple};
@@ -338,8 +351,12 @@ static const struct shape ide_iommu_step[] = {{.key = "op", .is = TEXT},
                                               {.key = "lba", .is = INT, .max = (1ull << 48) - 1},
                                               {.key = "nsect", .is = INT, .max = 65536},
                                               {0}};
-static const struct variant amdvi_steps[] = {{"dma_write", dma_step}, {"dma_read", dma_step}, {"cmd", cmd_step},
-                                             {"cmds", cmds_step},     {"poke64", poke_step},  {"ide", ide_iommu_step},
+static const struct variant amdvi_steps[] = {{"dma_write", dma_step},
+                                             {"dma_read", dma_step},
+                                             {"cmd", cmd_step},
+                                             {"cmds", cmds_step},
+                                             {"poke64", poke_step},
+                                             {"ide", ide_iommu_step},
                                              {0}};
 static const struct shape amdvi_step = {.is = MAP, .variants = amdvi_steps};
 
@@ -423,7 +440,7 @@ static const struct shape amdvi_vector[] = {
     {.key = "results", .is = MAP | OPTIONAL},
     {0}};
 
-/* -- amd-iommu-regs ---------------------------------------------------------------------------------------- */
+/* -- amd-iommu-regs ------------------------------------------ */
 
 static const struct shape reset_members[] = {{.key = "reset", .is = MAP, .item = &hex}, {0}};
 static const struct shape regs_of_version = {.is = MAP | LOOSE, .members = reset_members};
@@ -435,12 +452,13 @@ static const struct shape regs_vector[] = {
     {.key = "results", .is = MAP, .item = &regs_of_version, .also = some_result},
     {0}};
 
-/* -- kinds -------------------------------------------------------------------------------------------------- */
+/* -- kinds ------------------------------------------ */
 
 static const struct {
     const char *kind;
     const struct shape *members;
-} kinds[] = {{"ide-bmdma", ide_vector}, {"amd-iommu", amdvi_vector}, {"amd-iommu-regs", regs_vector}};
+} kinds[] = {
+    {"ide-bmdma", ide_vector}, {"amd-iommu", amdvi_vector}, {"amd-iommu-regs", regs_vector}};
 
 bool schema_check(struct line *line, json_t *vector)
 {
@@ -462,7 +480,7 @@ bool schema_check(struct line *line, json_t *vector)
     }
     struct spot where = spot_member(&at, "kind", kind);
     const char *near = tb_nearest(json_string_value(kind), names);
-    spot_error(&where, "unknown kind '%s'%s%s%s", json_string_value(kind), near ? "; did you mean '" : "",
-               near ? near : "", near ? "'?" : "");
+    spot_error(&where, "unknown kind '%s'%s%s%s", json_string_value(kind),
+               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return false;
 }

@@ -1,7 +1,8 @@
 /* The vector runner: recorded behaviour of other systems, replayed on a simulated platform.
  *
- * A file is read and checked whole (json.c, schema.c) before anything is run; a vector then gets a fresh simulator (rig.c),
- * is driven through the library's public interface, and everything it tells is compared (ide.c, amdvi*.c).
+ * A file is read and checked whole (json.c, schema.c) before anything is run; a vector then gets a
+ * fresh simulator (rig.c), is driven through the library's public interface, and everything it
+ * tells is compared (ide.c, amdvi*.c).
  */
 #ifndef VECTORS_H
 #define VECTORS_H
@@ -14,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* -- JSON with places (json.c) ------------------------------------------------------------------------ */
+/* -- JSON with places (json.c) ------------------------------------------ */
 
 /* One line of the file: one vector. */
 struct line {
@@ -35,8 +36,10 @@ struct spot {
 };
 
 /* Prints "file:line:column: message" to standard error and counts the error. */
-void spot_error(const struct spot *at, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void spot_warn(const struct spot *at, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void spot_error(const struct spot *at, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void spot_warn(const struct spot *at, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 struct spot spot_member(const struct spot *of, const char *key, json_t *value);
 struct spot spot_element(const struct spot *of, size_t index);
@@ -47,12 +50,12 @@ uint64_t num(const json_t *value);
 uint64_t num_of(const json_t *object, const char *key, uint64_t otherwise);
 const char *text_of(const json_t *object, const char *key);
 
-/* -- What a vector must look like (schema.c) ---------------------------------------------------------- */
+/* -- What a vector must look like (schema.c) ------------------------------------------ */
 
 /* Checks a parsed line against its kind's tables; false: errors were printed. */
 bool schema_check(struct line *line, json_t *vector);
 
-/* -- Verdict of one vector (verdict.c) ---------------------------------------------------------------- */
+/* -- Verdict of one vector (verdict.c) ------------------------------------------ */
 
 struct verdict {
     unsigned failures;
@@ -63,11 +66,12 @@ struct verdict {
 
 void verdict_open(struct verdict *v);
 void verdict_close(struct verdict *v); /* frees; the text is gone */
-void verdict_fail(struct verdict *v, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void verdict_fail(struct verdict *v, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void verdict_num(struct verdict *v, const char *field, uint64_t expected, uint64_t found);
 void verdict_text(struct verdict *v, const char *field, const char *expected, const char *found);
 
-/* -- Patterns (pattern.c) ----------------------------------------------------------------------------- */
+/* -- Patterns (pattern.c) ------------------------------------------ */
 
 /* Fills n bytes that stand at `address` (both multiples of 8 or not) with pat(seed, address). */
 void pattern_fill(uint8_t *to, uint64_t seed, uint64_t address, size_t n);
@@ -77,7 +81,7 @@ void hash_hex(const uint8_t *data, size_t n, char out[33]);
 /* The code of an event by its name in the vectors; 0: there is none. */
 unsigned amdvi_event_code(const char *name);
 
-/* -- A simulator with eyes (rig.c) -------------------------------------------------------------------- */
+/* -- A simulator with eyes (rig.c) ------------------------------------------ */
 
 /* A DMA piece as it ended. */
 struct piece {
@@ -125,9 +129,11 @@ bool rig_disk(struct rig *r, const char *model, uint64_t offset, void *data, siz
 /* Forgets pieces and edges seen so far. */
 void rig_forget(struct rig *r);
 /* Compares edges from `first` on with a list of "raise" and "lower". */
-void rig_edges(struct rig *r, struct verdict *v, const char *field, size_t first, const json_t *expected);
+void rig_edges(struct rig *r, struct verdict *v, const char *field, size_t first,
+               const json_t *expected);
 
-/* -- Registers of an IDE channel, by the vectors' names (ide_regs.c) ---------------------------------- */
+/* -- Registers of an IDE channel, by the vectors' names (ide_regs.c)
+ * ------------------------------------------ */
 
 #define IDE_BM 0xC000
 
@@ -144,7 +150,7 @@ void ide_wait(struct rig *r);
 /* The parameters that make `ide` behave as the recorded machines do. */
 #define IDE_LIKE_QEMU "conform: qemu, on_fault: pretend, short_table: nothing, prd_fetch: whole"
 
-/* -- The kinds ---------------------------------------------------------------------------------------- */
+/* -- The kinds ------------------------------------------ */
 
 enum outcome { PASSED, FAILED, SKIPPED };
 

@@ -1,4 +1,5 @@
-/* What failed in one vector, collected so that an alternative outcome can be tried before anything is printed. */
+/* What failed in one vector, collected so that an alternative outcome can be tried before anything
+ * is printed. */
 #include "vectors.h"
 
 #include <inttypes.h>
@@ -36,8 +37,9 @@ void verdict_fail(struct verdict *v, const char *field, const char *format, ...)
 void verdict_num(struct verdict *v, const char *field, uint64_t expected, uint64_t found)
 {
     if (expected != found)
-        verdict_fail(v, field, "expected 0x%" PRIx64 " (%" PRIu64 "), found 0x%" PRIx64 " (%" PRIu64 ")", expected,
-                     expected, found, found);
+        verdict_fail(v, field,
+                     "expected 0x%" PRIx64 " (%" PRIu64 "), found 0x%" PRIx64 " (%" PRIu64 ")",
+                     expected, expected, found, found);
 }
 
 void verdict_text(struct verdict *v, const char *field, const char *expected, const char *found)
