@@ -52,7 +52,8 @@ struct amdvi {
 
 /* -- Events ------------------------------------------ */
 
-/* One faulting piece of a device. `reason` is the vector's word for it ("" : unknown). */
+/* One faulting piece of a device: which event (NULL: the vector does not tell) and the vector's
+ * word for the reason ("": none). */
 void event_of_fault(struct amdvi *a, const struct piece *p, const char *name, const char *reason);
 void event_add(struct amdvi *a, struct event e);
 /* Compares the log in memory, its pointers and the status register at the end. */

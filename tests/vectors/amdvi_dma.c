@@ -150,6 +150,16 @@ static const json_t *pick(struct amdvi *a, const struct dma *d, const json_t *ou
     return json_array_get(outcomes, 0);
 }
 
+/* Of a step that the vector says nothing of: whatever failed must have its event. */
+static void unspecified(struct amdvi *a)
+{
+    for (size_t i = 0; i < a->rig.piece_count; i++) {
+        const struct piece *p = &a->rig.pieces[i];
+        if (p->status == TB_FAULT || p->status == TB_ABORT)
+            event_of_fault(a, p, NULL, "");
+    }
+}
+
 void dma_step(struct amdvi *a, const json_t *step, const json_t *outcomes)
 {
     uint8_t sent[BUFFER];
@@ -166,6 +176,10 @@ void dma_step(struct amdvi *a, const json_t *step, const json_t *outcomes)
                                .write = d.write};
     rig_access(&a->rig, "edu", &access);
     rig_settle(&a->rig);
+    if (json_array_size(outcomes) == 0) {
+        unspecified(a);
+        return;
+    }
     const json_t *chunks = pick(a, &d, outcomes);
     check_pieces(a, a->v, &d, chunks);
     if (!d.write)

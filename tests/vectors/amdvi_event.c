@@ -124,11 +124,13 @@ static void (*const fields[])(struct amdvi *a, struct event *e, const struct pie
 
 void event_of_fault(struct amdvi *a, const struct piece *p, const char *name, const char *reason)
 {
-    unsigned code = beyond_table(a, p) ? AMDVI_IO_PAGE_FAULT : amdvi_event_code(name);
+    unsigned code = beyond_table(a, p) ? AMDVI_IO_PAGE_FAULT : name ? amdvi_event_code(name) : 0;
     struct event e = {.step = a->step,
                       .q0 = (uint64_t)code << AMDVI_OPCODE_SHIFT | p->requester |
                             (p->write ? AMDVI_EVENT_RW : 0),
                       .q0_mask = ~(uint64_t)0};
+    if (!code) /* the vector does not tell: some event of the device */
+        e.q0_mask = AMDVI_EVENT_DEVICE;
     if (code < sizeof fields / sizeof fields[0] && fields[code])
         fields[code](a, &e, p, reason);
     event_add(a, e);

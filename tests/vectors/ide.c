@@ -297,8 +297,11 @@ static void step_pio(struct session *s, const json_t *step)
 {
     size_t n = num(json_array_get(step, 1));
     s->pio = realloc(s->pio, 4 * (s->pio_words + n) + 1);
-    for (size_t i = 0; s->pio && i < n; i++, s->pio_words++)
+    for (size_t i = 0; s->pio && i < n; i++, s->pio_words++) {
+        if (i % (SECTOR / 2) == 0) /* the drive may have to fetch the next sector */
+            rig_settle(&s->rig);
         snprintf(s->pio + 4 * s->pio_words, 5, "%04x", (unsigned)ide_in(&s->rig, "data"));
+    }
 }
 
 static const struct {
