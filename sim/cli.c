@@ -36,8 +36,7 @@ static const struct option {
     {"--ignore", "KEY,...", OPTION_LIST, offsetof(struct cli_args, ignores), 0,
      "leave out keys of the log (lat,tlb), ingredients (times, order, addresses, outcome, data), "
      "`scenario` or the whole `header`; repeatable"},
-    {"--json", NULL, OPTION_SWITCH, offsetof(struct cli_args, json), 0,
-     "print results as JSON"},
+    {"--json", NULL, OPTION_SWITCH, offsetof(struct cli_args, json), 0, "print results as JSON"},
     {"--quiet", NULL, OPTION_SWITCH, offsetof(struct cli_args, quiet), 'q',
      "print errors and differences only"},
     {"--help", NULL, OPTION_SWITCH, offsetof(struct cli_args, help), 'h', "print this"},
@@ -46,9 +45,9 @@ static const struct option {
 };
 #define OPTIONS (sizeof options / sizeof *options)
 
-static const char *const run_options[] = {"--set",   "--seed",  "--until",          "--out",
-                                          "--golden", "--bless", "--time-tolerance", "--ignore",
-                                          "--json",  "--quiet", NULL};
+static const char *const run_options[] = {
+    "--set",    "--seed", "--until", "--out", "--golden", "--bless", "--time-tolerance",
+    "--ignore", "--json", "--quiet", NULL};
 static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--json", "--quiet",
                                            NULL};
 static const char *const load_options[] = {"--set", "--seed", NULL};
@@ -58,14 +57,16 @@ static const char *const no_options[] = {NULL};
 
 static const struct cli_verb verbs[] = {
     {"run", "SCENARIO", "run a scenario, record it, compare it with a golden log",
-     "Writes the transaction log, summary.json and timing.json under --out and prints a summary. A\n"
+     "Writes the transaction log, summary.json and timing.json under --out and prints a summary. "
+     "A\n"
      "platform alone can be run too. Only timing.json depends on this machine.\n",
      run_options, 1, 1, cli_run},
     {"check", "FILE...", "parse, resolve and check files; say everything that is wrong",
      "Takes scenarios, platforms, transaction logs and files of fingerprints.\n", check_options, 1,
      SIZE_MAX, cli_check},
     {"diff", "GOLDEN NEW", "compare two transaction logs by meaning",
-     "Transactions are matched by who made them, their kind and their number. Either file may be a\n"
+     "Transactions are matched by who made them, their kind and their number. Either file may be "
+     "a\n"
      "golden of fingerprints. Exit status: 0 equal, 1 different, 2 could not be compared.\n",
      diff_options, 2, 2, cli_diff},
     {"resolve", "FILE", "write a scenario or platform with every value filled in",
@@ -146,7 +147,8 @@ void cli_free_sets(const struct cli_args *args, const char **sets)
     free(sets);
 }
 
-/* -- Help ---------------------------------------------------------------------------------------- */
+/* -- Help ----------------------------------------------------------------------------------------
+ */
 
 static bool takes(const struct cli_verb *verb, const char *option)
 {

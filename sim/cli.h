@@ -1,6 +1,8 @@
-/* The command line: verbs and options as tables, from which parsing, `--help` and did-you-mean come.
+/* The command line: verbs and options as tables, from which parsing, `--help` and did-you-mean
+ * come.
  *
- * Exit status of every verb: enum tb_exit. Diagnostics go to standard error, results to standard output.
+ * Exit status of every verb: enum tb_exit. Diagnostics go to standard error, results to standard
+ * output.
  */
 #ifndef TB_CLI_H
 #define TB_CLI_H
@@ -24,8 +26,9 @@ struct cli_verb {
     const char *name;
     const char *usage; /* what follows the name */
     const char *brief;
-    const char *more;           /* paragraphs of its --help */
-    const char *const *options; /* names of those it takes, NULL-terminated; --help is taken by all */
+    const char *more; /* paragraphs of its --help */
+    const char *const
+        *options; /* names of those it takes, NULL-terminated; --help is taken by all */
     size_t min_words, max_words;
     enum tb_exit (*run)(const struct cli_args *args);
 };
@@ -48,8 +51,8 @@ enum tb_exit cli_usage(const char *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The host failed at `what`: prints it with errno's text. Returns TB_EXIT_HOST. */
 enum tb_exit cli_host(const char *what, int error);
-/* The options as tb_sim_new wants them: --set, and --seed as one of them. To be freed (not its strings but the last
- * one, see cli_free_sets). */
+/* The options as tb_sim_new wants them: --set, and --seed as one of them. To be freed (not its
+ * strings but the last one, see cli_free_sets). */
 const char **cli_sets(const struct cli_args *args);
 void cli_free_sets(const struct cli_args *args, const char **sets);
 /* Whether to colour what goes to a stream. */

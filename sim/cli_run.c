@@ -45,7 +45,8 @@ static double seconds_since(const struct timespec *then)
     return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
 }
 
-/* -- While it runs -------------------------------------------------------------------------------- */
+/* -- While it runs --------------------------------------------------------------------------------
+ */
 
 static void show_progress(struct session *s)
 {
@@ -62,7 +63,8 @@ static void end_progress(struct session *s)
         fprintf(stderr, "\r\033[K");
 }
 
-/* The log, with an eye on the disk: a log that cannot be written ends the program at once, not hours later. */
+/* The log, with an eye on the disk: a log that cannot be written ends the program at once, not
+ * hours later. */
 static void observe(void *context, struct tb_model *by, const struct tb_txn *txn,
                     enum tb_status status, tb_time when)
 {
@@ -78,7 +80,8 @@ static void observe(void *context, struct tb_model *by, const struct tb_txn *txn
         show_progress(s);
 }
 
-/* -- Preparing ------------------------------------------------------------------------------------ */
+/* -- Preparing ------------------------------------------------------------------------------------
+ */
 
 static struct tb_sim *load(struct session *s, unsigned run)
 {
@@ -131,7 +134,8 @@ static char *join(const char *folder, const char *name)
     return path;
 }
 
-/* What is written, and where: --golden needs a log of its form even if the scenario records none. */
+/* What is written, and where: --golden needs a log of its form even if the scenario records none.
+ */
 static void plan_output(struct session *s, struct tb_sim *sim)
 {
     const struct tb_record *record = tb_sim_record(sim);
@@ -166,7 +170,8 @@ static bool load_golden(struct session *s)
     return s->golden != NULL;
 }
 
-/* -- One run --------------------------------------------------------------------------------------- */
+/* -- One run
+ * --------------------------------------------------------------------------------------- */
 
 static char *only_words(const struct tb_record *record)
 {
@@ -260,7 +265,8 @@ static enum tb_exit run_all(struct session *s, struct tb_sim *first)
     return worst;
 }
 
-/* -- After it ---------------------------------------------------------------------------------------- */
+/* -- After it
+ * ---------------------------------------------------------------------------------------- */
 
 static void wrote(const struct session *s, const char *what, const char *path)
 {

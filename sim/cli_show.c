@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* -- Loading ------------------------------------------------------------------------------------- */
+/* -- Loading -------------------------------------------------------------------------------------
+ */
 
 static struct tb_sim *load(const struct cli_args *args, const char *path, unsigned run,
                            struct tb_diag *diag)
@@ -20,7 +21,8 @@ static struct tb_sim *load(const struct cli_args *args, const char *path, unsign
     return s;
 }
 
-/* -- check ----------------------------------------------------------------------------------------- */
+/* -- check
+ * ----------------------------------------------------------------------------------------- */
 
 static bool is_log(const char *path)
 {
@@ -67,9 +69,11 @@ enum tb_exit cli_check(const struct cli_args *args)
     return worst;
 }
 
-/* -- resolve, graph --------------------------------------------------------------------------------- */
+/* -- resolve, graph
+ * --------------------------------------------------------------------------------- */
 
-static enum tb_exit with_loaded(const struct cli_args *args, int (*show)(struct tb_sim *s, FILE *to))
+static enum tb_exit with_loaded(const struct cli_args *args,
+                                int (*show)(struct tb_sim *s, FILE *to))
 {
     struct tb_diag *diag = tb_diag_new();
     struct tb_sim *s = load(args, args->words[0], 0, diag);
@@ -97,7 +101,8 @@ enum tb_exit cli_graph(const struct cli_args *args)
     return with_loaded(args, draw);
 }
 
-/* -- models ------------------------------------------------------------------------------------------ */
+/* -- models
+ * ------------------------------------------------------------------------------------------ */
 
 static const struct tb_class *find_class(const char *name, const char **near)
 {
@@ -189,7 +194,8 @@ enum tb_exit cli_models(const struct cli_args *args)
     return TB_EXIT_OK;
 }
 
-/* -- schema -------------------------------------------------------------------------------------------- */
+/* -- schema
+ * -------------------------------------------------------------------------------------------- */
 
 static json_t *constant(const char *key, const char *value)
 {

@@ -91,7 +91,8 @@ bool tb_diff_ignore(struct tb_diff_options *o, const char *list, char *why)
             return false;
         }
         if (!ignore_word(o, at, length)) {
-            snprintf(why, 200, "'%.*s' is no key of the log, no ingredient and no part of the header",
+            snprintf(why, 200,
+                     "'%.*s' is no key of the log, no ingredient and no part of the header",
                      (int)(length < 60 ? length : 60), at);
             return false;
         }
@@ -110,7 +111,8 @@ static bool near(const struct tb_diff_options *o, tb_time a, tb_time b, tb_time 
            (unsigned __int128)apart * 1000000 <= (unsigned __int128)whole * o->per_million;
 }
 
-/* A percentage is one of the golden's `t` for t, and of the golden's `lat` for lat and the parts of it. */
+/* A percentage is one of the golden's `t` for t, and of the golden's `lat` for lat and the parts of
+ * it. */
 static bool time_differs(const struct tb_diff_options *o, const struct tb_line *golden,
                          const struct tb_line *new, unsigned key)
 {
@@ -287,8 +289,8 @@ static bool compare_lines(struct tb_diff *d, const struct tb_line *golden,
 static bool identical(const struct match *m, const struct tb_log_entry *a,
                       const struct tb_log_entry *b)
 {
-    return a->length == b->length && memcmp(m->d->golden->text + a->offset,
-                                            m->d->new->text + b->offset, a->length) == 0;
+    return a->length == b->length &&
+           memcmp(m->d->golden->text + a->offset, m->d->new->text + b->offset, a->length) == 0;
 }
 
 static void compare_golden(struct match *m)
@@ -343,8 +345,8 @@ static void note_reordered(struct match *m, uint32_t i)
     note_first(m, TB_REORDERED, i, m->place[i], i, m->place[i]);
 }
 
-/* A transaction is out of order when one that was before it in the golden is behind it now. With a tolerance, times
- * that were within it of each other may change places. */
+/* A transaction is out of order when one that was before it in the golden is behind it now. With a
+ * tolerance, times that were within it of each other may change places. */
 static void compare_order(struct match *m)
 {
     const struct tb_diff_options *o = m->d->options;
@@ -440,8 +442,9 @@ static bool can_tell(const struct tb_diff *d, size_t run, struct tb_diag *diag)
     size_t before = tb_diag_count(diag);
     struct tb_place place = {.file = d->golden->fingerprint ? d->golden->name : d->new->name};
     if (moved[TB_TIMES].differs && !all_ignored(o, TB_TIMES) && o->tolerant)
-        tb_diag_at(diag, place, "a golden of fingerprints cannot serve a time tolerance: its times "
-                                "are a hash, and that differs (--ignore times compares the rest)");
+        tb_diag_at(diag, place,
+                   "a golden of fingerprints cannot serve a time tolerance: its times "
+                   "are a hash, and that differs (--ignore times compares the rest)");
     for (unsigned i = 0; i < TB_INGREDIENTS; i++) {
         if (!moved[i].differs || all_ignored(o, i))
             continue;
@@ -451,8 +454,9 @@ static bool can_tell(const struct tb_diff *d, size_t run, struct tb_diag *diag)
                        "differs (--ignore %s leaves out all of them)",
                        tb_ingredient_names[i], tb_ingredient_names[i]);
         else if (o->order && moved[TB_ORDER].differs)
-            tb_diag_at(diag, place, "a golden of fingerprints cannot ignore the order: its hashes "
-                                    "run over the lines in their order");
+            tb_diag_at(diag, place,
+                       "a golden of fingerprints cannot ignore the order: its hashes "
+                       "run over the lines in their order");
         else
             continue;
         break;
@@ -508,7 +512,8 @@ static bool prepare_prints(struct tb_diff *d, struct tb_log_file *golden, struct
     return d->blocks && tb_log_file_print(golden) && tb_log_file_print(new);
 }
 
-/* -- Comparing files ---------------------------------------------------------------------------- */
+/* -- Comparing files ----------------------------------------------------------------------------
+ */
 
 static uint64_t lines_of(const struct tb_log_file *f, bool print)
 {
@@ -523,8 +528,8 @@ static bool other_runs(const struct tb_diff *d)
     if (d->golden->count != d->new->count)
         return true;
     for (size_t i = 0; i < d->golden->count; i++)
-        if (!d->options->scenario && strcmp(d->golden->runs[i].header.scenario,
-                                            d->new->runs[i].header.scenario) != 0)
+        if (!d->options->scenario &&
+            strcmp(d->golden->runs[i].header.scenario, d->new->runs[i].header.scenario) != 0)
             return true;
     return false;
 }

@@ -53,7 +53,7 @@ static void print_before(const struct paper *p, const struct tb_log_file *f, siz
 static void print_context(const struct paper *p, const struct tb_diff *d)
 {
     uint32_t golden = at_most(d->first.golden_at, CONTEXT), new = at_most(d->first.new_at, CONTEXT);
-    if (golden == new && same_context(d, golden)) {
+    if (golden == new &&same_context(d, golden)) {
         print_before(p, d->golden, d->first.run, d->first.golden_at, "    ");
         return;
     }
@@ -138,7 +138,8 @@ static void print_first(const struct paper *p, const struct tb_diff *d)
     fprintf(p->to, "\n");
 }
 
-/* -- What moved --------------------------------------------------------------------------------- */
+/* -- What moved ---------------------------------------------------------------------------------
+ */
 
 static uint64_t of_key(const struct tb_diff *d, unsigned ingredient, const char *name)
 {
@@ -241,7 +242,8 @@ static void print_prints(const struct paper *p, const struct tb_diff *d)
     }
 }
 
-/* -- Headers ------------------------------------------------------------------------------------- */
+/* -- Headers -------------------------------------------------------------------------------------
+ */
 
 static void note(const struct paper *p, size_t run, const char *what, const char *a, const char *b)
 {
@@ -276,9 +278,9 @@ static void print_verdict(const struct paper *p, const struct tb_diff *d)
     if (!tb_diff_any(d))
         length = snprintf(text, sizeof text, "equal: %" PRIu64 " transactions", d->transactions);
     else if (d->by_fingerprint)
-        length = snprintf(text, sizeof text,
-                          "different: golden %" PRIu64 " transactions, new %" PRIu64,
-                          d->transactions, d->new_transactions);
+        length =
+            snprintf(text, sizeof text, "different: golden %" PRIu64 " transactions, new %" PRIu64,
+                     d->transactions, d->new_transactions);
     else
         length = snprintf(text, sizeof text,
                           "different: %" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64
@@ -300,7 +302,8 @@ void tb_diff_print(const struct tb_diff *d, FILE *to, bool colour)
     print_verdict(&p, d);
 }
 
-/* -- For machines --------------------------------------------------------------------------------- */
+/* -- For machines ---------------------------------------------------------------------------------
+ */
 
 static json_t *first_json(const struct tb_diff *d)
 {

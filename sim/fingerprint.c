@@ -90,8 +90,8 @@ static void keep_clear(struct tb_fingerprint *f, const struct tb_line *line)
     f->clear_lines++;
 }
 
-/* Of each ingredient: the kind (the order's only), then the values, in the order of the line, each followed by a
- * space, and a newline. */
+/* Of each ingredient: the kind (the order's only), then the values, in the order of the line, each
+ * followed by a space, and a newline. */
 static void hash_line(struct tb_fingerprint *f, const struct tb_line *line)
 {
     uint8_t text[TB_INGREDIENTS][TB_LINE_FIXED];

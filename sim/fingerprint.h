@@ -1,12 +1,12 @@
 /* Fingerprints: what is kept of a log that is too long to keep.
  *
- * A streaming pass over lines, while a run writes them or from a log file: the same lines give the same
- * fingerprint. Per run of the log it holds a hash per ingredient (times, order, addresses, outcome, data) over every
- * line and over each block of ten thousand, the number of lines by kind and status, and the first lines in clear.
- * sim/README.md fixes the format.
+ * A streaming pass over lines, while a run writes them or from a log file: the same lines give the
+ * same fingerprint. Per run of the log it holds a hash per ingredient (times, order, addresses,
+ * outcome, data) over every line and over each block of ten thousand, the number of lines by kind
+ * and status, and the first lines in clear. sim/README.md fixes the format.
  *
- * Invariants: the hash of a run is that of its blocks' hashes, so a line is hashed once; every line counts in every
- * ingredient.
+ * Invariants: the hash of a run is that of its blocks' hashes, so a line is hashed once; every line
+ * counts in every ingredient.
  */
 #ifndef TB_FINGERPRINT_H
 #define TB_FINGERPRINT_H
@@ -18,7 +18,7 @@
 
 #define TB_BLOCK_LINES 10000
 #define TB_CLEAR_LINES 200
-#define TB_BLOCK_HASH 8 /* bytes of a block's hash that are kept */
+#define TB_BLOCK_HASH  8 /* bytes of a block's hash that are kept */
 
 /* What the header of a run says: strings belong to the header. */
 struct tb_log_header {

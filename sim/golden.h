@@ -1,7 +1,7 @@
 /* Golden logs: holding a run against one, and writing one.
  *
- * A golden is a whole log or a file of fingerprints; blessing keeps the form of what is there, and a new one becomes
- * fingerprints above TB_GOLDEN_LINES lines. Writing is atomic.
+ * A golden is a whole log or a file of fingerprints; blessing keeps the form of what is there, and
+ * a new one becomes fingerprints above TB_GOLDEN_LINES lines. Writing is atomic.
  */
 #ifndef TB_GOLDEN_H
 #define TB_GOLDEN_H
@@ -16,7 +16,7 @@ enum tb_golden_form { TB_GOLDEN_NONE, TB_GOLDEN_LOG, TB_GOLDEN_PRINT };
 
 /* What a run left to be compared: a file of its log, its fingerprints, or both. */
 struct tb_golden_run {
-    const char *log; /* NULL: none */
+    const char *log;               /* NULL: none */
     struct tb_fingerprint *prints; /* NULL: none; taken over by tb_golden_compare */
     size_t count;
     uint64_t lines; /* of all runs together */
@@ -25,8 +25,8 @@ struct tb_golden_run {
 /* The form of the file; TB_GOLDEN_NONE: it does not exist. */
 enum tb_golden_form tb_golden_form(const char *path);
 
-/* The new side of a comparison with a golden of that form: log or fingerprints, whichever answers most. NULL: errors
- * are in diag. */
+/* The new side of a comparison with a golden of that form: log or fingerprints, whichever answers
+ * most. NULL: errors are in diag. */
 struct tb_log_file *tb_golden_new(struct tb_golden_run *run, enum tb_golden_form form,
                                   struct tb_diag *diag);
 

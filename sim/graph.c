@@ -17,7 +17,8 @@ static void write_text(FILE *to, const char *text)
     }
 }
 
-/* Where it stands tells how it looks: what holds memory, what runs software, ends and what is between them. */
+/* Where it stands tells how it looks: what holds memory, what runs software, ends and what is
+ * between them. */
 static const struct look {
     const char *shape, *colour;
 } storage = {"cylinder", "#e6f2df"}, software = {"box3d", "#dfe8f5"},
@@ -52,7 +53,8 @@ static void write_model(FILE *to, struct tb_model *m)
 }
 
 /* The name of a port, if the model has more than one. */
-static void write_port(FILE *to, const char *where, const struct tb_link_params *link, unsigned side)
+static void write_port(FILE *to, const char *where, const struct tb_link_params *link,
+                       unsigned side)
 {
     const char *const *ports = link->end[side]->class->ports;
     if (!ports || !ports[0] || !ports[1] || strcmp(ports[link->port[side]], "*") == 0)

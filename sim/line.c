@@ -6,10 +6,10 @@
 #include <string.h>
 #include <zlib.h>
 
-const char *const tb_ingredient_names[TB_INGREDIENTS + 1] = {"times", "order", "addresses",
-                                                              "outcome", "data", NULL};
-const char *const tb_status_names[TB_LOG_STATUSES + 1] = {"ok", "unsupported", "abort",
-                                                          "fault", "unfinished", NULL};
+const char *const tb_ingredient_names[TB_INGREDIENTS + 1] = {"times",   "order", "addresses",
+                                                             "outcome", "data",  NULL};
+const char *const tb_status_names[TB_LOG_STATUSES + 1] = {"ok",    "unsupported", "abort",
+                                                          "fault", "unfinished",  NULL};
 
 static const char *const at_words[] = {"untranslated", "translation", "translated", NULL};
 static const char *const tlb_words[] = {"-", "hit", "miss", "coalesced", NULL};
@@ -249,8 +249,8 @@ static bool valid_number(const struct tb_key *key, const char *text, size_t leng
 static bool valid_time(const struct tb_key *key, const char *text, size_t length)
 {
     (void)key;
-    return length >= 5 && length <= 21 && are_digits(text, length - 4) &&
-           text[length - 4] == '.' && are_digits(text + length - 3, 3);
+    return length >= 5 && length <= 21 && are_digits(text, length - 4) && text[length - 4] == '.' &&
+           are_digits(text + length - 3, 3);
 }
 
 static bool valid_part(const struct tb_key *key, const char *text, size_t length)
@@ -317,8 +317,7 @@ static bool valid_op(const struct tb_key *key, const char *text, size_t length)
 
 /* -- The table ------------------------------------------------------------------------------ */
 
-#define FORMAT(name, put, valid, doc)                                                              \
-    static const struct tb_key_format name = {put, valid, doc}
+#define FORMAT(name, put, valid, doc) static const struct tb_key_format name = {put, valid, doc}
 
 FORMAT(as_t, put_t, valid_time, "nanoseconds, three decimals");
 FORMAT(as_lat, put_lat, valid_part, "nanoseconds, three decimals, or -");
@@ -340,59 +339,66 @@ FORMAT(as_edge, put_edge, valid_word, "raise or lower");
 FORMAT(as_pasid, put_pasid, valid_decimal_or_absent, "a decimal number, or -");
 
 #define FIELD(field) offsetof(struct tb_txn, field)
-#define PART(name, part) {name, TB_TIMES, &as_part, FIELD(spent) + (part) * sizeof(tb_time), NULL}
+/* clang-format off */
+/* A name and its length. */
+#define NAME(name) name, sizeof name - 1
+#define PART(name, part) {NAME(name), TB_TIMES, &as_part, FIELD(spent) + (part) * sizeof(tb_time), NULL}
 
 #define KEY_START                                                                                  \
-    {"t", TB_TIMES, &as_t, 0, NULL}, {"txn", TB_ORDER, &as_number, FIELD(number), NULL},              \
-    {"by", TB_ORDER, &as_by, 0, NULL}
-#define KEY_RID {"rid", TB_ADDRESSES, &as_rid, 0, NULL}
-#define KEY_OP {"op", TB_ADDRESSES, &as_op, 0, NULL}
-#define KEY_AT {"at", TB_ADDRESSES, &as_at, 0, at_words}
-#define KEY_ADDRESS(name) {name, TB_ADDRESSES, &as_address, FIELD(iova), NULL}
-#define KEY_PA {"pa", TB_ADDRESSES, &as_pa, 0, NULL}
-#define KEY_LENGTH(name) {name, TB_ADDRESSES, &as_number, FIELD(length), NULL}
-#define KEY_TO {"to", TB_ADDRESSES, &as_to, 0, NULL}
+    {NAME("t"), TB_TIMES, &as_t, 0, NULL},                                                         \
+    {NAME("txn"), TB_ORDER, &as_number, FIELD(number), NULL},                                      \
+    {NAME("by"), TB_ORDER, &as_by, 0, NULL}
+#define KEY_RID {NAME("rid"), TB_ADDRESSES, &as_rid, 0, NULL}
+#define KEY_OP {NAME("op"), TB_ADDRESSES, &as_op, 0, NULL}
+#define KEY_AT {NAME("at"), TB_ADDRESSES, &as_at, 0, at_words}
+#define KEY_ADDRESS(name) {NAME(name), TB_ADDRESSES, &as_address, FIELD(iova), NULL}
+#define KEY_DECIMAL(name, field) {NAME(name), TB_ADDRESSES, &as_decimal, FIELD(field), NULL}
+#define KEY_PA {NAME("pa"), TB_ADDRESSES, &as_pa, 0, NULL}
+#define KEY_PASID {NAME("pasid"), TB_ADDRESSES, &as_pasid, 0, NULL}
+#define KEY_LENGTH(name) {NAME(name), TB_ADDRESSES, &as_number, FIELD(length), NULL}
+#define KEY_TO {NAME("to"), TB_ADDRESSES, &as_to, 0, NULL}
 #define KEY_STATUS                                                                                 \
-    {"status", TB_OUTCOME, &as_status, 0, tb_status_names}, {"lat", TB_TIMES, &as_lat, 0, NULL}
-#define KEY_TLB {"tlb", TB_OUTCOME, &as_tlb, 0, tlb_words}
-#define KEY_CRC {"data", TB_BYTES_MOVED, &as_crc, 0, NULL}
-#define KEY_VALUE(name, n) {name, TB_BYTES_MOVED, &as_value, FIELD(value) + (n) * 8, NULL}
-#define KEY_WORD(name, n) {name, TB_BYTES_MOVED, &as_address, FIELD(value) + (n) * 8, NULL}
+    {NAME("status"), TB_OUTCOME, &as_status, 0, tb_status_names},                                  \
+    {NAME("lat"), TB_TIMES, &as_lat, 0, NULL}
+#define KEY_TLB {NAME("tlb"), TB_OUTCOME, &as_tlb, 0, tlb_words}
+#define KEY_CRC {NAME("data"), TB_BYTES_MOVED, &as_crc, 0, NULL}
+#define KEY_VALUE(name, n) {NAME(name), TB_BYTES_MOVED, &as_value, FIELD(value[n]), NULL}
+#define KEY_WORD(name, n) {NAME(name), TB_BYTES_MOVED, &as_address, FIELD(value[n]), NULL}
+#define KEY_EDGE {NAME("edge"), TB_BYTES_MOVED, &as_edge, 0, edge_words}
 #define KEY_PARTS                                                                                  \
     PART("queue", TB_PART_QUEUE), PART("wire", TB_PART_WIRE), PART("bus", TB_PART_BUS),            \
-        PART("bridge", TB_PART_BRIDGE), PART("lookup", TB_PART_LOOKUP),                            \
-        PART("walk", TB_PART_WALK), PART("mem", TB_PART_MEM), PART("device", TB_PART_DEVICE)
-#define KEY_END {NULL, 0, NULL, 0, NULL}
+    PART("bridge", TB_PART_BRIDGE), PART("lookup", TB_PART_LOOKUP), PART("walk", TB_PART_WALK),    \
+    PART("mem", TB_PART_MEM), PART("device", TB_PART_DEVICE)
+#define KEY_END {NULL, 0, 0, NULL, 0, NULL}
 
 static const struct tb_key dma_keys[] = {
-    KEY_START, KEY_RID, KEY_OP,  KEY_AT,  KEY_ADDRESS("iova"),
-    KEY_PA,    KEY_LENGTH("len"), KEY_TO,  KEY_STATUS,
-    KEY_TLB,   KEY_CRC, KEY_PARTS, {"pasid", TB_ADDRESSES, &as_pasid, 0, NULL}, KEY_END};
+    KEY_START, KEY_RID, KEY_OP, KEY_AT, KEY_ADDRESS("iova"), KEY_PA, KEY_LENGTH("len"), KEY_TO,
+    KEY_STATUS, KEY_TLB, KEY_CRC, KEY_PARTS, KEY_PASID, KEY_END};
 static const struct tb_key register_keys[] = {
-    KEY_START,  KEY_OP, KEY_ADDRESS("addr"), KEY_LENGTH("len"), KEY_TO,
-    KEY_STATUS, KEY_VALUE("value", 0), KEY_PARTS, KEY_END};
+    KEY_START, KEY_OP, KEY_ADDRESS("addr"), KEY_LENGTH("len"), KEY_TO, KEY_STATUS,
+    KEY_VALUE("value", 0), KEY_PARTS, KEY_END};
 static const struct tb_key memory_keys[] = {
-    KEY_START, KEY_OP, KEY_ADDRESS("addr"), KEY_PA, KEY_LENGTH("len"),
-    KEY_TO, KEY_STATUS, KEY_CRC, KEY_PARTS, KEY_END};
+    KEY_START, KEY_OP, KEY_ADDRESS("addr"), KEY_PA, KEY_LENGTH("len"), KEY_TO, KEY_STATUS,
+    KEY_CRC, KEY_PARTS, KEY_END};
 static const struct tb_key walk_keys[] = {
     KEY_START, KEY_RID, KEY_OP, KEY_ADDRESS("addr"), KEY_LENGTH("len"), KEY_TO,
-    {"level", TB_ADDRESSES, &as_decimal, FIELD(value) + 8, NULL}, KEY_STATUS,
-    KEY_VALUE("entry", 0), KEY_PARTS, KEY_END};
+    KEY_DECIMAL("level", value[1]), KEY_STATUS, KEY_VALUE("entry", 0), KEY_PARTS, KEY_END};
 static const struct tb_key devtab_keys[] = {
-    KEY_START, KEY_RID, KEY_OP, KEY_ADDRESS("addr"), KEY_LENGTH("len"),
-    KEY_TO, KEY_STATUS, KEY_CRC, KEY_PARTS, KEY_END};
+    KEY_START, KEY_RID, KEY_OP, KEY_ADDRESS("addr"), KEY_LENGTH("len"), KEY_TO, KEY_STATUS,
+    KEY_CRC, KEY_PARTS, KEY_END};
 static const struct tb_key command_keys[] = {
-    KEY_START, KEY_OP, KEY_ADDRESS("addr"), KEY_TO, KEY_STATUS,
-    KEY_WORD("q0", 0), KEY_WORD("q1", 1), KEY_PARTS, KEY_END};
+    KEY_START, KEY_OP, KEY_ADDRESS("addr"), KEY_TO, KEY_STATUS, KEY_WORD("q0", 0),
+    KEY_WORD("q1", 1), KEY_PARTS, KEY_END};
 static const struct tb_key event_keys[] = {
-    KEY_START, KEY_RID, KEY_OP, KEY_ADDRESS("addr"), KEY_TO, KEY_STATUS,
-    KEY_WORD("q0", 0), KEY_WORD("q1", 1), KEY_PARTS, KEY_END};
+    KEY_START, KEY_RID, KEY_OP, KEY_ADDRESS("addr"), KEY_TO, KEY_STATUS, KEY_WORD("q0", 0),
+    KEY_WORD("q1", 1), KEY_PARTS, KEY_END};
 static const struct tb_key interrupt_keys[] = {
-    KEY_START, KEY_RID, KEY_OP, {"line", TB_ADDRESSES, &as_decimal, FIELD(iova), NULL}, KEY_TO,
-    KEY_STATUS, {"edge", TB_BYTES_MOVED, &as_edge, 0, edge_words}, KEY_PARTS, KEY_END};
+    KEY_START, KEY_RID, KEY_OP, KEY_DECIMAL("line", iova), KEY_TO, KEY_STATUS, KEY_EDGE,
+    KEY_PARTS, KEY_END};
 static const struct tb_key disk_keys[] = {
-    KEY_START, KEY_RID, KEY_OP, {"lba", TB_ADDRESSES, &as_decimal, FIELD(iova), NULL},
+    KEY_START, KEY_RID, KEY_OP, KEY_DECIMAL("drive", value[1]), KEY_DECIMAL("lba", iova),
     KEY_LENGTH("sectors"), KEY_STATUS, KEY_WORD("opcode", 0), KEY_PARTS, KEY_END};
+/* clang-format on */
 
 static const char *const dma_ops[] = {"read", "write", NULL};
 static const char *const register_ops[] = {"regread", "regwrite", NULL};
@@ -424,7 +430,8 @@ size_t tb_line_write(const struct tb_line_source *from, char *out, struct tb_lin
     char *at = out;
     unsigned i = 0;
     for (const struct tb_key *key = kind->keys; key->name; key++, i++) {
-        at = put_text(at, key->name);
+        memcpy(at, key->name, key->name_length);
+        at += key->name_length;
         *at++ = '=';
         char *value = at;
         at = key->format->put(at, key, from);
@@ -479,7 +486,7 @@ static const char *read_value(const struct tb_key *key, struct tb_line *line, si
                               size_t *column, char *why)
 {
     const char *text = line->text;
-    size_t name = strlen(key->name), rest = line->length - *at;
+    size_t name = key->name_length, rest = line->length - *at;
     if (rest < name + 1 || memcmp(text + *at, key->name, name) || text[*at + name] != '=')
         return wrong(why, column, *at, "expected '%s=' in a line of kind %s", key->name,
                      line->kind->name);

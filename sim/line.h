@@ -1,8 +1,9 @@
 /* One line of the transaction log: the table of kinds and keys, writing a line, reading one back.
  *
- * Invariants: every line of one kind has the same keys in the same order, an absent value is `-`; what the writer
- * produces the reader accepts; a value never contains a space. The table (sim/README.md prints it) is the only place
- * that knows a key: the log, the fingerprints and the comparison all read it.
+ * Invariants: every line of one kind has the same keys in the same order, an absent value is `-`;
+ * what the writer produces the reader accepts; a value never contains a space. The table
+ * (sim/README.md prints it) is the only place that knows a key: the log, the fingerprints and the
+ * comparison all read it.
  */
 #ifndef TB_LINE_H
 #define TB_LINE_H
@@ -18,8 +19,9 @@
 /* What a key tells about a transaction. A fingerprint has a hash for each. */
 enum tb_ingredient { TB_TIMES, TB_ORDER, TB_ADDRESSES, TB_OUTCOME, TB_BYTES_MOVED, TB_INGREDIENTS };
 
-#define TB_LINE_KEYS 32      /* no kind has more keys */
-#define TB_LINE_FIXED 768    /* bytes of a line without its names, newline included: an upper bound */
+#define TB_LINE_KEYS  32  /* no kind has more keys */
+#define TB_LINE_FIXED 768 /* bytes of a line without its names, newline included: an upper bound   \
+                           */
 #define TB_LINE_LONGEST 8192 /* longer ones are not lines of a log */
 #define TB_LOG_STATUSES (TB_UNFINISHED + 1)
 
@@ -44,6 +46,7 @@ struct tb_key_format {
 
 struct tb_key {
     const char *name;
+    size_t name_length;
     enum tb_ingredient ingredient;
     const struct tb_key_format *format;
     size_t offset;            /* of the source field in struct tb_txn, where one field is enough */
@@ -77,13 +80,15 @@ enum { TB_KEY_T, TB_KEY_TXN, TB_KEY_BY };
 /* The word of a status ("ok", ... "unfinished"); NULL-terminated list of all. */
 extern const char *const tb_status_names[TB_LOG_STATUSES + 1];
 
-/* Writes the line of an ended transaction to `out` (TB_LINE_FIXED bytes and twice the longest name), newline included;
- * fills *line, whose text is `out`. Returns the bytes written. */
+/* Writes the line of an ended transaction to `out` (TB_LINE_FIXED bytes and twice the longest
+ * name), newline included; fills *line, whose text is `out`. Returns the bytes written. */
 size_t tb_line_write(const struct tb_line_source *from, char *out, struct tb_line *line);
 
-/* Reads one line (without its newline). On success fills *line and returns NULL; else returns what is wrong in `why`
+/* Reads one line (without its newline). On success fills *line and returns NULL; else returns what
+ * is wrong in `why`
  * (>= 200 bytes), and *column (from 1). */
-const char *tb_line_read(const char *text, size_t length, struct tb_line *line, size_t *column, char *why);
+const char *tb_line_read(const char *text, size_t length, struct tb_line *line, size_t *column,
+                         char *why);
 
 /* The place of the key in lines of the kind, or -1. */
 int tb_line_key(const struct tb_line_kind *kind, const char *name);
@@ -91,10 +96,12 @@ int tb_line_key(const struct tb_line_kind *kind, const char *name);
 /* Whether any kind has a key of that name. */
 bool tb_line_key_known(const char *name);
 
-/* The op of a kind and direction; the kind of an op or of a kind's own name (TB_TXN_KINDS: none). */
+/* The op of a kind and direction; the kind of an op or of a kind's own name (TB_TXN_KINDS: none).
+ */
 enum tb_txn_kind tb_line_kind_of(const char *word, size_t length);
 
-/* The value of a time key in picoseconds; false for `-`. The text must have been accepted by tb_line_read. */
+/* The value of a time key in picoseconds; false for `-`. The text must have been accepted by
+ * tb_line_read. */
 bool tb_line_time(const struct tb_line *line, unsigned key, tb_time *out);
 
 /* The txn= of a line. */

@@ -112,13 +112,12 @@ const char *tb_log_only(struct tb_log *log, const char *const *words, size_t cou
 const char *const *tb_log_words(void)
 {
     static const char *const words[] = {
-        "dma",     "read",     "write",  "register", "regread", "regwrite",  "memory", "load",
-        "store",   "walk",     "devtab", "command",  "event",   "interrupt", "disk",   NULL};
+        "dma",   "read", "write",  "register", "regread", "regwrite",  "memory", "load",
+        "store", "walk", "devtab", "command",  "event",   "interrupt", "disk",   NULL};
     return words;
 }
 
-static void tally(struct tb_tally *t, const struct tb_txn *txn, enum tb_status status,
-                  tb_time when)
+static void tally(struct tb_tally *t, const struct tb_txn *txn, enum tb_status status, tb_time when)
 {
     tb_time lat = when - txn->created;
     if (status == TB_UNFINISHED) {

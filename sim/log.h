@@ -1,8 +1,9 @@
-/* The transaction log: an observer that writes a line for every transaction that ends, fingerprints it, counts it.
+/* The transaction log: an observer that writes a line for every transaction that ends, fingerprints
+ * it, counts it.
  *
- * Invariants: the file appears under its name only when the whole log was written (tb_log_commit); a failed write
- * sticks. What is counted is everything that ended, whatever `only:` keeps out of the file. One log may hold several
- * runs of a scenario, one after another.
+ * Invariants: the file appears under its name only when the whole log was written (tb_log_commit);
+ * a failed write sticks. What is counted is everything that ended, whatever `only:` keeps out of
+ * the file. One log may hold several runs of a scenario, one after another.
  */
 #ifndef TB_LOG_H
 #define TB_LOG_H
@@ -33,21 +34,22 @@ struct tb_log {
     uint32_t wanted;              /* a bit per kind and direction: kind * 2 + write */
     char **names;                 /* of the current run's models */
     size_t name_count;
-    size_t room;                  /* an upper bound for a line */
-    tb_time from;                 /* transactions created earlier are logged, but not counted */
+    size_t room;  /* an upper bound for a line */
+    tb_time from; /* transactions created earlier are logged, but not counted */
     struct tb_tally tally[TB_TXN_KINDS][TB_LOG_STATUSES]; /* of the current run */
 };
 
-/* Opens a log. path NULL: no file; `fingerprint`: also keep fingerprints, in log->prints. With neither it only
- * counts. */
+/* Opens a log. path NULL: no file; `fingerprint`: also keep fingerprints, in log->prints. With
+ * neither it only counts. */
 void tb_log_open(struct tb_log *log, const char *path, bool fingerprint);
 
-/* Begins a run, with everything logged; takes over what `header` holds. Names are copied; what cannot stand in a
- * line (a space) becomes '_'. false: no memory. */
+/* Begins a run, with everything logged; takes over what `header` holds. Names are copied; what
+ * cannot stand in a line (a space) becomes '_'. false: no memory. */
 bool tb_log_begin(struct tb_log *log, struct tb_log_header *header, const char *const *names,
                   size_t count);
 
-/* Parses the words of `only:` (ops or kinds) into log->wanted. Returns the first word that is neither, or NULL. */
+/* Parses the words of `only:` (ops or kinds) into log->wanted. Returns the first word that is
+ * neither, or NULL. */
 const char *tb_log_only(struct tb_log *log, const char *const *words, size_t count);
 
 /* The tb_observer; context is the log. */

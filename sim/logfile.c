@@ -11,7 +11,7 @@ struct reader {
     struct tb_log_file *file;
     struct tb_diag *diag;
     size_t errors_before; /* another file's */
-    const char *text; /* the current line */
+    const char *text;     /* the current line */
     size_t length;
     unsigned line;
     struct tb_log_run *run; /* NULL before the first header */
@@ -73,8 +73,7 @@ static bool take_number(struct cursor *c, uint64_t *value)
         return false;
     *value = 0;
     for (size_t i = 0; i < length; i++) {
-        if (word[i] < '0' || word[i] > '9' ||
-            __builtin_mul_overflow(*value, 10, value) ||
+        if (word[i] < '0' || word[i] > '9' || __builtin_mul_overflow(*value, 10, value) ||
             __builtin_add_overflow(*value, (unsigned)(word[i] - '0'), value))
             return false;
     }
@@ -230,8 +229,9 @@ static bool print_all(struct reader *r)
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         ok = ok && take_hash(&c, tb_ingredient_names[i], r->run->print.all[i], SHA256_DIGEST_SIZE);
     if (!ok || !at_end(&c))
-        complain(r, 1, "expected one '#all times=HASH order=HASH addresses=HASH outcome=HASH "
-                       "data=HASH' of 64 hexadecimal digits each");
+        complain(r, 1,
+                 "expected one '#all times=HASH order=HASH addresses=HASH outcome=HASH "
+                 "data=HASH' of 64 hexadecimal digits each");
     r->run->has_all = true;
     return true;
 }
@@ -246,8 +246,9 @@ static bool print_block(struct reader *r)
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         ok = ok && take_hash(&c, tb_ingredient_names[i], b.hash[i], TB_BLOCK_HASH);
     if (!ok || !at_end(&c)) {
-        complain(r, 1, "expected '#block N times=HASH ...' with the next number and five hashes "
-                       "of 16 hexadecimal digits");
+        complain(r, 1,
+                 "expected '#block N times=HASH ...' with the next number and five hashes "
+                 "of 16 hexadecimal digits");
         return true;
     }
     if (p->block_count == p->block_room) {
@@ -274,16 +275,17 @@ static bool print_clear(struct reader *r)
     return true;
 }
 
-/* Every line that begins with '#'. `run`: only after the header of a run; `print`: only in fingerprints. */
+/* Every line that begins with '#'. `run`: only after the header of a run; `print`: only in
+ * fingerprints. */
 static const struct directive {
     const char *name;
     bool run, print;
     bool (*read)(struct reader *r);
 } directives[] = {
-    {"#run", false, false, header_run},      {"#scenario", false, false, header_scenario},
-    {"#only", true, false, header_only},     {"#lines", true, true, print_lines},
-    {"#count", true, true, print_count},     {"#all", true, true, print_all},
-    {"#block", true, true, print_block},     {"#clear", true, true, print_clear},
+    {"#run", false, false, header_run},  {"#scenario", false, false, header_scenario},
+    {"#only", true, false, header_only}, {"#lines", true, true, print_lines},
+    {"#count", true, true, print_count}, {"#all", true, true, print_all},
+    {"#block", true, true, print_block}, {"#clear", true, true, print_clear},
 };
 
 static bool read_directive(struct reader *r)
@@ -362,8 +364,7 @@ static bool read_magic(struct reader *r)
     static const char log[] = TB_LOG_MAGIC, print[] = TB_FINGERPRINT_MAGIC;
     if (r->length == sizeof log - 1 && memcmp(r->text, log, r->length) == 0)
         return true;
-    r->file->fingerprint =
-        r->length == sizeof print - 1 && memcmp(r->text, print, r->length) == 0;
+    r->file->fingerprint = r->length == sizeof print - 1 && memcmp(r->text, print, r->length) == 0;
     if (r->file->fingerprint)
         return true;
     complain(r, 1, "the first line must be '" TB_LOG_MAGIC "' or '" TB_FINGERPRINT_MAGIC "'");
@@ -487,7 +488,8 @@ struct tb_log_file *tb_log_file_load(const char *path, struct tb_diag *diag)
     return NULL;
 }
 
-/* The lines in clear of all runs become the text, and entries. They were written by tb_line_write. */
+/* The lines in clear of all runs become the text, and entries. They were written by tb_line_write.
+ */
 static bool index_clear(struct tb_log_file *f, struct tb_log_run *run)
 {
     struct reader r = {.file = f, .run = run};

@@ -1,8 +1,8 @@
 /* Reading a transaction log, or a file of fingerprints, back.
  *
- * The whole text is held in memory, with 24 bytes of index per line and nothing per value; every line is checked
- * against the table of kinds when it is read, so whoever walks it later meets no error. Messages have file, line and
- * column.
+ * The whole text is held in memory, with 24 bytes of index per line and nothing per value; every
+ * line is checked against the table of kinds when it is read, so whoever walks it later meets no
+ * error. Messages have file, line and column.
  */
 #ifndef TB_LOGFILE_H
 #define TB_LOGFILE_H
@@ -18,7 +18,7 @@ struct tb_log_entry {
     uint32_t txn;
     uint16_t length; /* without the newline */
     uint16_t by_at, by_length;
-    uint8_t kind;    /* enum tb_txn_kind */
+    uint8_t kind; /* enum tb_txn_kind */
 };
 
 /* One run of a log: lines, or a fingerprint. */
@@ -27,8 +27,8 @@ struct tb_log_run {
     unsigned line; /* where its header stands */
     struct tb_log_entry *entries;
     size_t count, room;
-    struct tb_fingerprint print; /* if the file holds fingerprints; the entries are then its lines in
-                                    clear. Of a log: after tb_log_file_print */
+    struct tb_fingerprint print; /* if the file holds fingerprints; the entries are then its lines
+                                    in clear. Of a log: after tb_log_file_print */
     bool has_lines, has_all;     /* of a fingerprint: what was met */
     size_t clear_left;           /* of a fingerprint: lines in clear still to come */
 };

@@ -56,21 +56,28 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+/* Linux's O_TMPFILE; some file systems lack it. */
+static bool open_nameless(struct tb_outfile *f)
+{
+    char *slash = strrchr(f->path, '/');
+    char *folder = slash ? strndup(f->path, (size_t)(slash - f->path) + 1) : strdup(".");
+    f->fd = folder ? open(folder, O_TMPFILE | O_WRONLY, 0666) : -1;
+    free(folder);
+    return f->nameless = f->fd >= 0;
+}
+
 static void open_temporary(struct tb_outfile *f)
 {
-    if (asprintf(&f->temporary, "%s.XXXXXX", f->path) < 0) {
+    if (asprintf(&f->temporary, "%s.%ld", f->path, (long)getpid()) < 0) {
         f->temporary = NULL;
-        fail(f);
+        f->error = ENOMEM;
         return;
     }
-    f->fd = mkstemp(f->temporary);
-    if (f->fd < 0) {
-        fail(f);
+    if (open_nameless(f))
         return;
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(f->fd, 0666 & ~mask);
+    f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (f->fd < 0)
+        fail(f);
 }
 
 void tb_outfile_open(struct tb_outfile *f, const char *path)
@@ -95,7 +102,7 @@ void tb_outfile_open(struct tb_outfile *f, const char *path)
     }
 }
 
-bool tb_outfile_flush(struct tb_outfile *f)
+static void flush(struct tb_outfile *f)
 {
     for (size_t done = 0; done < f->used && !f->error;) {
         ssize_t n = write(f->fd, f->buffer + done, f->used - done);
@@ -105,13 +112,12 @@ bool tb_outfile_flush(struct tb_outfile *f)
             fail(f);
     }
     f->used = 0;
-    return !f->error;
 }
 
 char *tb_outfile_room(struct tb_outfile *f, size_t need)
 {
     if (f->used + need > TB_OUTFILE_BUFFER)
-        tb_outfile_flush(f);
+        flush(f);
     return f->buffer + f->used;
 }
 
@@ -150,10 +156,22 @@ static void release(struct tb_outfile *f)
     f->path = f->temporary = f->buffer = NULL;
 }
 
+/* A link never replaces what is there, a rename does: so a nameless file is first linked beside. */
+static void give_temporary_name(struct tb_outfile *f)
+{
+    char self[40];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
+    unlink(f->temporary); /* left by a process that had our number */
+    if (linkat(AT_FDCWD, self, AT_FDCWD, f->temporary, AT_SYMLINK_FOLLOW) != 0)
+        fail(f);
+}
+
 bool tb_outfile_commit(struct tb_outfile *f)
 {
     if (!f->error)
-        tb_outfile_flush(f);
+        flush(f);
+    if (!f->error && f->nameless)
+        give_temporary_name(f);
     if (f->fd >= 0 && close(f->fd) != 0)
         fail(f);
     f->fd = -1;
@@ -171,7 +189,7 @@ void tb_outfile_abandon(struct tb_outfile *f)
     if (f->fd >= 0)
         close(f->fd);
     f->fd = -1;
-    if (f->temporary)
+    if (f->temporary && !f->nameless)
         unlink(f->temporary);
     release(f);
 }

@@ -1,8 +1,10 @@
 /* A file that appears whole or not at all.
  *
- * Invariants: text goes to a temporary name beside the final one and takes that name only in tb_outfile_commit, after
- * everything was written and closed; until then what was there before stays. The first failure
- * sticks, later calls do nothing. What exists and is no regular file (a pipe, /dev/full) is written directly.
+ * Invariants: text goes to a file without a name (where the file system cannot do that: with a
+ * temporary one beside the final one) and takes its name only in tb_outfile_commit, after
+ * everything was written; until then what was there before stays, and a program that is killed
+ * leaves nothing. The first failure sticks, later calls do nothing. What exists and is no regular
+ * file (a pipe, /dev/full) is written directly.
  */
 #ifndef TB_OUTFILE_H
 #define TB_OUTFILE_H
@@ -15,17 +17,19 @@
 
 struct tb_outfile {
     char *path;      /* the final name, links resolved */
-    char *temporary; /* NULL: written directly */
+    char *temporary; /* NULL: it has no such name */
     char *buffer;
     size_t used;
-    int fd;          /* -1: closed */
-    int error;       /* errno of the first failure, 0: none */
+    bool nameless; /* until the commit */
+    int fd;        /* -1: closed */
+    int error;     /* errno of the first failure, 0: none */
 };
 
 /* Opens for writing; creates missing folders on the way. Failures stick (tb_outfile_failed). */
 void tb_outfile_open(struct tb_outfile *f, const char *path);
 
-/* A place for at least `need` bytes (<= TB_OUTFILE_BUFFER) at the end of the buffer; NULL only if opening failed for want of memory. */
+/* A place for at least `need` bytes (<= TB_OUTFILE_BUFFER) at the end of the buffer; NULL only if
+ * opening failed for want of memory. */
 char *tb_outfile_room(struct tb_outfile *f, size_t need);
 /* Says how many of them were used. */
 static inline void tb_outfile_add(struct tb_outfile *f, size_t used)
@@ -41,9 +45,6 @@ static inline bool tb_outfile_failed(const struct tb_outfile *f)
 {
     return f->error != 0;
 }
-
-/* Writes what is buffered, so that others can read the temporary file. */
-bool tb_outfile_flush(struct tb_outfile *f);
 
 /* Gives the file its name. Returns false, and leaves nothing behind, if anything failed. Once. */
 bool tb_outfile_commit(struct tb_outfile *f);

@@ -9,8 +9,8 @@
 
 #define BAR 20 /* letters of the bar that shows the parts of a latency */
 
-const char *const tb_part_names[TB_PARTS + 1] = {"queue",  "wire", "bus", "bridge", "lookup",
-                                                 "walk",   "mem",  "device", NULL};
+const char *const tb_part_names[TB_PARTS + 1] = {"queue", "wire", "bus",    "bridge", "lookup",
+                                                 "walk",  "mem",  "device", NULL};
 
 /* One letter per part in the bar: no two alike. */
 static const char part_letters[TB_PARTS + 1] = "qwbrlkmd";
@@ -25,7 +25,8 @@ tb_time tb_summary_from(const struct tb_sim *s)
     return s->warmup;
 }
 
-/* -- For a person ------------------------------------------------------------------------------- */
+/* -- For a person -------------------------------------------------------------------------------
+ */
 
 /* Thousands apart: 1 234 567. */
 static const char *grouped(uint64_t value, char *out)
@@ -157,7 +158,8 @@ void tb_summary_print(struct tb_sim *s, const struct tb_log *log, FILE *to, bool
     print_counters(to, s);
 }
 
-/* -- For a machine -------------------------------------------------------------------------------- */
+/* -- For a machine --------------------------------------------------------------------------------
+ */
 
 static json_t *parts_json(const struct tb_tally *t)
 {
@@ -243,8 +245,8 @@ json_t *tb_summary_json(struct tb_sim *s, const struct tb_log *log)
     json_object_set_new(o, "seed", json_integer((json_int_t)tb_sim_seed(s)));
     json_object_set_new(o, "end_ps", json_integer((json_int_t)tb_sim_now(s)));
     json_object_set_new(o, "events", json_integer((json_int_t)tb_sim_events(s)));
-    json_object_set_new(o, "transactions", tallies_json(log, !tb_sim_record(s)->none &&
-                                                                 tb_sim_record(s)->breakdown));
+    json_object_set_new(o, "transactions",
+                        tallies_json(log, !tb_sim_record(s)->none && tb_sim_record(s)->breakdown));
     json_object_set_new(o, "counters", counters_json(s));
     json_object_set_new(o, "violations", violations_json(s));
     return o;

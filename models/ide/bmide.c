@@ -72,6 +72,7 @@ static void begin_command(struct tb_model *m, struct bm_channel *c, unsigned i, 
     t->iova = j->lba == ATA_NOWHERE ? 0 : j->lba;
     t->length = j->sectors;
     t->value[0] = j->opcode;
+    t->value[1] = 2 * c->index + i;
     t->write = j->flags & ATA_OUT ? 1 : 0;
     t->requester = s->p.id;
     t->to = m->index;

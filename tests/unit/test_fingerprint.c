@@ -1,4 +1,5 @@
-/* Fingerprints: the same lines give the same, and a change shows in the right ingredient and block. */
+/* Fingerprints: the same lines give the same, and a change shows in the right ingredient and block.
+ */
 #include "golden.h"
 #include "log_text.h"
 #include "suite.h"
@@ -106,8 +107,10 @@ static void other_number(struct tb_txn *t)
 }
 
 static const struct change changes[] = {
-    {3, later, TB_TIMES, 0},           {9999, elsewhere, TB_ADDRESSES, 0},
-    {10000, other_hit, TB_OUTCOME, 1}, {20000, other_bytes, TB_BYTES_MOVED, 2},
+    {3, later, TB_TIMES, 0},
+    {9999, elsewhere, TB_ADDRESSES, 0},
+    {10000, other_hit, TB_OUTCOME, 1},
+    {20000, other_bytes, TB_BYTES_MOVED, 2},
     {24999, other_number, TB_ORDER, 2},
 };
 
@@ -144,7 +147,8 @@ static void test_changes(void)
         snprintf(expected, sizeof expected, "%-10s begins to differ in block %zu",
                  tb_ingredient_names[changes[i].shows], changes[i].block);
         CU_ASSERT_PTR_NOT_NULL(strstr(printed, expected));
-        CU_ASSERT_EQUAL(d.first.what, i == 0 ? TB_KEYS_DIFFER : TB_SAME); /* in the lines in clear */
+        CU_ASSERT_EQUAL(d.first.what,
+                        i == 0 ? TB_KEYS_DIFFER : TB_SAME); /* in the lines in clear */
         free(printed);
         tb_diff_clear(&d);
         tb_log_file_free(new);

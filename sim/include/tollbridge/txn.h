@@ -26,7 +26,8 @@ enum tb_txn_kind {
     TB_TXN_COMMAND,   /* op=command: an IOMMU command, value[0..1] its quadwords */
     TB_TXN_EVENT,     /* op=event: an IOMMU event record, value[0..1] its quadwords */
     TB_TXN_INTERRUPT, /* op=interrupt: address the line, value[0] 1 = raised, 0 = lowered */
-    TB_TXN_DISK,      /* op=disk: an ATA command: iova = LBA, len = sectors, value[0] = opcode */
+    TB_TXN_DISK,      /* op=disk: an ATA command: iova = LBA, len = sectors, value[0] = opcode,
+                         value[1] the drive (0..3) */
     TB_TXN_KINDS
 };
 
