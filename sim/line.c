@@ -57,6 +57,10 @@ char *tb_put_decimal(char *out, uint64_t value)
 
 char *tb_put_time(char *out, tb_time value)
 {
+    if (value == 0) { /* most parts of most latencies */
+        memcpy(out, "0.000", 5);
+        return out + 5;
+    }
     unsigned rest = (unsigned)(value % TB_NS);
     out = tb_put_decimal(out, value / TB_NS);
     out[0] = '.';
