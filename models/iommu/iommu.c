@@ -77,6 +77,7 @@ struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *
     u->format = formats[p->format];
     u->up = up;
     u->down = down;
+    u->pushed = true;
     u->lookups = u->passing = u->posted = u->held = tb_list_empty();
     bool good = make_caches(u, node, diag);
     if (p->mmio % AMDVI_MMIO_SIZE) {

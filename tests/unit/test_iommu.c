@@ -415,7 +415,24 @@ static void test_race(void)
         change_under_way(change, change % 2);
 }
 
-/* The whole of a wait, with requests that hit: it must not end before what was translated before has ended. */
+/* COMPLETION_WAIT ends when what was looked up before it has been answered; the way down takes it 51 ns. */
+static void test_drain(void)
+{
+    struct rig r;
+    make(&r, "devtab: {preload: [\"00:02.0\"]}, command_time: 1ns,", 0x1005,
+         "requests: [{op: read, address: 0x7000, bytes: 8, time: 100ns}]");
+    run(&r, 170 * TB_NS); /* the walk is under way */
+    command(&r, (uint64_t)1 << 60 | 2, 0);
+    tb_time t = 170 * TB_NS;
+    while (!(reg(&r, AMDVI_STATUS) & AMDVI_STATUS_WAIT_INT) && t < 10 * TB_US)
+        run(&r, t += TB_NS);
+    run(&r, TB_NEVER);
+    CU_ASSERT(t < 10 * TB_US);
+    CU_ASSERT(t + 51 * TB_NS >= dma(&r, 0)->ended);
+    seen_free(&r.s);
+}
+
+/* A walk that an invalidation overtook serves who waited for it, and leaves nothing behind. */
 static void test_poison(void)
 {
     struct rig r;
@@ -524,6 +541,6 @@ SUITE("iommu", {"faults and their records", test_faults}, {"device table entries
       {"legal and illegal commands", test_legality}, {"restart after an illegal command", test_restart},
       {"ring outside memory", test_ring_outside_memory}, {"tail out of range", test_tail_out_of_range},
       {"ring wraps", test_wrap}, {"PREFETCH", test_prefetch}, {"mapping changed under way", test_race},
-      {"walk overtaken by an invalidation", test_poison}, {"order of posted writes", test_posted_order},
+      {"COMPLETION_WAIT waits for the end", test_drain}, {"walk overtaken by an invalidation", test_poison}, {"order of posted writes", test_posted_order},
       {"hits pass misses", test_hit_under_miss}, {"posted writes that fault", test_posted_faults},
       {"translated requests", test_translated}, {"exclusion range", test_exclusion})
