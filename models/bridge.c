@@ -3,8 +3,8 @@
  * From above it answers for its windows: a list, or (without one) everything that is found below
  * it. From below everything that is not below goes up: it is the subtractive end of the bus under
  * it. Its queues are the credits of the links around it; ordering of posted, nonposted and
- * completion classes is the links' too, so what passes a bridge without an IOMMU is the kernel's work
- * alone (class->through): a reservation per message, and no event.
+ * completion classes is the links' too, so what passes a bridge without an IOMMU is the kernel's
+ * work alone (class->through): a reservation per message, and no event.
  *
  * A bridge can host an IOMMU (group `iommu:`), which then has everything that goes up.
  */
@@ -302,7 +302,8 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     }
 }
 
-/* Without an IOMMU everything from below, and from above what is for somebody below, merely passes. */
+/* Without an IOMMU everything from below, and from above what is for somebody below, merely passes.
+ */
 static unsigned through(const struct tb_model *m, unsigned port, struct tb_through *out)
 {
     const struct bridge *b = m->state;

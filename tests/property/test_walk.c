@@ -1,8 +1,10 @@
-/* The IOMMU's walk on random page tables, through the whole simulator, against a naive recursive oracle.
+/* The IOMMU's walk on random page tables, through the whole simulator, against a naive recursive
+ * oracle.
  *
- * Tables are random bytes made of plausible entries (missing, without permission, levels skipped, levels that go up,
- * every page size, reserved bits, tables outside memory), the addresses hit what is in them or just beside it. Whatever
- * the IOTLB's size, the number of walkers or the page-directory cache: the same addresses, the same refusals.
+ * Tables are random bytes made of plausible entries (missing, without permission, levels skipped,
+ * levels that go up, every page size, reserved bits, tables outside memory), the addresses hit what
+ * is in them or just beside it. Whatever the IOTLB's size, the number of walkers or the
+ * page-directory cache: the same addresses, the same refusals.
  */
 #include "../seen.h"
 #include "../suite.h"
@@ -38,7 +40,8 @@ struct world {
     uint64_t table[TABLES][512];
     uint64_t dte;
     unsigned levels;
-    bool coded; /* there are pages of coded sizes, not all of whose entries are alike: their caching shows */
+    bool coded; /* there are pages of coded sizes, not all of whose entries are alike: their caching
+                   shows */
     struct request requests[REQUESTS];
     struct verdict verdicts[REQUESTS];
 };
@@ -63,7 +66,8 @@ static struct verdict refuse(enum tb_status status, unsigned reads)
     return (struct verdict){.status = status, .reads = reads};
 }
 
-static struct verdict page(uint64_t entry, uint64_t iova, unsigned bits, uint64_t rights, unsigned reads)
+static struct verdict page(uint64_t entry, uint64_t iova, unsigned bits, uint64_t rights,
+                           unsigned reads)
 {
     uint64_t inside = ((uint64_t)1 << bits) - 1;
     if (entry & (uint64_t)0x7f << 52 || !rights)
@@ -80,8 +84,8 @@ static unsigned coded_bits(uint64_t entry)
 }
 
 /* `rights` is what is left of the bit that the access needs. */
-static struct verdict walk(const struct world *w, uint64_t table, unsigned level, uint64_t iova, uint64_t rights,
-                           unsigned reads)
+static struct verdict walk(const struct world *w, uint64_t table, unsigned level, uint64_t iova,
+                           uint64_t rights, unsigned reads)
 {
     uint64_t slot = table + (iova >> shift_of(level)) % 512 * 8;
     if (slot >= MEMORY)
@@ -146,13 +150,15 @@ static uint64_t big_page(struct world *w, unsigned level)
 
 static uint64_t entry(struct world *w, unsigned level)
 {
-    uint64_t e = (draw(w, 12) != 0) | rights(w) | (draw(w, 40) ? 0 : (uint64_t)1 << (52 + draw(w, 9)));
+    uint64_t e =
+        (draw(w, 12) != 0) | rights(w) | (draw(w, 40) ? 0 : (uint64_t)1 << (52 + draw(w, 9)));
     uint64_t what = draw(w, 10);
     if (level < 6 && (level == 1 || what < 2))
         return e | (w->coded && !draw(w, 3) ? big_page(w, level) : page_address(w));
     if (what == 9)
         return e | (1 + draw(w, 6)) << 9 | table_address(w);
-    return e | (uint64_t)(what < 7 && level > 1 ? level - 1 : 1 + draw(w, 5)) << 9 | table_address(w);
+    return e | (uint64_t)(what < 7 && level > 1 ? level - 1 : 1 + draw(w, 5)) << 9 |
+           table_address(w);
 }
 
 /* Which level a table is used at is left to chance: an entry is made for any. */
@@ -181,7 +187,8 @@ static void ask(struct world *w)
     for (unsigned i = 0; i < REQUESTS; i++) {
         w->requests[i] = (struct request){address(w), draw(w, 2)};
         w->verdicts[i] = judge(w, &w->requests[i]);
-        if (w->verdicts[i].status == TB_OK && w->verdicts[i].pa < MEMORY) { /* a page of level 6 covers the tables */
+        if (w->verdicts[i].status == TB_OK &&
+            w->verdicts[i].pa < MEMORY) { /* a page of level 6 covers the tables */
             w->requests[i].write = false;
             w->verdicts[i] = judge(w, &w->requests[i]);
         }
@@ -216,7 +223,8 @@ static bool agrees(const struct seen_txn *t, const struct verdict *v)
 {
     if (v->status != TB_OK)
         return t->status == v->status;
-    return t->status == (v->pa < MEMORY ? TB_OK : TB_UNSUPPORTED) && t->txn.has_pa && t->txn.pa == v->pa;
+    return t->status == (v->pa < MEMORY ? TB_OK : TB_UNSUPPORTED) && t->txn.has_pa &&
+           t->txn.pa == v->pa;
 }
 
 static unsigned compare(const struct world *w, const struct seen *s)
@@ -230,8 +238,9 @@ static unsigned compare(const struct world *w, const struct seen *s)
         if (agrees(t, &w->verdicts[t->txn.number]))
             continue;
         wrong++;
-        printf("\n    iova 0x%" PRIx64 ": status %d pa 0x%" PRIx64 ", expected %d 0x%" PRIx64, t->txn.iova, t->status,
-               t->txn.pa, w->verdicts[t->txn.number].status, w->verdicts[t->txn.number].pa);
+        printf("\n    iova 0x%" PRIx64 ": status %d pa 0x%" PRIx64 ", expected %d 0x%" PRIx64,
+               t->txn.iova, t->status, t->txn.pa, w->verdicts[t->txn.number].status,
+               w->verdicts[t->txn.number].pa);
     }
     return wrong + (seen != REQUESTS);
 }
@@ -276,9 +285,12 @@ static void test_walks(void)
         if (w->coded)
             continue;
         CU_ASSERT(run(w, "iotlb: {entries: 16, ways: 4}", 8) <= reads);
-        CU_ASSERT(run(w, "iotlb: {entries: 8, replacement: random}, pdc: {entries: 8, hit: 1ns}, walkers: 2", 32) <=
+        CU_ASSERT(
+            run(w,
+                "iotlb: {entries: 8, replacement: random}, pdc: {entries: 8, hit: 1ns}, walkers: 2",
+                32) <= reads);
+        CU_ASSERT(run(w, "devtab: {entries: 1}, pending: 2, walkers: 1, pdc: {entries: 64}", 16) <=
                   reads);
-        CU_ASSERT(run(w, "devtab: {entries: 1}, pending: 2, walkers: 1, pdc: {entries: 64}", 16) <= reads);
     }
     CU_ASSERT(good > ROUNDS * 5); /* the tables are not so random that nothing is found in them */
     printf("%u of %u translated ", good, ROUNDS * REQUESTS);
@@ -292,7 +304,8 @@ static void test_reads(void)
     w->levels = 4;
     w->dte = FIRST | 4 << 9 | 3 | READABLE | WRITABLE;
     for (unsigned level = 4; level > 1; level--)
-        w->table[4 - level][0] = (FIRST + (5 - level) * 4096) | (level - 1) << 9 | 1 | READABLE | WRITABLE;
+        w->table[4 - level][0] =
+            (FIRST + (5 - level) * 4096) | (level - 1) << 9 | 1 | READABLE | WRITABLE;
     for (unsigned i = 0; i < REQUESTS; i++) {
         w->table[3][i] = (uint64_t)1 << 51 | i << 12 | 1 | READABLE | WRITABLE;
         w->requests[i] = (struct request){(uint64_t)i << 12, false};

@@ -38,7 +38,8 @@ static void test_context_refused(void)
     CU_ASSERT_EQUAL(context_of(0x600000000080060a, 1).kind, TB_CONTEXT_PASS);
     CU_ASSERT_EQUAL(context_of(0x6000000000800609, 1).refusal, TB_REFUSE_ENTRY_RESERVED);
     CU_ASSERT_EQUAL(context_of(0xe000000000800603, 1).refusal, TB_REFUSE_ENTRY_RESERVED);
-    CU_ASSERT_EQUAL(context_of(0x6000000000800603, (uint64_t)1 << 42).refusal, TB_REFUSE_ENTRY_RESERVED);
+    CU_ASSERT_EQUAL(context_of(0x6000000000800603, (uint64_t)1 << 42).refusal,
+                    TB_REFUSE_ENTRY_RESERVED);
     CU_ASSERT_EQUAL(context_of(0x6000000000800e01, 1).refusal, TB_REFUSE_NO_TRANSLATION);
     CU_ASSERT_EQUAL(context_of(0x6000000000800e03, 1).refusal, TB_REFUSE_ENTRY_LEVEL);
 }
@@ -50,10 +51,11 @@ static struct tb_cursor at(uint64_t iova, unsigned level)
 
 static void test_where(void)
 {
-    static const uint64_t iova = 0xfe01008040201000; 
+    static const uint64_t iova = 0xfe01008040201000;
     for (unsigned level = 1; level <= 6; level++) {
         struct tb_cursor c = at(iova, level);
-        CU_ASSERT_EQUAL(tb_format_amdvi.where(&c), 0x800000 + (iova >> (3 + 9 * level) & 0x1ff) * 8);
+        CU_ASSERT_EQUAL(tb_format_amdvi.where(&c),
+                        0x800000 + (iova >> (3 + 9 * level) & 0x1ff) * 8);
     }
 }
 
@@ -80,10 +82,11 @@ static const struct {
 } entries[] = {
     {1, 0x7123, 0x6000000010000001, TB_STEP_PAGE, 0x10000123},
     {2, 0x203123, 0x6000000040200001, TB_STEP_PAGE, 0x40203123},
-    {2, 0x203123, 0x60000000402ff001, TB_STEP_PAGE, 0x40203123}, /* address bits inside the page: ignored */
+    {2, 0x203123, 0x60000000402ff001, TB_STEP_PAGE,
+     0x40203123}, /* address bits inside the page: ignored */
     {3, 0x4012345678 & 0x3fffffff, 0x6000000040000001, TB_STEP_PAGE, 0x52345678},
-    {1, 0x1f008, 0x6000000040007e01, TB_STEP_PAGE, 0x4000f008}, /* 64 KiB */
-    {1, 0x7018, 0x6000000040000e01, TB_STEP_PAGE, 0x40001018},  /* 8 KiB */
+    {1, 0x1f008, 0x6000000040007e01, TB_STEP_PAGE, 0x4000f008},       /* 64 KiB */
+    {1, 0x7018, 0x6000000040000e01, TB_STEP_PAGE, 0x40001018},        /* 8 KiB */
     {1, 0x7018, 0x60000000400ffe01, TB_STEP_REFUSED, TB_REFUSE_SIZE}, /* 2 MiB at level 1 */
     {2, 0x7018, 0x6000000040000e01, TB_STEP_REFUSED, TB_REFUSE_SIZE}, /* 8 KiB at level 2 */
     {2, 0x7018, 0x600ffffffffffe01, TB_STEP_REFUSED, TB_REFUSE_SIZE}, /* no zero at all */
@@ -96,7 +99,8 @@ static const struct {
     {3, 0x7018, 0x6000000000801a01, TB_STEP_REFUSED, TB_REFUSE_LEVEL},
     {3, 0x7018, 0x6000000000801400, TB_STEP_REFUSED, TB_REFUSE_ABSENT},
     {1, 0x7018, 0x6010000010000001, TB_STEP_REFUSED, TB_REFUSE_RESERVED},
-    {1, 0x7018, 0x7800000010000001, TB_STEP_PAGE, 0x10000018}, /* U and FC are no reserved bits of a page ... */
+    {1, 0x7018, 0x7800000010000001, TB_STEP_PAGE,
+     0x10000018}, /* U and FC are no reserved bits of a page ... */
     {3, 0x7018, 0x7000000000801401, TB_STEP_REFUSED, TB_REFUSE_RESERVED}, /* ... but of a table */
     {6, 0x0200000000007018, 0x6000000000000001, TB_STEP_PAGE, 0x7018},
 };
@@ -125,21 +129,21 @@ static void test_permissions(void)
     CU_ASSERT_EQUAL(c.page.perm, TB_PERM_READ);
 }
 
-/* -- Registers, in a simulator ------------------------------------------------------------------ */
+/* -- Registers, in a simulator ------------------------------------------------------------------
+ */
 
-static const char platform[] =
-    "platform: registers\n"
-    "models:\n"
-    "  dram: {model: memory, base: 0, size: 1GiB}\n"
-    "  root: {model: bridge, iommu: {mmio: 0xfed80000}}\n"
-    "  cpu: {model: requester, id: \"00:00.0\"}\n"
-    "  dev: {model: requester, id: \"00:02.0\"}\n"
-    "  sys: {model: bus, protocol: system}\n"
-    "links:\n"
-    "  - {from: dev, to: root.down}\n"
-    "  - {from: root.up, to: sys}\n"
-    "  - {from: sys, to: dram}\n"
-    "  - {from: cpu, to: sys}\n";
+static const char platform[] = "platform: registers\n"
+                               "models:\n"
+                               "  dram: {model: memory, base: 0, size: 1GiB}\n"
+                               "  root: {model: bridge, iommu: {mmio: 0xfed80000}}\n"
+                               "  cpu: {model: requester, id: \"00:00.0\"}\n"
+                               "  dev: {model: requester, id: \"00:02.0\"}\n"
+                               "  sys: {model: bus, protocol: system}\n"
+                               "links:\n"
+                               "  - {from: dev, to: root.down}\n"
+                               "  - {from: root.up, to: sys}\n"
+                               "  - {from: sys, to: dram}\n"
+                               "  - {from: cpu, to: sys}\n";
 
 static struct tb_sim *simulator(void)
 {
@@ -154,7 +158,8 @@ static struct tb_sim *simulator(void)
 static void access_register(struct tb_sim *s, uint64_t offset, uint8_t *bytes, bool write)
 {
     struct tb_model *root = tb_sim_model(s, "root");
-    struct tb_debug d = {.address = 0xfed80000 + offset, .data = bytes, .length = 8, .write = write};
+    struct tb_debug d = {
+        .address = 0xfed80000 + offset, .data = bytes, .length = 8, .write = write};
     CU_ASSERT(root->class->debug(root, TB_UP_PORT, &d));
 }
 
@@ -172,19 +177,27 @@ static void poke(struct tb_sim *s, uint64_t offset, uint64_t value)
     access_register(s, offset, bytes, true);
 }
 
-/* Offset, reset value (as recorded from three releases of QEMU), and what is left of writing all ones (3.4: reserved
- * bits read 0; writing ones to status clears it; EFR is read-only). */
+/* Offset, reset value (as recorded from three releases of QEMU), and what is left of writing all
+ * ones (3.4: reserved bits read 0; writing ones to status clears it; EFR is read-only). */
 static const struct {
     uint64_t offset, reset, ones;
 } registers[] = {
-    {AMDVI_DEVTAB, 0, 0x000ffffffffff1ff},    {AMDVI_CMDBUF, 0, 0x0f0ffffffffff000},
-    {AMDVI_EVTLOG, 0, 0x0f0ffffffffff000},    {AMDVI_EXCL_BASE, 0, 0x000ffffffffff003},
-    {AMDVI_EXCL_LIMIT, 0, 0x000ffffffffff000}, {AMDVI_EFR, 0x29d3, 0x29d3},
-    {AMDVI_PPR_BASE, 0, 0x0f0ffffffffff000},  {AMDVI_CMD_HEAD, 0, 0x7fff0},
-    {AMDVI_CMD_TAIL, 0, 0x7fff0},             {AMDVI_EVT_HEAD, 0, 0x7fff0},
-    {AMDVI_EVT_TAIL, 0, 0x7fff0},             {AMDVI_STATUS, 0, 0},
-    {AMDVI_PPR_HEAD, 0, 0x7fff0},             {AMDVI_PPR_TAIL, 0, 0x7fff0},
-    {AMDVI_CONTROL, 0, 0},                    {0x3ff8, 0, 0},
+    {AMDVI_DEVTAB, 0, 0x000ffffffffff1ff},
+    {AMDVI_CMDBUF, 0, 0x0f0ffffffffff000},
+    {AMDVI_EVTLOG, 0, 0x0f0ffffffffff000},
+    {AMDVI_EXCL_BASE, 0, 0x000ffffffffff003},
+    {AMDVI_EXCL_LIMIT, 0, 0x000ffffffffff000},
+    {AMDVI_EFR, 0x29d3, 0x29d3},
+    {AMDVI_PPR_BASE, 0, 0x0f0ffffffffff000},
+    {AMDVI_CMD_HEAD, 0, 0x7fff0},
+    {AMDVI_CMD_TAIL, 0, 0x7fff0},
+    {AMDVI_EVT_HEAD, 0, 0x7fff0},
+    {AMDVI_EVT_TAIL, 0, 0x7fff0},
+    {AMDVI_STATUS, 0, 0},
+    {AMDVI_PPR_HEAD, 0, 0x7fff0},
+    {AMDVI_PPR_TAIL, 0, 0x7fff0},
+    {AMDVI_CONTROL, 0, 0},
+    {0x3ff8, 0, 0},
 };
 
 static void test_reset(void)
@@ -217,7 +230,8 @@ static void test_run_bits(void)
     tb_sim_free(s);
 }
 
-SUITE("amdvi", {"device table entry", test_context}, {"device table entry: refused", test_context_refused},
-      {"entry's place", test_where}, {"address beyond the table", test_beyond}, {"step", test_step},
+SUITE("amdvi", {"device table entry", test_context},
+      {"device table entry: refused", test_context_refused}, {"entry's place", test_where},
+      {"address beyond the table", test_beyond}, {"step", test_step},
       {"permissions", test_permissions}, {"reset values and writable bits", test_reset},
       {"run bits", test_run_bits})

@@ -1,5 +1,6 @@
-/* The IOMMU as a whole, with a requester below it and memory above: faults and their records, the log's overflow,
- * commands, invalidations that overtake walks, order. Registers are accessed without time, through the bridge. */
+/* The IOMMU as a whole, with a requester below it and memory above: faults and their records, the
+ * log's overflow, commands, invalidations that overtake walks, order. Registers are accessed
+ * without time, through the bridge. */
 #include "../seen.h"
 #include "suite.h"
 
@@ -34,7 +35,8 @@ struct rig {
     uint32_t tail;
 };
 
-/* -- Setting up --------------------------------------------------------------------------------- */
+/* -- Setting up ---------------------------------------------------------------------------------
+ */
 
 static void put(struct rig *r, uint64_t address, uint64_t value)
 {
@@ -58,7 +60,8 @@ static uint64_t reg(struct rig *r, uint64_t offset)
 
 static void set(struct rig *r, uint64_t offset, uint64_t value)
 {
-    struct tb_debug d = {.address = MMIO + offset, .data = (uint8_t *)&value, .length = 8, .write = true};
+    struct tb_debug d = {
+        .address = MMIO + offset, .data = (uint8_t *)&value, .length = 8, .write = true};
     CU_ASSERT(r->root->class->debug(r->root, TB_UP_PORT, &d));
 }
 
@@ -125,13 +128,15 @@ static void check_event(struct rig *r, unsigned n, uint64_t q0, uint64_t q1)
         printf("\n    event %u: %016" PRIx64 " %016" PRIx64, n, got0, got1);
 }
 
-/* -- Faults -------------------------------------------------------------------------------------- */
+/* -- Faults --------------------------------------------------------------------------------------
+ */
 
 static void test_faults(void)
 {
     struct rig r;
     make(&r, "", 5,
-         "outstanding: 1, requests: [{op: write, address: 0x9010, bytes: 8}, {op: read, address: 0xa000, bytes: 64},"
+         "outstanding: 1, requests: [{op: write, address: 0x9010, bytes: 8}, {op: read, address: "
+         "0xa000, bytes: 64},"
          " {op: write, address: 0xb000, bytes: 8}, {op: read, address: 0x4000000000, bytes: 8},"
          " {op: read, address: 0x7000, bytes: 8}, {op: read, address: 0x200000, bytes: 8}]");
     map(&r, 0xb000, 0x2000000010000001);
@@ -139,11 +144,11 @@ static void test_faults(void)
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(reg(&r, AMDVI_EVT_TAIL), 5 * 16);
     CU_ASSERT_EQUAL(counter(&r, "faults"), 5);
-    check_event(&r, 0, 0x2020000700000010, 0x9010);          /* RW */
+    check_event(&r, 0, 0x2020000700000010, 0x9010); /* RW */
     check_event(&r, 1, 0x2000000700000010, 0xa000);
-    check_event(&r, 2, 0x2070000700000010, 0xb000);          /* PR, RW, PE */
-    check_event(&r, 3, 0x2000000700000010, 0x4000000000);    /* beyond three levels */
-    check_event(&r, 4, 0x4200000700000010, 0x30000000);      /* master abort at the table's address */
+    check_event(&r, 2, 0x2070000700000010, 0xb000);       /* PR, RW, PE */
+    check_event(&r, 3, 0x2000000700000010, 0x4000000000); /* beyond three levels */
+    check_event(&r, 4, 0x4200000700000010, 0x30000000);   /* master abort at the table's address */
     CU_ASSERT_EQUAL(dma(&r, 0)->status, TB_FAULT);
     CU_ASSERT_EQUAL(dma(&r, 4)->status, TB_OK);
     CU_ASSERT_EQUAL(dma(&r, 4)->txn.pa, 0x10000000);
@@ -158,14 +163,15 @@ static const struct {
     enum tb_status status;
     uint64_t event, address; /* 0: none */
 } entries[] = {
-    {0, 0, DEVTAB, TB_OK, 0, 0},                                                      /* V = 0: untranslated */
-    {1, 7, DEVTAB, TB_FAULT, 0x2020000700000010, 0x9010},                             /* TV = 0 */
-    {RW | 3, 7, DEVTAB, TB_OK, 0, 0},                                                 /* mode 0 */
-    {0x2000000000000003, 7, DEVTAB, TB_FAULT, 0x2070000700000010, 0x9010},            /* mode 0, read only */
-    {RW | TABLE | 0x60b, 7, DEVTAB, TB_ABORT, 0x10a0000000000010, 0x9010},            /* a reserved bit */
-    {RW | TABLE | 7 << 9 | 3, 7, DEVTAB, TB_ABORT, 0x1020000000000010, 0x9010},       /* mode 7 */
-    {RW | TABLE | 0x603, 0x400000007, DEVTAB, TB_FAULT, 0, 0},                        /* SA: no event */
-    {RW | 3, 7, 0x30000000, TB_ABORT, 0x3220000000000010, 0x30000000 + DEVICE * 32},  /* outside memory */
+    {0, 0, DEVTAB, TB_OK, 0, 0},                                           /* V = 0: untranslated */
+    {1, 7, DEVTAB, TB_FAULT, 0x2020000700000010, 0x9010},                  /* TV = 0 */
+    {RW | 3, 7, DEVTAB, TB_OK, 0, 0},                                      /* mode 0 */
+    {0x2000000000000003, 7, DEVTAB, TB_FAULT, 0x2070000700000010, 0x9010}, /* mode 0, read only */
+    {RW | TABLE | 0x60b, 7, DEVTAB, TB_ABORT, 0x10a0000000000010, 0x9010}, /* a reserved bit */
+    {RW | TABLE | 7 << 9 | 3, 7, DEVTAB, TB_ABORT, 0x1020000000000010, 0x9010}, /* mode 7 */
+    {RW | TABLE | 0x603, 0x400000007, DEVTAB, TB_FAULT, 0, 0},                  /* SA: no event */
+    {RW | 3, 7, 0x30000000, TB_ABORT, 0x3220000000000010,
+     0x30000000 + DEVICE * 32}, /* outside memory */
 };
 
 static void test_device_table(void)
@@ -191,7 +197,8 @@ static void test_beyond_table(void)
     make(&r, "", 5, "");
     seen_free(&r.s);
     char text[4096];
-    snprintf(text, sizeof text, platform, "", 5, "requests: [{op: read, address: 0x7000, bytes: 8}]");
+    snprintf(text, sizeof text, platform, "", 5,
+             "requests: [{op: read, address: 0x7000, bytes: 8}]");
     char *id = strstr(text, "00:02.0");
     memcpy(id, "7f:1f.7", 7);
     seen_load(&r.s, text);
@@ -209,7 +216,8 @@ static void test_beyond_table(void)
 static void test_overflow(void)
 {
     struct rig r;
-    make(&r, "events: 4,", 5, "outstanding: 32, pattern: sequential, op: write, base: 0x9000, window: 1MiB, count: 300");
+    make(&r, "events: 4,", 5,
+         "outstanding: 32, pattern: sequential, op: write, base: 0x9000, window: 1MiB, count: 300");
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(counter(&r, "faults"), 300);
     CU_ASSERT_EQUAL(counter(&r, "events"), 255);
@@ -231,7 +239,8 @@ static void test_overflow(void)
 static void test_unwritable_log(void)
 {
     struct rig r;
-    make(&r, "", 5, "outstanding: 1, pattern: sequential, op: read, base: 0x9000, window: 1MiB, count: 20");
+    make(&r, "", 5,
+         "outstanding: 1, pattern: sequential, op: read, base: 0x9000, window: 1MiB, count: 20");
     set(&r, AMDVI_EVTLOG, 0x0800000030000000);
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(reg(&r, AMDVI_EVT_TAIL), 0);
@@ -242,7 +251,8 @@ static void test_unwritable_log(void)
     seen_free(&r.s);
 }
 
-/* -- Commands ------------------------------------------------------------------------------------ */
+/* -- Commands ------------------------------------------------------------------------------------
+ */
 
 static void test_wait_store(void)
 {
@@ -265,17 +275,28 @@ static const struct {
     uint64_t q[2];
     bool good;
 } commands[] = {
-    {{0x0000000000000000, 0}, false},           {{0x1000000000320001, 9}, true},
-    {{0x1010000000320001, 9}, false},           {{0x2000000000000010, 0}, true},
-    {{0x2000000000100020, 0}, false},           {{0x2000000000000010, 1}, false},
-    {{0x3000000700000000, 0x7000}, true},       {{0x3000000700000000, 0x7008}, false},
-    {{0x3000000700000000, 0x7ffffffffffff003}, true}, {{0x3001000700000000, 0x7000}, false},
-    {{0x40000000ff000020, 0x7000}, true},       {{0x40000000ff000020, 0x7002}, false},
-    {{0x5000000000000010, 0}, true},            {{0x5000000000010010, 0}, false},
-    {{0x6000000000000010, 0x7000}, true},       {{0x6000000004000010, 0x9011}, true},
-    {{0x7000000000000020, 0x100000000}, true},  {{0x7000000000000020, 1}, false},
-    {{0x8000000000000000, 0}, true},            {{0x8000000000000001, 0}, false},
-    {{0x9000000000000000, 0}, false},           {{0xf000000000000000, 0}, false},
+    {{0x0000000000000000, 0}, false},
+    {{0x1000000000320001, 9}, true},
+    {{0x1010000000320001, 9}, false},
+    {{0x2000000000000010, 0}, true},
+    {{0x2000000000100020, 0}, false},
+    {{0x2000000000000010, 1}, false},
+    {{0x3000000700000000, 0x7000}, true},
+    {{0x3000000700000000, 0x7008}, false},
+    {{0x3000000700000000, 0x7ffffffffffff003}, true},
+    {{0x3001000700000000, 0x7000}, false},
+    {{0x40000000ff000020, 0x7000}, true},
+    {{0x40000000ff000020, 0x7002}, false},
+    {{0x5000000000000010, 0}, true},
+    {{0x5000000000010010, 0}, false},
+    {{0x6000000000000010, 0x7000}, true},
+    {{0x6000000004000010, 0x9011}, true},
+    {{0x7000000000000020, 0x100000000}, true},
+    {{0x7000000000000020, 1}, false},
+    {{0x8000000000000000, 0}, true},
+    {{0x8000000000000001, 0}, false},
+    {{0x9000000000000000, 0}, false},
+    {{0xf000000000000000, 0}, false},
 };
 
 static void test_legality(void)
@@ -290,7 +311,8 @@ static void test_legality(void)
         CU_ASSERT_EQUAL(get(&r, STORE + 8), commands[i].good ? 77 : 0);
         CU_ASSERT_EQUAL(reg(&r, AMDVI_CMD_HEAD), commands[i].good ? 48 : 16);
         CU_ASSERT_EQUAL(!(reg(&r, AMDVI_STATUS) & AMDVI_STATUS_CMDBUF_RUN), !commands[i].good);
-        check_event(&r, 0, commands[i].good ? 0 : 0x5000000000000000, commands[i].good ? 0 : CMDS + 16);
+        check_event(&r, 0, commands[i].good ? 0 : 0x5000000000000000,
+                    commands[i].good ? 0 : CMDS + 16);
         seen_free(&r.s);
     }
 }
@@ -364,7 +386,8 @@ static void test_wrap(void)
 static void test_prefetch(void)
 {
     struct rig r;
-    make(&r, "devtab: {preload: [\"00:02.0\"]},", 0x1005, "requests: [{op: read, address: 0x8000, bytes: 8, time: 5us}]");
+    make(&r, "devtab: {preload: [\"00:02.0\"]},", 0x1005,
+         "requests: [{op: read, address: 0x8000, bytes: 8, time: 5us}]");
     command(&r, 0x6000000002000010, 0x7000);
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(counter(&r, "prefetches"), 2);
@@ -373,17 +396,19 @@ static void test_prefetch(void)
     seen_free(&r.s);
 }
 
-/* -- Races --------------------------------------------------------------------------------------- */
+/* -- Races ---------------------------------------------------------------------------------------
+ */
 
-/* A stream of reads of a page whose mapping is changed at `change`; then it is invalidated, with a wait. What is looked up
- * after the wait's store has landed must have the new address; no read of the old one ends later; nothing
- * stale stays behind. */
+/* A stream of reads of a page whose mapping is changed at `change`; then it is invalidated, with a
+ * wait. What is looked up after the wait's store has landed must have the new address; no read of
+ * the old one ends later; nothing stale stays behind. */
 static void change_under_way(tb_time change, bool whole_entry)
 {
     struct rig r;
     char requests[512];
-    snprintf(requests, sizeof requests,
-             "outstanding: 4, pattern: sequential, op: read, base: 0x7000, window: 4KiB, count: 120");
+    snprintf(
+        requests, sizeof requests,
+        "outstanding: 4, pattern: sequential, op: read, base: 0x7000, window: 4KiB, count: 120");
     make(&r, "iotlb: {entries: 1}, walkers: 2,", 0x1005, requests);
     run(&r, change);
     map(&r, 0x7000, RW | 0x10004001);
@@ -403,7 +428,8 @@ static void change_under_way(tb_time change, bool whole_entry)
         CU_ASSERT_EQUAL(t->status, TB_OK);
         CU_ASSERT(old || t->txn.pa >> 12 == 0x10004);
         CU_ASSERT_FALSE(old && t->txn.created >= done);
-        CU_ASSERT_FALSE(old && t->ended - 60 * TB_NS > done); /* it left memory before: the way back may be longer */
+        CU_ASSERT_FALSE(old && t->ended - 60 * TB_NS >
+                                   done); /* it left memory before: the way back may be longer */
     }
     CU_ASSERT_EQUAL(dma(&r, 119)->txn.pa >> 12, 0x10004);
     seen_free(&r.s);
@@ -415,7 +441,8 @@ static void test_race(void)
         change_under_way(change, change % 2);
 }
 
-/* COMPLETION_WAIT ends when what was looked up before it has been answered; the way down takes it 51 ns. */
+/* COMPLETION_WAIT ends when what was looked up before it has been answered; the way down takes it
+ * 51 ns. */
 static void test_drain(void)
 {
     struct rig r;
@@ -437,7 +464,8 @@ static void test_poison(void)
 {
     struct rig r;
     make(&r, "devtab: {preload: [\"00:02.0\"]}, command_time: 1ns,", 0x1005,
-         "requests: [{op: read, address: 0x7000, bytes: 8, time: 100ns}, {op: read, address: 0x7040, bytes: 8, time: 3us}]");
+         "requests: [{op: read, address: 0x7000, bytes: 8, time: 100ns}, {op: read, address: "
+         "0x7040, bytes: 8, time: 3us}]");
     run(&r, 170 * TB_NS); /* the walk is under way */
     CU_ASSERT_EQUAL(counter(&r, "walks"), 1);
     map(&r, 0x7000, RW | 0x10004001);
@@ -449,16 +477,20 @@ static void test_poison(void)
     seen_free(&r.s);
 }
 
-/* -- Order ---------------------------------------------------------------------------------------- */
+/* -- Order ----------------------------------------------------------------------------------------
+ */
 
-/* A posted write that misses is not passed by what its requester sends after it, unless that is relaxed. */
+/* A posted write that misses is not passed by what its requester sends after it, unless that is
+ * relaxed. */
 static void posted_order(const char *relaxed, bool passes)
 {
     struct rig r;
     char requests[1024];
     snprintf(requests, sizeof requests,
-             "posted: true, %s requests: [{op: read, address: 0x8000, bytes: 8}, {op: write, address: 0x7000, bytes: 8, "
-             "time: 3us}, {op: write, address: 0x8008, bytes: 8, time: 3us}, {op: read, address: 0x8010, bytes: 8, "
+             "posted: true, %s requests: [{op: read, address: 0x8000, bytes: 8}, {op: write, "
+             "address: 0x7000, bytes: 8, "
+             "time: 3us}, {op: write, address: 0x8008, bytes: 8, time: 3us}, {op: read, address: "
+             "0x8010, bytes: 8, "
              "time: 3us}, {op: write, address: 0x8018, bytes: 8, time: 3us}]",
              relaxed);
     make(&r, "", 5, requests);
@@ -482,8 +514,10 @@ static void test_hit_under_miss(void)
 {
     struct rig r;
     make(&r, "", 5,
-         "requests: [{op: read, address: 0x8000, bytes: 8}, {op: read, address: 0x7000, bytes: 8, time: 3us},"
-         " {op: read, address: 0x8008, bytes: 8, time: 3us}, {op: write, address: 0x7040, bytes: 8, time: 3us}]");
+         "requests: [{op: read, address: 0x8000, bytes: 8}, {op: read, address: 0x7000, bytes: 8, "
+         "time: 3us},"
+         " {op: read, address: 0x8008, bytes: 8, time: 3us}, {op: write, address: 0x7040, bytes: "
+         "8, time: 3us}]");
     run(&r, TB_NEVER);
     CU_ASSERT(dma(&r, 2)->ended < dma(&r, 1)->ended);
     CU_ASSERT_EQUAL(dma(&r, 2)->txn.tlb, TB_TLB_HIT);
@@ -497,8 +531,10 @@ static void test_hit_under_miss(void)
 static void test_posted_faults(void)
 {
     struct rig r;
-    make(&r, "events: 1,", 5, "posted: true, outstanding: 64, pattern: sequential, op: write, base: 0x9000, window: 64KiB, "
-                             "count: 100");
+    make(&r, "events: 1,", 5,
+         "posted: true, outstanding: 64, pattern: sequential, op: write, base: 0x9000, window: "
+         "64KiB, "
+         "count: 100");
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(counter(&r, "events"), 100);
     for (uint32_t i = 0; i < 100; i++) {
@@ -525,7 +561,9 @@ static void test_translated(void)
 static void test_exclusion(void)
 {
     struct rig r;
-    make(&r, "", 5, "requests: [{op: read, address: 0x9000, bytes: 8}, {op: read, address: 0xb000, bytes: 8}]");
+    make(
+        &r, "", 5,
+        "requests: [{op: read, address: 0x9000, bytes: 8}, {op: read, address: 0xb000, bytes: 8}]");
     set(&r, AMDVI_EXCL_BASE, 0x9000 | 3);
     set(&r, AMDVI_EXCL_LIMIT, 0xa000);
     run(&r, TB_NEVER);
@@ -535,12 +573,16 @@ static void test_exclusion(void)
     seen_free(&r.s);
 }
 
-SUITE("iommu", {"faults and their records", test_faults}, {"device table entries", test_device_table},
-      {"beyond the device table", test_beyond_table}, {"full log", test_overflow},
-      {"log outside memory", test_unwritable_log}, {"COMPLETION_WAIT", test_wait_store},
-      {"legal and illegal commands", test_legality}, {"restart after an illegal command", test_restart},
-      {"ring outside memory", test_ring_outside_memory}, {"tail out of range", test_tail_out_of_range},
-      {"ring wraps", test_wrap}, {"PREFETCH", test_prefetch}, {"mapping changed under way", test_race},
-      {"COMPLETION_WAIT waits for the end", test_drain}, {"walk overtaken by an invalidation", test_poison}, {"order of posted writes", test_posted_order},
-      {"hits pass misses", test_hit_under_miss}, {"posted writes that fault", test_posted_faults},
-      {"translated requests", test_translated}, {"exclusion range", test_exclusion})
+SUITE("iommu", {"faults and their records", test_faults},
+      {"device table entries", test_device_table}, {"beyond the device table", test_beyond_table},
+      {"full log", test_overflow}, {"log outside memory", test_unwritable_log},
+      {"COMPLETION_WAIT", test_wait_store}, {"legal and illegal commands", test_legality},
+      {"restart after an illegal command", test_restart},
+      {"ring outside memory", test_ring_outside_memory},
+      {"tail out of range", test_tail_out_of_range}, {"ring wraps", test_wrap},
+      {"PREFETCH", test_prefetch}, {"mapping changed under way", test_race},
+      {"COMPLETION_WAIT waits for the end", test_drain},
+      {"walk overtaken by an invalidation", test_poison},
+      {"order of posted writes", test_posted_order}, {"hits pass misses", test_hit_under_miss},
+      {"posted writes that fault", test_posted_faults}, {"translated requests", test_translated},
+      {"exclusion range", test_exclusion})

@@ -1,5 +1,5 @@
-/* The cache that all of the IOMMU's caches are made of, and the IOTLB: against a naive oracle, and against what is known
- * of LRU, FIFO and random replacement (analytic checks A8 and A10). */
+/* The cache that all of the IOMMU's caches are made of, and the IOTLB: against a naive oracle, and
+ * against what is known of LRU, FIFO and random replacement (analytic checks A8 and A10). */
 #include "suite.h"
 
 #include "iommu/internal.h"
@@ -56,7 +56,8 @@ static void naive_insert(struct naive *n, struct tb_cache_key key, uint64_t inde
 
 static void compare(uint32_t entries, uint32_t ways, enum tb_replacement replacement)
 {
-    struct naive n = {.entries = entries, .ways = ways ? ways : entries, .replacement = replacement};
+    struct naive n = {
+        .entries = entries, .ways = ways ? ways : entries, .replacement = replacement};
     void *memory = malloc(tb_cache_bytes(entries, ways));
     struct tb_cache c;
     struct tb_random r = stream(entries * 7 + ways);
@@ -96,7 +97,8 @@ static void test_against_oracle(void)
     }
 }
 
-/* Random replacement: what is in the cache is what was put in and not evicted; every way has its turn. */
+/* Random replacement: what is in the cache is what was put in and not evicted; every way has its
+ * turn. */
 static void test_random(void)
 {
     struct tb_cache c;
@@ -123,7 +125,8 @@ static void test_without_entries(void)
     struct tb_cache_key gone;
     bool evicted = true;
     tb_cache_init(&c, NULL, 0, 0, TB_LRU, stream(1));
-    CU_ASSERT_EQUAL(tb_cache_insert(&c, (struct tb_cache_key){0, 1}, 0, &gone, &evicted), TB_NO_LINE);
+    CU_ASSERT_EQUAL(tb_cache_insert(&c, (struct tb_cache_key){0, 1}, 0, &gone, &evicted),
+                    TB_NO_LINE);
     CU_ASSERT_FALSE(evicted);
     CU_ASSERT_EQUAL(tb_cache_find(&c, (struct tb_cache_key){0, 1}), TB_NO_LINE);
     tb_cache_clear(&c);
@@ -156,7 +159,8 @@ static void fill(struct table *t, uint16_t domain, uint64_t iova, uint64_t pa, u
 }
 
 /* Hit rate in hundredths of a per cent of a pattern of pages, after a warm-up. */
-static uint64_t hit_rate(uint32_t entries, enum tb_replacement replacement, uint64_t pages, bool random)
+static uint64_t hit_rate(uint32_t entries, enum tb_replacement replacement, uint64_t pages,
+                         bool random)
 {
     struct table t;
     struct tb_random r = stream(42);
@@ -183,7 +187,8 @@ static void test_uniform(void)
     }
 }
 
-/* A10: a cyclic scan of one page more than there is room never hits under LRU and FIFO; without it, always. */
+/* A10: a cyclic scan of one page more than there is room never hits under LRU and FIFO; without it,
+ * always. */
 static void test_cliff(void)
 {
     for (unsigned replacement = TB_LRU; replacement <= TB_FIFO; replacement++) {
@@ -231,7 +236,8 @@ static void test_invalidate(void)
     CU_ASSERT(maps(&t, 2, 0x3000, 0x20000000));
     CU_ASSERT_EQUAL(tb_iotlb_invalidate(&t.t, 1, 0x4000, 0x7fff), 4); /* a range */
     CU_ASSERT(maps(&t, 1, 0x2000, 0x102000));
-    CU_ASSERT_EQUAL(tb_iotlb_invalidate(&t.t, 1, 0x2ff000, 0x2fffff), 1); /* 4 KiB inside a big page */
+    CU_ASSERT_EQUAL(tb_iotlb_invalidate(&t.t, 1, 0x2ff000, 0x2fffff),
+                    1); /* 4 KiB inside a big page */
     CU_ASSERT_FALSE(maps(&t, 1, 0x200000, 0x40200000));
     CU_ASSERT_EQUAL(tb_iotlb_invalidate(&t.t, 1, 0, UINT64_MAX), 3);
     CU_ASSERT_EQUAL(tb_iotlb_clear(&t.t), 1);
@@ -253,7 +259,8 @@ static void test_refill(void)
     unmake(&t);
 }
 
-SUITE("iotlb", {"LRU and FIFO are what a naive cache is", test_against_oracle}, {"random replacement", test_random},
-      {"a cache without entries", test_without_entries}, {"A8: uniform random", test_uniform},
-      {"A10: cliff", test_cliff}, {"page sizes and domains", test_sizes}, {"invalidation", test_invalidate},
+SUITE("iotlb", {"LRU and FIFO are what a naive cache is", test_against_oracle},
+      {"random replacement", test_random}, {"a cache without entries", test_without_entries},
+      {"A8: uniform random", test_uniform}, {"A10: cliff", test_cliff},
+      {"page sizes and domains", test_sizes}, {"invalidation", test_invalidate},
       {"refill", test_refill})
