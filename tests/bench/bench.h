@@ -10,6 +10,7 @@
 struct knobs {
     uint64_t outstanding, depth, transactions;
     bool json;
+    bool breakdown;
 };
 
 int rw0_run(const struct knobs *k);

@@ -9,11 +9,12 @@
 #include <string.h>
 
 static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2 [--outstanding N] [--depth N] "
-                            "[--transactions N] [--json]\n"
+                            "[--transactions N] [--breakdown] [--json]\n"
                             "Runs a reference workload and prints its results and what they cost.\n"
                             "  --outstanding N   rw0: entities; rw1, rw2: requests in flight\n"
                             "  --depth N         entries of each queue of the bridges (rw1, rw2)\n"
-                            "  --transactions N  how many; rw0: events\n";
+                            "  --transactions N  how many; rw0: events\n"
+                            "  --breakdown       record the parts of every latency (rw1, rw2)\n";
 
 static bool parse_number(const char *text, uint64_t *out)
 {
@@ -30,8 +31,11 @@ static bool parse(int argc, char **argv, struct knobs *k)
                        : strcmp(argv[i], "--depth") == 0        ? &k->depth
                        : strcmp(argv[i], "--transactions") == 0 ? &k->transactions
                                                                 : NULL;
-        if (!to && strcmp(argv[i], "--json") == 0) {
-            k->json = true;
+        bool *flag = strcmp(argv[i], "--json") == 0        ? &k->json
+                     : strcmp(argv[i], "--breakdown") == 0 ? &k->breakdown
+                                                           : NULL;
+        if (flag) {
+            *flag = true;
             continue;
         }
         if (!to || i + 1 == argc || !parse_number(argv[++i], to)) {

@@ -34,6 +34,10 @@ static void set(struct overrides *o, const char *path, uint64_t value)
 
 static void apply(struct overrides *o, const struct knobs *k)
 {
+    snprintf(o->text[o->count], sizeof o->text[0], "record=%s",
+             k->breakdown ? "{log: none, breakdown: true}" : "none");
+    o->list[o->count] = o->text[o->count];
+    o->count++;
     if (k->outstanding)
         set(o, INITIATOR ".outstanding", k->outstanding);
     if (k->transactions)
