@@ -1,23 +1,28 @@
-/* The driver of a bus-master IDE channel, as a PC's operating system has it: PRD table in memory, task file, bus
- * master, interrupt handler. (Bus Master IDE 1.0, section 3.1, gives the order; ATA/ATAPI-6, 9.7, the DMA protocol.)
+/* The driver of a bus-master IDE channel, as a PC's operating system has it: PRD table in memory,
+ * task file, bus master, interrupt handler. (Bus Master IDE 1.0, section 3.1, gives the order;
+ * ATA/ATAPI-6, 9.7, the DMA protocol.)
  */
 #include "host.h"
 
 #include "spec/ata.h"
 #include "spec/bmide.h"
 
-bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *node, struct tb_diag *diag)
+bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *node,
+                 struct tb_diag *diag)
 {
     if (!c->prd_at)
         c->prd_at = host_memory(h, HOST_PRD_TABLE, HOST_PRD_TABLE);
     if (!c->prd_at)
-        tb_diag_node(diag, node, "the driver has no memory for a PRD table: see 'driver_memory' of '%s'", h->m->name);
+        tb_diag_node(diag, node,
+                     "the driver has no memory for a PRD table: see 'driver_memory' of '%s'",
+                     h->m->name);
     return c->prd_at != 0;
 }
 
 uint8_t ide_opcode(bool write, bool lba48)
 {
-    static const uint8_t opcodes[2][2] = {{ATA_READ_DMA, ATA_READ_DMA_EXT}, {ATA_WRITE_DMA, ATA_WRITE_DMA_EXT}};
+    static const uint8_t opcodes[2][2] = {{ATA_READ_DMA, ATA_READ_DMA_EXT},
+                                          {ATA_WRITE_DMA, ATA_WRITE_DMA_EXT}};
     return opcodes[write][lba48];
 }
 
@@ -27,8 +32,8 @@ void ide_put_prd(struct host *h, uint64_t at, uint32_t address, uint32_t bytes, 
     host_store(h, at, address | second << 32, 8);
 }
 
-enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t bytes, struct table_job *job,
-                                const struct tb_node *node, tb_time when)
+enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t bytes,
+                                struct table_job *job, const struct tb_node *node, tb_time when)
 {
     uint64_t pages = (bytes + HOST_PAGE - 1) / HOST_PAGE;
     struct host_device *d = c->device;
@@ -46,7 +51,8 @@ enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t
     }
     const char *wrong = table_step(h, job);
     if (wrong)
-        host_complain(h, node, when, "the PRD table of '%s' cannot be mapped: %s", d->model->name, wrong);
+        host_complain(h, node, when, "the PRD table of '%s' cannot be mapped: %s", d->model->name,
+                      wrong);
     if (!wrong && !job->over)
         return HOST_AGAIN;
     c->prd_pages_mapped = pages;
@@ -56,7 +62,8 @@ enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t
 
 /* -- Issuing ----------------------------------------------------------------------------------- */
 
-static void write_register(struct host *h, const struct host_channel *c, enum ide_register r, uint64_t value)
+static void write_register(struct host *h, const struct host_channel *c, enum ide_register r,
+                           uint64_t value)
 {
     host_write(h, c->registers[r], value & (c->registers[r].size == 4 ? 0xffffffff : 0xff));
 }
@@ -76,7 +83,8 @@ static void write_address(struct host *h, const struct host_channel *c, const st
     write_register(h, c, IDE_LBAH, k->lba >> 16);
 }
 
-/* Bus Master IDE 3.1: 2. table, direction, status bits cleared; 3. the command to the drive; 4. start. */
+/* Bus Master IDE 3.1: 2. table, direction, status bits cleared; 3. the command to the drive; 4.
+ * start. */
 void ide_issue(struct host *h, struct host_channel *c, const struct ide_command *command)
 {
     const struct ide_command *k = command;
@@ -92,7 +100,8 @@ void ide_issue(struct host *h, struct host_channel *c, const struct ide_command 
         write_register(h, c, IDE_BMISTA,
                        BMIDE_ERROR | BMIDE_INTERRUPT | (c->bm_status & BMIDE_CAPABLE));
     }
-    write_register(h, c, IDE_DEVICE, ATA_DEV_ONES | ATA_DEV_LBA | (k->drive & 1 ? ATA_DEV_DEV : 0) | high);
+    write_register(h, c, IDE_DEVICE,
+                   ATA_DEV_ONES | ATA_DEV_LBA | (k->drive & 1 ? ATA_DEV_DEV : 0) | high);
     write_register(h, c, IDE_FEATURES, k->features);
     write_address(h, c, k);
     write_register(h, c, IDE_COMMAND, k->opcode);
@@ -118,13 +127,15 @@ static void judge(struct host *h, struct host_channel *c, tb_time when)
     c->failed = failed;
     if (k->wanted == IDE_ANY || failed == (k->wanted == IDE_FAILS))
         return;
-    host_complain(h, k->node, when,
-                  "command 0x%02x of '%s' %s: status 0x%02x, error 0x%02x, bus-master status 0x%02x", k->opcode,
-                  c->device->model->name, failed ? "failed" : "was to fail and did not", (unsigned)c->status,
-                  (unsigned)c->error, (unsigned)c->bm_status);
+    host_complain(
+        h, k->node, when,
+        "command 0x%02x of '%s' %s: status 0x%02x, error 0x%02x, bus-master status 0x%02x",
+        k->opcode, c->device->model->name, failed ? "failed" : "was to fail and did not",
+        (unsigned)c->status, (unsigned)c->error, (unsigned)c->bm_status);
 }
 
-static enum host_verdict finished(struct host *h, struct host_channel *c, const struct finish_job *job, tb_time when)
+static enum host_verdict finished(struct host *h, struct host_channel *c,
+                                  const struct finish_job *job, tb_time when)
 {
     c->bm_status = job->bm_status;
     c->status = job->status;
@@ -135,8 +146,8 @@ static enum host_verdict finished(struct host *h, struct host_channel *c, const 
     return HOST_DONE;
 }
 
-enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct finish_job *job, bool forced,
-                             tb_time when)
+enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct finish_job *job,
+                             bool forced, tb_time when)
 {
     if (!c->busy)
         return HOST_DONE;
@@ -151,7 +162,8 @@ enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct fini
         if (c->command.dma)
             write_register(h, c, IDE_BMICOM, c->command.to_memory ? BMIDE_TO_MEMORY : 0);
         host_read(h, c->registers[IDE_STATUS], &job->status);
-        write_register(h, c, IDE_BMISTA, (job->bm_status & BMIDE_CAPABLE) | BMIDE_INTERRUPT | BMIDE_ERROR);
+        write_register(h, c, IDE_BMISTA,
+                       (job->bm_status & BMIDE_CAPABLE) | BMIDE_INTERRUPT | BMIDE_ERROR);
         job->phase = FINISH_AWAITS_STATUS;
         return HOST_AGAIN;
     case FINISH_AWAITS_STATUS:
@@ -169,7 +181,8 @@ enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct fini
 
 enum { RESET_AWAITS_NOTHING, RESET_AWAITS_PULSE, RESET_AWAITS_PAUSE, RESET_AWAITS_STATUS };
 
-enum host_verdict ide_reset(struct host *h, struct host_channel *c, struct finish_job *job, tb_time when)
+enum host_verdict ide_reset(struct host *h, struct host_channel *c, struct finish_job *job,
+                            tb_time when)
 {
     switch (job->phase) {
     case RESET_AWAITS_NOTHING: /* ATA/ATAPI-6, 9.2: SRST for at least 5 us */

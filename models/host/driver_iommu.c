@@ -1,17 +1,18 @@
 /* The driver of an AMD IOMMU: registers, device table, command buffer, completion wait, event log.
  *
- * As an OS does it: tables and rings in memory of its own, stores and register writes one by one, a completion wait
- * that stores a growing number which the driver polls (or sleeps until the interrupt and then looks once). In set-up
- * no command is given: nothing can be cached before time 0. Section numbers: AMD IOMMU specification (48882).
+ * As an OS does it: tables and rings in memory of its own, stores and register writes one by one, a
+ * completion wait that stores a growing number which the driver polls (or sleeps until the
+ * interrupt and then looks once). In set-up no command is given: nothing can be cached before time
+ * 0. Section numbers: AMD IOMMU specification (48882).
  */
 #include "host.h"
 
 #include "spec/amdvi.h"
 
-#define RING_BYTES HOST_PAGE
+#define RING_BYTES   HOST_PAGE
 #define RING_ENTRIES (RING_BYTES / AMDVI_RING_ENTRY)
-#define RING_LENGTH ((uint64_t)AMDVI_RING_LENGTH_MIN << AMDVI_RING_LENGTH_SHIFT)
-#define FLAG_BYTES 64
+#define RING_LENGTH  ((uint64_t)AMDVI_RING_LENGTH_MIN << AMDVI_RING_LENGTH_SHIFT)
+#define FLAG_BYTES   64
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
@@ -24,7 +25,8 @@ static uint64_t devtab_bytes(const struct host *h)
     return ((top + 1) * AMDVI_DTE_SIZE + HOST_PAGE - 1) & ~(uint64_t)(HOST_PAGE - 1);
 }
 
-bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node, struct tb_diag *diag)
+bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,
+                   struct tb_diag *diag)
 {
     if (u->flag_at)
         return true;
@@ -35,7 +37,8 @@ bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *n
     u->flag_at = host_memory(h, HOST_PAGE, HOST_PAGE);
     if (u->devtab_at && u->ring_at && u->log_at && u->flag_at)
         return true;
-    tb_diag_node(diag, node, "the driver has no memory for the tables of '%s': see 'driver_memory' of '%s'",
+    tb_diag_node(diag, node,
+                 "the driver has no memory for the tables of '%s': see 'driver_memory' of '%s'",
                  u->model->name, h->m->name);
     return false;
 }
@@ -86,8 +89,8 @@ void iommu_invalidate_domain(uint64_t command[2], uint16_t domain)
     command[1] = AMDVI_PAGES_ALL | AMDVI_PAGES_PDE;
 }
 
-/* The smallest power of two, aligned to itself, that holds the range; page directory entries too, for tables may go
- * away with their pages. */
+/* The smallest power of two, aligned to itself, that holds the range; page directory entries too,
+ * for tables may go away with their pages. */
 void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova, uint64_t last)
 {
     uint64_t differ = (iova ^ last) >> 12;
@@ -98,7 +101,8 @@ void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova,
     if (differ == 0)
         return;
     uint64_t half = (uint64_t)1 << (63 - __builtin_clzll(differ) + 12);
-    command[1] = (iova & ~(2 * half - 1)) | ((half - 1) & AMDVI_PAGES_ADDRESS) | AMDVI_PAGES_S | AMDVI_PAGES_PDE;
+    command[1] = (iova & ~(2 * half - 1)) | ((half - 1) & AMDVI_PAGES_ADDRESS) | AMDVI_PAGES_S |
+                 AMDVI_PAGES_PDE;
 }
 
 void iommu_invalidate_device(uint64_t command[2], uint16_t device)
@@ -140,8 +144,8 @@ static bool is_invalidation(uint64_t q0)
 
 enum {
     COMMAND_AWAITS_NOTHING,
-    COMMAND_AWAITS_HEAD,       /* the ring looked full: where is the IOMMU by now */
-    COMMAND_AWAITS_ROOM,       /* it was full: pause */
+    COMMAND_AWAITS_HEAD, /* the ring looked full: where is the IOMMU by now */
+    COMMAND_AWAITS_ROOM, /* it was full: pause */
     COMMAND_AWAITS_STORES,
     COMMAND_AWAITS_COMPLETION, /* pause before the next look */
     COMMAND_AWAITS_FLAG
@@ -159,7 +163,8 @@ static void give(struct host *h, struct host_iommu *u, struct command_job *job, 
     job->phase = COMMAND_AWAITS_STORES;
 }
 
-static enum host_verdict pause_until(struct host *h, struct command_job *job, int phase, tb_time when)
+static enum host_verdict pause_until(struct host *h, struct command_job *job, int phase,
+                                     tb_time when)
 {
     job->phase = phase;
     job->next = when + h->params.poll;
@@ -167,13 +172,16 @@ static enum host_verdict pause_until(struct host *h, struct command_job *job, in
     return HOST_WAITS;
 }
 
-static enum host_verdict give_up(struct host *h, struct host_iommu *u, const struct tb_node *node, tb_time when)
+static enum host_verdict give_up(struct host *h, struct host_iommu *u, const struct tb_node *node,
+                                 tb_time when)
 {
-    host_complain(h, node, when, "'%s' has not done its commands within the timeout", u->model->name);
+    host_complain(h, node, when, "'%s' has not done its commands within the timeout",
+                  u->model->name);
     return HOST_DONE;
 }
 
-static enum host_verdict look_for_room(struct host *h, struct host_iommu *u, struct command_job *job, bool wait,
+static enum host_verdict look_for_room(struct host *h, struct host_iommu *u,
+                                       struct command_job *job, bool wait,
                                        const struct tb_node *node, tb_time when)
 {
     uint32_t head = (uint32_t)(u->head & AMDVI_RING_POINTER) % RING_BYTES;
@@ -205,25 +213,27 @@ static enum host_verdict look_at_flag(struct host *h, struct host_iommu *u, stru
     return pause_until(h, job, COMMAND_AWAITS_COMPLETION, when);
 }
 
-static enum host_verdict look(struct host *h, struct host_register r, uint64_t *into, struct command_job *job,
-                              int phase)
+static enum host_verdict look(struct host *h, struct host_register r, uint64_t *into,
+                              struct command_job *job, int phase)
 {
     job->phase = phase;
     host_read(h, r, into);
     return HOST_AGAIN;
 }
 
-static bool too_early(struct host *h, const struct host_iommu *u, const struct command_job *job, tb_time when)
+static bool too_early(struct host *h, const struct host_iommu *u, const struct command_job *job,
+                      tb_time when)
 {
-    bool by_interrupt = job->phase == COMMAND_AWAITS_COMPLETION && (u->control_value & AMDVI_CONTROL_WAIT_INT);
+    bool by_interrupt =
+        job->phase == COMMAND_AWAITS_COMPLETION && (u->control_value & AMDVI_CONTROL_WAIT_INT);
     if (by_interrupt || when >= job->next)
         return false;
     host_sleep(h, job->next);
     return true;
 }
 
-enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct command_job *job, bool wait,
-                                const struct tb_node *node, tb_time when)
+enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct command_job *job,
+                                bool wait, const struct tb_node *node, tb_time when)
 {
     struct host_register flag = {.address = u->flag_at, .space = TB_MEMORY, .size = 8};
     if (h->instant)
@@ -238,14 +248,16 @@ enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct com
     case COMMAND_AWAITS_HEAD:
         return look_for_room(h, u, job, wait, node, when);
     case COMMAND_AWAITS_ROOM:
-        return too_early(h, u, job, when) ? HOST_WAITS
-                                          : look(h, u->cmd_head, &u->head, job, COMMAND_AWAITS_HEAD);
+        return too_early(h, u, job, when)
+                   ? HOST_WAITS
+                   : look(h, u->cmd_head, &u->head, job, COMMAND_AWAITS_HEAD);
     case COMMAND_AWAITS_STORES:
         if (!wait)
             return HOST_DONE;
         /* fall through */
     case COMMAND_AWAITS_COMPLETION:
-        return too_early(h, u, job, when) ? HOST_WAITS : look(h, flag, &u->seen, job, COMMAND_AWAITS_FLAG);
+        return too_early(h, u, job, when) ? HOST_WAITS
+                                          : look(h, flag, &u->seen, job, COMMAND_AWAITS_FLAG);
     default:
         return look_at_flag(h, u, job, node, when);
     }
@@ -260,7 +272,8 @@ enum {
     ATTACH_AWAITS_DOMAIN_INVALIDATION
 };
 
-static uint64_t first_quadword(const struct host_domain *domain, enum host_mode mode, uint64_t permissions)
+static uint64_t first_quadword(const struct host_domain *domain, enum host_mode mode,
+                               uint64_t permissions)
 {
     uint64_t q = AMDVI_DTE_V | AMDVI_DTE_TV;
     if (mode == HOST_BLOCKED)
@@ -281,19 +294,22 @@ static void write_entry(struct host *h, const struct host_device *d, const struc
     host_store(h, at, first_quadword(d->domain, d->mode, job->permissions), 8);
 }
 
-static bool make_root(struct host *h, struct host_domain *domain, const struct tb_node *node, tb_time when)
+static bool make_root(struct host *h, struct host_domain *domain, const struct tb_node *node,
+                      tb_time when)
 {
     if (!domain->levels)
         domain->levels = (unsigned)h->params.levels;
     if (!domain->root)
         domain->root = table_page(h);
     if (!domain->root)
-        host_complain(h, node, when, "the driver's memory is used up ('driver_memory' of '%s')", h->m->name);
+        host_complain(h, node, when, "the driver's memory is used up ('driver_memory' of '%s')",
+                      h->m->name);
     return domain->root != 0;
 }
 
-static bool take_over(struct host *h, struct host_device *d, struct host_domain *domain, enum host_mode mode,
-                      struct attach_job *job, const struct tb_node *node, tb_time when)
+static bool take_over(struct host *h, struct host_device *d, struct host_domain *domain,
+                      enum host_mode mode, struct attach_job *job, const struct tb_node *node,
+                      tb_time when)
 {
     if (mode == HOST_TRANSLATE && !make_root(h, domain, node, when))
         return false;
@@ -309,8 +325,8 @@ static bool take_over(struct host *h, struct host_device *d, struct host_domain 
 }
 
 enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct host_domain *domain,
-                               enum host_mode mode, struct attach_job *job, const struct tb_node *node,
-                               tb_time when)
+                               enum host_mode mode, struct attach_job *job,
+                               const struct tb_node *node, tb_time when)
 {
     switch (job->phase) {
     case ATTACH_AWAITS_START:
@@ -355,8 +371,8 @@ static void count_event(struct host *h, struct host_iommu *u, const uint64_t rec
     h->count.events++;
 }
 
-/* The next record, or the new head when there is none; a log that stopped at its end is started again (3.4.9: the
- * enable bit from 0 to 1, overflow cleared in between). */
+/* The next record, or the new head when there is none; a log that stopped at its end is started
+ * again (3.4.9: the enable bit from 0 to 1, overflow cleared in between). */
 static enum host_verdict next_record(struct host *h, struct host_iommu *u, struct drain_job *job)
 {
     uint64_t tail = job->tail & AMDVI_RING_POINTER & (RING_BYTES - 1);
@@ -377,7 +393,8 @@ static enum host_verdict next_record(struct host *h, struct host_iommu *u, struc
 }
 
 /* The interrupt bits are cleared before the tail is read: what comes later interrupts again. */
-static enum host_verdict clear_status(struct host *h, struct host_iommu *u, struct drain_job *job, bool forced)
+static enum host_verdict clear_status(struct host *h, struct host_iommu *u, struct drain_job *job,
+                                      bool forced)
 {
     uint64_t events = job->status & (AMDVI_STATUS_EVENT_INT | AMDVI_STATUS_EVENT_OVERFLOW);
     uint64_t interrupts = job->status & (AMDVI_STATUS_EVENT_INT | AMDVI_STATUS_WAIT_INT);
@@ -391,7 +408,8 @@ static enum host_verdict clear_status(struct host *h, struct host_iommu *u, stru
     return interrupts || events || forced ? HOST_AGAIN : HOST_DONE;
 }
 
-static enum host_verdict drain(struct host *h, struct host_iommu *u, struct drain_job *job, bool forced)
+static enum host_verdict drain(struct host *h, struct host_iommu *u, struct drain_job *job,
+                               bool forced)
 {
     if (u->state != IOMMU_RUNS)
         return HOST_DONE;
@@ -423,7 +441,8 @@ enum host_verdict iommu_drain(struct host *h, struct host_iommu *u, struct drain
     return drain(h, u, job, true);
 }
 
-/* -- What is in the log (for expectations: instant) --------------------------------------------- */
+/* -- What is in the log (for expectations: instant) ---------------------------------------------
+ */
 
 static uint64_t peek_register(struct host *h, struct host_register r)
 {
@@ -454,7 +473,8 @@ bool iommu_event(struct host *h, struct host_iommu *u, uint64_t n, uint64_t reco
     uint64_t used = v.bytes ? (v.tail + v.bytes - v.head) % v.bytes / AMDVI_RING_ENTRY : 0;
     uint64_t at = v.at + (v.bytes ? (v.head + n * AMDVI_RING_ENTRY) % v.bytes : 0);
     struct host_register half[2] = {{at, TB_MEMORY, 8}, {at + 8, TB_MEMORY, 8}};
-    return n < used && host_peek_register(h, half[0], &record[0]) && host_peek_register(h, half[1], &record[1]);
+    return n < used && host_peek_register(h, half[0], &record[0]) &&
+           host_peek_register(h, half[1], &record[1]);
 }
 
 uint64_t iommu_events(struct host *h, struct host_iommu *u, unsigned code)

@@ -1,7 +1,9 @@
-/* The host: class object, messages, interrupts, and the CPU that does one flow's accesses after the other.
+/* The host: class object, messages, interrupts, and the CPU that does one flow's accesses after the
+ * other.
  *
- * Times: an access begins `access_time` after what was before it; a handler begins `irq_latency` after its interrupt
- * arrived. A posted store is over for the CPU when it is sent; what it costs further shows in its own line.
+ * Times: an access begins `access_time` after what was before it; a handler begins `irq_latency`
+ * after its interrupt arrived. A posted store is over for the CPU when it is sent; what it costs
+ * further shows in its own line.
  */
 #include "host.h"
 #include "iolog.h"
@@ -19,42 +21,105 @@ static const char *const events_names[] = {"drain", "leave", NULL};
 #define FIELD(f) offsetof(struct host_params, f)
 
 static const struct tb_param memory_table[] = {
-    {.name = "at", .type = TB_COUNT, .offset = offsetof(struct host_params, memory.at) - FIELD(memory),
-     .flags = TB_OPTIONAL, .present = offsetof(struct host_params, memory.at_given) - FIELD(memory) + 1,
+    {.name = "at",
+     .type = TB_COUNT,
+     .offset = offsetof(struct host_params, memory.at) - FIELD(memory),
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct host_params, memory.at_given) - FIELD(memory) + 1,
      .doc = "physical address; default: the top of memory below 3 GiB"},
-    {.name = "size", .type = TB_SIZE, .offset = offsetof(struct host_params, memory.size) - FIELD(memory),
-     .def = "8MiB", .min = "256KiB", .max = "1GiB", .doc = "how much"},
+    {.name = "size",
+     .type = TB_SIZE,
+     .offset = offsetof(struct host_params, memory.size) - FIELD(memory),
+     .def = "8MiB",
+     .min = "256KiB",
+     .max = "1GiB",
+     .doc = "how much"},
     {0},
 };
 
 static const struct tb_param host_table[] = {
-    {.name = "id", .type = TB_ID, .offset = FIELD(id), .def = "00:00.0", .doc = "requester ID of the CPU"},
-    {.name = "outstanding", .type = TB_COUNT, .offset = FIELD(outstanding), .def = "1", .min = "1", .max = "64",
+    {.name = "id",
+     .type = TB_ID,
+     .offset = FIELD(id),
+     .def = "00:00.0",
+     .doc = "requester ID of the CPU"},
+    {.name = "outstanding",
+     .type = TB_COUNT,
+     .offset = FIELD(outstanding),
+     .def = "1",
+     .min = "1",
+     .max = "64",
      .doc = "stores to memory that may be on their way together; all else is done one by one"},
-    {.name = "posted", .type = TB_BOOL, .offset = FIELD(posted), .def = "false",
+    {.name = "posted",
+     .type = TB_BOOL,
+     .offset = FIELD(posted),
+     .def = "false",
      .doc = "writes to memory and memory-mapped registers are posted"},
-    {.name = "access_time", .type = TB_TIME, .offset = FIELD(access_time), .def = "5ns", .max = "1s",
+    {.name = "access_time",
+     .type = TB_TIME,
+     .offset = FIELD(access_time),
+     .def = "5ns",
+     .max = "1s",
      .doc = "time of the code before each access"},
-    {.name = "step_time", .type = TB_TIME, .offset = FIELD(step_time), .def = "0ns", .max = "1s",
+    {.name = "step_time",
+     .type = TB_TIME,
+     .offset = FIELD(step_time),
+     .def = "0ns",
+     .max = "1s",
      .doc = "time of the code before each step and each request of a replay"},
-    {.name = "irq_latency", .type = TB_TIME, .offset = FIELD(irq_latency), .def = "1us", .max = "1s",
+    {.name = "irq_latency",
+     .type = TB_TIME,
+     .offset = FIELD(irq_latency),
+     .def = "1us",
+     .max = "1s",
      .doc = "from an interrupt's arrival to its handler's first access"},
-    {.name = "timeout", .type = TB_TIME, .offset = FIELD(timeout), .def = "1s", .min = "1ns", .max = "10000s",
+    {.name = "timeout",
+     .type = TB_TIME,
+     .offset = FIELD(timeout),
+     .def = "1s",
+     .min = "1ns",
+     .max = "10000s",
      .doc = "how long a step waits if it does not say"},
-    {.name = "poll", .type = TB_TIME, .offset = FIELD(poll), .def = "100ns", .min = "1ns", .max = "1s",
+    {.name = "poll",
+     .type = TB_TIME,
+     .offset = FIELD(poll),
+     .def = "100ns",
+     .min = "1ns",
+     .max = "1s",
      .doc = "pause between two looks at what is polled"},
-    {.name = "completion", .type = TB_ENUM, .offset = FIELD(completion), .names = completion_names, .def = "poll",
-     .doc = "how the driver learns that the IOMMU has done its commands: it polls memory, or an interrupt"},
-    {.name = "events", .type = TB_ENUM, .offset = FIELD(events), .names = events_names, .def = "drain",
-     .doc = "what the driver does with an IOMMU's event log: reads it on interrupt, or leaves it alone"},
-    {.name = "levels", .type = TB_COUNT, .offset = FIELD(levels), .def = "4", .min = "1",
-     .max = "6", .doc = "levels of a page table if the step does not say"},
-    {.name = "driver_memory", .type = TB_GROUP, .offset = FIELD(memory), .sub = memory_table,
+    {.name = "completion",
+     .type = TB_ENUM,
+     .offset = FIELD(completion),
+     .names = completion_names,
+     .def = "poll",
+     .doc = "how the driver learns that the IOMMU has done its commands: it polls memory, or an "
+            "interrupt"},
+    {.name = "events",
+     .type = TB_ENUM,
+     .offset = FIELD(events),
+     .names = events_names,
+     .def = "drain",
+     .doc = "what the driver does with an IOMMU's event log: reads it on interrupt, or leaves it "
+            "alone"},
+    {.name = "levels",
+     .type = TB_COUNT,
+     .offset = FIELD(levels),
+     .def = "4",
+     .min = "1",
+     .max = "6",
+     .doc = "levels of a page table if the step does not say"},
+    {.name = "driver_memory",
+     .type = TB_GROUP,
+     .offset = FIELD(memory),
+     .sub = memory_table,
      .doc = "where the driver keeps its tables, rings and buffers"},
     {0},
 };
 
-#define COUNTER(f, text) {#f, offsetof(struct host, count.f), text}
+#define COUNTER(f, text)                                                                           \
+    {                                                                                              \
+#f, offsetof(struct host, count.f), text                                                   \
+    }
 
 static const struct tb_counter host_counters[] = {
     COUNTER(accesses, "accesses of the CPU"),
@@ -105,8 +170,10 @@ void host_read(struct host *h, struct host_register r, uint64_t *into)
 
 void host_write(struct host *h, struct host_register r, uint64_t value)
 {
-    push(h, (struct host_op){
-                .address = r.address, .size = r.size, .space = r.space, .value = value, .write = true});
+    push(
+        h,
+        (struct host_op){
+            .address = r.address, .size = r.size, .space = r.space, .value = value, .write = true});
 }
 
 void host_store(struct host *h, uint64_t address, uint64_t value, unsigned size)
@@ -121,10 +188,12 @@ void host_store(struct host *h, uint64_t address, uint64_t value, unsigned size)
 
 void host_load(struct host *h, uint64_t address, unsigned size, uint64_t *into)
 {
-    push(h, (struct host_op){.address = address, .size = (uint16_t)size, .space = TB_MEMORY, .into = into});
+    push(h, (struct host_op){
+                .address = address, .size = (uint16_t)size, .space = TB_MEMORY, .into = into});
 }
 
-void host_move(struct host *h, uint64_t address, uint8_t space, uint8_t *data, unsigned size, bool write)
+void host_move(struct host *h, uint64_t address, uint8_t space, uint8_t *data, unsigned size,
+               bool write)
 {
     push(h, (struct host_op){.address = address,
                              .size = (uint16_t)size,
@@ -173,8 +242,11 @@ static void note_status(struct host *h, struct host_flow *f, enum tb_status stat
 static void do_instantly(struct host *h, struct host_flow *f, const struct host_op *op)
 {
     uint8_t bytes[HOST_LINE_BYTES];
-    struct tb_debug d = {
-        .address = op->address, .data = bytes, .length = op->size, .space = op->space, .write = op->write};
+    struct tb_debug d = {.address = op->address,
+                         .data = bytes,
+                         .length = op->size,
+                         .space = op->space,
+                         .write = op->write};
     if (op->write && op->data)
         memcpy(bytes, op->data, op->size);
     else if (op->write)
@@ -245,7 +317,8 @@ static bool may_issue(const struct host *h, const struct host_flow *f)
         return false;
     if (f->issued == f->done)
         return true;
-    return op->overlap && f->ops[f->issued - 1].overlap && f->issued - f->done < h->params.outstanding;
+    return op->overlap && f->ops[f->issued - 1].overlap &&
+           f->issued - f->done < h->params.outstanding;
 }
 
 /* -- Flows ------------------------------------------------------------------------------------- */
@@ -266,12 +339,15 @@ static enum host_verdict handler_next(struct host *h, tb_time when);
 static enum host_verdict run_code(struct host *h, struct host_flow *f, tb_time when)
 {
     static enum host_verdict (*const code[HOST_FLOWS])(struct host *, tb_time) = {
-        [HOST_HANDLER] = handler_next, [HOST_CALLER] = caller_next, [HOST_PROGRAM] = host_program_next};
+        [HOST_HANDLER] = handler_next,
+        [HOST_CALLER] = caller_next,
+        [HOST_PROGRAM] = host_program_next};
     h->flow = f;
     return code[f - h->flows](h, when);
 }
 
-/* The flow whose turn it is: the one with accesses on their way, else the most urgent that has something to do. */
+/* The flow whose turn it is: the one with accesses on their way, else the most urgent that has
+ * something to do. */
 static struct host_flow *pick(struct host *h)
 {
     if (h->owner && h->owner->issued > h->owner->done)
@@ -283,7 +359,8 @@ static struct host_flow *pick(struct host *h)
     return NULL;
 }
 
-/* One thing the flow does now: an access, or its code. False: it has to wait for something first. */
+/* One thing the flow does now: an access, or its code. False: it has to wait for something first.
+ */
 static bool advance(struct host *h, struct host_flow *f, tb_time when)
 {
     if (!has_ops(f)) {
@@ -302,7 +379,8 @@ static bool advance(struct host *h, struct host_flow *f, tb_time when)
     return true;
 }
 
-/* Runs until everybody waits. Not entered twice: what a callback within it changes is seen by the loop. */
+/* Runs until everybody waits. Not entered twice: what a callback within it changes is seen by the
+ * loop. */
 static void run(struct host *h, tb_time when)
 {
     if (h->in_run)
@@ -392,13 +470,14 @@ static struct host_line *next_line(struct host *h)
     return NULL;
 }
 
-/* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in progress on it, then
- * the IOMMU's. */
+/* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in
+ * progress on it, then the IOMMU's. */
 static enum host_verdict handle_line(struct host *h, tb_time when)
 {
     struct host_line *line = h->handling;
     if (h->handler_phase == HANDLER_AWAITS_DISK) {
-        if (line->channel && ide_finish(h, line->channel, &h->disk_handler, false, when) == HOST_AGAIN)
+        if (line->channel &&
+            ide_finish(h, line->channel, &h->disk_handler, false, when) == HOST_AGAIN)
             return HOST_AGAIN;
         h->handler_phase = HANDLER_AWAITS_IOMMU;
         h->iommu_handler = (struct drain_job){0};
@@ -421,7 +500,8 @@ static enum host_verdict handler_next(struct host *h, tb_time when)
         return HOST_WAITS;
     }
     struct host_line *line = h->handling;
-    if (!(line->channel && line->channel->busy) && !(line->iommu && line->iommu->state == IOMMU_RUNS))
+    if (!(line->channel && line->channel->busy) &&
+        !(line->iommu && line->iommu->state == IOMMU_RUNS))
         h->count.spurious++;
     h->handler_phase = HANDLER_AWAITS_DISK;
     h->disk_handler = (struct finish_job){0};
@@ -449,7 +529,8 @@ static void take_interrupt(struct host *h, const struct tb_msg *msg, tb_credit c
 
 /* -- Messages ---------------------------------------------------------------------------------- */
 
-static void take_completion(struct host *h, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void take_completion(struct host *h, const struct tb_msg *msg, tb_credit credit,
+                            tb_time when)
 {
     struct host_flow *f = h->owner;
     struct tb_txn *t = tb_txn(h->m, msg->txn);
@@ -478,7 +559,8 @@ static void refuse(struct host *h, const struct tb_msg *msg, tb_credit credit, t
     tb_send(h->m, 0, &answer, when, credit);
 }
 
-static void host_recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void host_recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                      tb_time when)
 {
     struct host *h = m->state;
     (void)port;
@@ -527,14 +609,16 @@ static void host_check(struct tb_model *m, struct tb_diag *diag)
 static void host_slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
 {
     const struct host *h = m->state;
-    *count = 2 * (uint32_t)h->params.outstanding + 1; /* on their way, and posted ones not taken yet */
+    *count =
+        2 * (uint32_t)h->params.outstanding + 1; /* on their way, and posted ones not taken yet */
     *bytes = HOST_LINE_BYTES;
 }
 
 static void host_claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
     (void)port;
-    tb_ranges_add(m, out, (struct tb_range){.last = UINT64_MAX, .space = TB_SPACE_IRQ, .model = m->index});
+    tb_ranges_add(m, out,
+                  (struct tb_range){.last = UINT64_MAX, .space = TB_SPACE_IRQ, .model = m->index});
 }
 
 static bool host_debug(struct tb_model *m, unsigned port, struct tb_debug *d)
@@ -572,8 +656,10 @@ static void report_left(struct host *h)
     const struct host_step *s = host_step_left(h);
     if (!s || !tb_sim_idle(h->m->sim))
         return;
-    host_complain(h, s->node, tb_sim_now(h->m->sim), "nothing is pending any more, but %zu steps are left, from "
-                  "this '%s' on", h->steps.count - h->steps.next, s->kind->name);
+    host_complain(h, s->node, tb_sim_now(h->m->sim),
+                  "nothing is pending any more, but %zu steps are left, from "
+                  "this '%s' on",
+                  h->steps.count - h->steps.next, s->kind->name);
     h->steps.count = h->steps.next;
 }
 
@@ -615,7 +701,8 @@ bool host_poke(struct host *h, uint64_t address, const void *data, uint32_t leng
     return tb_debug_send(h->m, 0, &d);
 }
 
-void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format, ...)
+void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format,
+                   ...)
 {
     char text[400];
     va_list args;

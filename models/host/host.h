@@ -1,27 +1,28 @@
-/* Inside of the host: a CPU that does one access at a time (or a few stores at once), the flows of code that
- * share it, and what the driver knows of the machine.
+/* Inside of the host: a CPU that does one access at a time (or a few stores at once), the flows of
+ * code that share it, and what the driver knows of the machine.
  *
- * Invariants: a flow queues accesses, the CPU does them in order, and the flow's code runs again only when all of
- * them are done. An interrupt handler goes before a caller's access, and that before the program's steps; one flow
- * never starts an access while another has one on its way. In set-up (`instant`) every access is a debug access and
- * done at once, so the same code serves both. Everything is allocated when the program is compiled.
+ * Invariants: a flow queues accesses, the CPU does them in order, and the flow's code runs again
+ * only when all of them are done. An interrupt handler goes before a caller's access, and that
+ * before the program's steps; one flow never starts an access while another has one on its way. In
+ * set-up (`instant`) every access is a debug access and done at once, so the same code serves both.
+ * Everything is allocated when the program is compiled.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
 #include "tollbridge/model.h"
 
-#define HOST_OPS 64         /* accesses a flow may queue at once */
-#define HOST_LINE_BYTES 64  /* largest access of the CPU, naturally aligned */
-#define HOST_PAGE 4096u
-#define HOST_CHANNELS 2
-#define HOST_DRIVES 2       /* per channel */
+#define HOST_OPS         64 /* accesses a flow may queue at once */
+#define HOST_LINE_BYTES  64 /* largest access of the CPU, naturally aligned */
+#define HOST_PAGE        4096u
+#define HOST_CHANNELS    2
+#define HOST_DRIVES      2 /* per channel */
 #define HOST_EVENT_CODES 16
 
 enum { HOST_TIMER_CPU, HOST_TIMER_IRQ, HOST_TIMER_WAKE, HOST_TIMERS };
 
-/* What a piece of code says when it returns: its accesses have to be done first; something has to happen first (an
- * interrupt, the wake-up timer); it is at its end. */
+/* What a piece of code says when it returns: its accesses have to be done first; something has to
+ * happen first (an interrupt, the wake-up timer); it is at its end. */
 enum host_verdict { HOST_AGAIN, HOST_WAITS, HOST_DONE };
 
 enum host_flow_id { HOST_HANDLER, HOST_CALLER, HOST_PROGRAM, HOST_FLOWS };
@@ -85,17 +86,18 @@ enum iommu_state { IOMMU_UNTOUCHED, IOMMU_STARTING, IOMMU_RUNS };
 
 struct host_iommu {
     struct tb_model *model;
-    struct host_register devtab, cmdbuf, evtlog, control, status, cmd_head, cmd_tail, evt_head, evt_tail;
+    struct host_register devtab, cmdbuf, evtlog, control, status, cmd_head, cmd_tail, evt_head,
+        evt_tail;
     enum iommu_state state;
-    bool has_line; /* it can raise interrupts */
+    bool has_line;                                              /* it can raise interrupts */
     uint64_t devtab_at, devtab_bytes, ring_at, log_at, flag_at; /* physical */
     uint64_t control_value;
-    uint32_t tail;       /* byte offset in the ring where the next command goes */
-    uint32_t room;       /* commands that certainly fit */
-    uint32_t log_head;   /* byte offset of the next event to be read */
-    uint64_t waits;      /* value of the last completion wait issued */
-    uint64_t seen;       /* what its flag in memory said last */
-    uint64_t head;       /* as read from cmd_head */
+    uint32_t tail;     /* byte offset in the ring where the next command goes */
+    uint32_t room;     /* commands that certainly fit */
+    uint32_t log_head; /* byte offset of the next event to be read */
+    uint64_t waits;    /* value of the last completion wait issued */
+    uint64_t seen;     /* what its flag in memory said last */
+    uint64_t head;     /* as read from cmd_head */
     uint64_t drained[HOST_EVENT_CODES];
     uint64_t drained_total;
 };
@@ -105,19 +107,33 @@ enum host_mode { HOST_TRANSLATE, HOST_PASSTHROUGH, HOST_BLOCKED };
 /* -- Driver: IDE ------------------------------------------------------------------------------- */
 
 enum ide_register {
-    IDE_BMICOM, IDE_BMISTA, IDE_BMIDTP, IDE_DATA, IDE_ERROR, IDE_FEATURES, IDE_NSECT, IDE_LBAL, IDE_LBAM, IDE_LBAH,
-    IDE_DEVICE, IDE_STATUS, IDE_COMMAND, IDE_CONTROL, IDE_ALTSTATUS, IDE_REGISTERS
+    IDE_BMICOM,
+    IDE_BMISTA,
+    IDE_BMIDTP,
+    IDE_DATA,
+    IDE_ERROR,
+    IDE_FEATURES,
+    IDE_NSECT,
+    IDE_LBAL,
+    IDE_LBAM,
+    IDE_LBAH,
+    IDE_DEVICE,
+    IDE_STATUS,
+    IDE_COMMAND,
+    IDE_CONTROL,
+    IDE_ALTSTATUS,
+    IDE_REGISTERS
 };
 
 /* A command as the driver gives it to the drive. */
 struct ide_command {
     uint64_t lba;
     uint32_t sectors;
-    uint32_t table;     /* bus address of the PRD table */
+    uint32_t table; /* bus address of the PRD table */
     uint8_t opcode, features, drive;
     bool lba48, dma, to_memory, data_in;
-    bool start;         /* the bus master too */
-    uint8_t wanted;     /* enum ide_outcome: how it should end */
+    bool start;                 /* the bus master too */
+    uint8_t wanted;             /* enum ide_outcome: how it should end */
     const struct tb_node *node; /* the step, for messages */
 };
 
@@ -127,12 +143,12 @@ struct host_channel {
     struct host_device *device;
     struct host_register registers[IDE_REGISTERS];
     struct host_line *line;
-    struct ide_command command; /* the one in progress */
-    bool busy, failed;           /* failed: the last command */
-    uint64_t issued, finished;   /* commands */
+    struct ide_command command;        /* the one in progress */
+    bool busy, failed;                 /* failed: the last command */
+    uint64_t issued, finished;         /* commands */
     uint64_t bm_status, status, error; /* as read at the end of the last one */
-    uint64_t prd_at;            /* the driver's own table: PRD_TABLE bytes, aligned to that */
-    uint64_t prd_pages_mapped;  /* pages of it that the device's domain maps */
+    uint64_t prd_at;           /* the driver's own table: PRD_TABLE bytes, aligned to that */
+    uint64_t prd_pages_mapped; /* pages of it that the device's domain maps */
     unsigned index;
 };
 
@@ -160,9 +176,9 @@ struct host_line {
 
 /* -- Program ----------------------------------------------------------------------------------- */
 
-/* A kind of step: one row of a table. `prepare` resolves names and checks what the table of parameters cannot (it
- * may allocate); `run` is called until it says HOST_DONE. The state of a step that runs is host.phase and
- * host.work; both are zero at its beginning. */
+/* A kind of step: one row of a table. `prepare` resolves names and checks what the table of
+ * parameters cannot (it may allocate); `run` is called until it says HOST_DONE. The state of a step
+ * that runs is host.phase and host.work; both are zero at its beginning. */
 struct host_step_kind {
     const char *name;
     const char *doc;
@@ -185,17 +201,18 @@ struct host_steps {
     bool running; /* `next` was begun */
 };
 
-/* -- State machines of the driver, used by steps and by replay ---------------------------------- */
+/* -- State machines of the driver, used by steps and by replay ----------------------------------
+ */
 
 /* Permissions of pages and device table entries, as bits of both. */
-#define HOST_MAY_READ ((uint64_t)1 << 61)
+#define HOST_MAY_READ  ((uint64_t)1 << 61)
 #define HOST_MAY_WRITE ((uint64_t)1 << 62)
 
 /* Changes a page table entry by entry; see tables.c. */
 struct table_job {
     struct host_domain *domain;
-    uint64_t start, last;  /* IOVAs of the range, both inclusive */
-    uint64_t iova, pa;     /* move on */
+    uint64_t start, last; /* IOVAs of the range, both inclusive */
+    uint64_t iova, pa;    /* move on */
     uint64_t page, permissions;
     bool unmap, skip;
     bool over; /* the last entry was done */
@@ -212,8 +229,8 @@ struct command_job {
 
 struct attach_job {
     int phase;
-    uint64_t permissions;      /* of the device table entry */
-    uint64_t flags;            /* of its second quadword */
+    uint64_t permissions; /* of the device table entry */
+    uint64_t flags;       /* of its second quadword */
     struct host_domain *former;
     struct command_job command;
 };
@@ -250,16 +267,16 @@ struct host {
     struct host_flow *flow;  /* whose code runs */
     struct host_flow *owner; /* whose accesses are on their way; NULL: nobody's */
     uint32_t posted_open;
-    bool instant;            /* set-up: no time passes */
+    bool instant; /* set-up: no time passes */
     bool in_run;
     bool irq_due;
-    tb_time free;            /* when the CPU can begin its next access */
-    struct tb_diag *diag;    /* during set-up */
+    tb_time free;         /* when the CPU can begin its next access */
+    struct tb_diag *diag; /* during set-up */
 
     struct tb_arena *arena;
     struct host_steps setup, steps;
     struct host_work work;
-    uint64_t scratch[8];     /* values the program's accesses read */
+    uint64_t scratch[8]; /* values the program's accesses read */
 
     struct tb_access *access; /* of an embedding program */
     uint32_t access_done;
@@ -271,7 +288,7 @@ struct host {
     struct host_line *handling;
 
     /* The machine. */
-    struct tb_ranges ranges;       /* all that answers */
+    struct tb_ranges ranges;        /* all that answers */
     struct tb_range *memory_ranges; /* of these, memories' */
     size_t memory_range_count;
     struct host_device *devices;
@@ -280,19 +297,20 @@ struct host {
     struct host_domain *domains;
     size_t device_count, iommu_count, line_count, domain_count, domain_limit, line_limit;
 
-    /* The driver's memory: physical, handed out upwards; `mirror` is what the driver wrote there itself. */
-    uint64_t buffers_at;     /* replays' buffers are below */
-    struct iolog **logs;     /* to be freed */
+    /* The driver's memory: physical, handed out upwards; `mirror` is what the driver wrote there
+     * itself. */
+    uint64_t buffers_at; /* replays' buffers are below */
+    struct iolog **logs; /* to be freed */
     size_t log_count;
-    const char *mark;        /* text of the last `mark` step */
+    const char *mark; /* text of the last `mark` step */
     uint64_t memory_at, memory_size, memory_used;
     uint64_t free_page; /* list of free page-table pages, through the mirror; 0: none */
     uint64_t *mirror;
 
     struct {
-        uint64_t accesses, failed, steps, interrupts, spurious, maps, unmaps, invalidations, waits, events, commands,
-            command_errors, requests, read_bytes, written_bytes, trims, syncs, device_errors, mismatches, timeouts,
-            latency_sum, latency_max, flushes, stale_max;
+        uint64_t accesses, failed, steps, interrupts, spurious, maps, unmaps, invalidations, waits,
+            events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
+            device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max;
     } count;
 };
 
@@ -306,8 +324,10 @@ void host_read(struct host *h, struct host_register r, uint64_t *into);
 void host_write(struct host *h, struct host_register r, uint64_t value);
 void host_store(struct host *h, uint64_t address, uint64_t value, unsigned size);
 void host_load(struct host *h, uint64_t address, unsigned size, uint64_t *into);
-/* size bytes (1..64, within an aligned 64) from or to `data`, which must live until the access is done. */
-void host_move(struct host *h, uint64_t address, uint8_t space, uint8_t *data, unsigned size, bool write);
+/* size bytes (1..64, within an aligned 64) from or to `data`, which must live until the access is
+ * done. */
+void host_move(struct host *h, uint64_t address, uint8_t space, uint8_t *data, unsigned size,
+               bool write);
 
 /* The program's flow goes on at `at` at the latest (and earlier, if something happens). */
 void host_sleep(struct host *h, tb_time at);
@@ -319,9 +339,10 @@ void host_spend(struct host *h, tb_time when, tb_time time);
 /* Runs all code that can run, in no time. */
 void host_run_instantly(struct host *h);
 
-/* Something the program asked for cannot be done: an error of the input during set-up, a violation later. */
-void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Something the program asked for cannot be done: an error of the input during set-up, a violation
+ * later. */
+void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format,
+                   ...) __attribute__((format(printf, 4, 5)));
 
 /* Instant access to memory. */
 bool host_peek(struct host *h, uint64_t address, void *data, uint32_t length);
@@ -356,8 +377,8 @@ struct host_device *host_find_device(struct host *h, const char *name, const str
 struct host_iommu *host_find_iommu(struct host *h, const char *name, const struct tb_node *node,
                                    struct tb_diag *diag);
 /* The register "model.name". */
-bool host_find_register(struct host *h, const char *path, const struct tb_node *node, struct host_register *out,
-                        struct tb_diag *diag);
+bool host_find_register(struct host *h, const char *path, const struct tb_node *node,
+                        struct host_register *out, struct tb_diag *diag);
 /* The line of a number: if it is known; made if need be (only while compiling). */
 struct host_line *host_line_known(struct host *h, uint64_t number);
 struct host_line *host_line_of(struct host *h, uint64_t number);
@@ -381,16 +402,18 @@ uint64_t table_page(struct host *h);
 /* -- driver_iommu.c ---------------------------------------------------------------------------- */
 
 /* Reserves the driver's memory for an IOMMU: a step is going to need it. */
-bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node, struct tb_diag *diag);
+bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,
+                   struct tb_diag *diag);
 /* Points the registers to tables and rings, and enables it. Nothing if that was done. */
 enum host_verdict iommu_start(struct host *h, struct host_iommu *u);
 /* Has the device translated by the domain, pass, or be blocked. */
 enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct host_domain *domain,
-                               enum host_mode mode, struct attach_job *job, const struct tb_node *node,
-                               tb_time when);
-/* Gives job->command (none if both quadwords are zero), with `wait` followed by a completion wait, and waits for that. */
-enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct command_job *job, bool wait,
-                                const struct tb_node *node, tb_time when);
+                               enum host_mode mode, struct attach_job *job,
+                               const struct tb_node *node, tb_time when);
+/* Gives job->command (none if both quadwords are zero), with `wait` followed by a completion wait,
+ * and waits for that. */
+enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct command_job *job,
+                                bool wait, const struct tb_node *node, tb_time when);
 void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova, uint64_t last);
 void iommu_invalidate_domain(uint64_t command[2], uint16_t domain);
 void iommu_invalidate_device(uint64_t command[2], uint16_t device);
@@ -407,29 +430,35 @@ bool iommu_event(struct host *h, struct host_iommu *u, uint64_t n, uint64_t reco
 /* -- driver_ide.c ------------------------------------------------------------------------------ */
 
 /* Reserves the driver's own PRD table of a channel. */
-bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *node, struct tb_diag *diag);
-/* Writes the task file and starts the command: one batch of accesses, for which there must be room (24). */
+bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *node,
+                 struct tb_diag *diag);
+/* Writes the task file and starts the command: one batch of accesses, for which there must be room
+ * (24). */
 void ide_issue(struct host *h, struct host_channel *c, const struct ide_command *command);
-/* Reads the outcome and stops the bus master: the handler does (if the interrupt is the channel's), and with `forced`
- * a driver whose patience is over. */
-enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct finish_job *job, bool forced,
-                             tb_time when);
+/* Reads the outcome and stops the bus master: the handler does (if the interrupt is the channel's),
+ * and with `forced` a driver whose patience is over. */
+enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct finish_job *job,
+                             bool forced, tb_time when);
 /* Resets both drives of a channel. */
-enum host_verdict ide_reset(struct host *h, struct host_channel *c, struct finish_job *job, tb_time when);
-/* Has the first `bytes` of the driver's own PRD table mapped, if the device is translated by a domain. */
-enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t bytes, struct table_job *job,
-                                const struct tb_node *node, tb_time when);
+enum host_verdict ide_reset(struct host *h, struct host_channel *c, struct finish_job *job,
+                            tb_time when);
+/* Has the first `bytes` of the driver's own PRD table mapped, if the device is translated by a
+ * domain. */
+enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t bytes,
+                                struct table_job *job, const struct tb_node *node, tb_time when);
 /* Opcode of a transfer. */
 uint8_t ide_opcode(bool write, bool lba48);
 /* Writes a descriptor. */
 void ide_put_prd(struct host *h, uint64_t at, uint32_t address, uint32_t bytes, bool last);
 
-/* -- pattern.c: contents that scenarios name ---------------------------------------------------- */
+/* -- pattern.c: contents that scenarios name ----------------------------------------------------
+ */
 
 enum host_pattern { HOST_COUNTER, HOST_MIX64, HOST_ZERO };
 extern const char *const host_pattern_names[];
-/* `size` bytes of a pattern from its byte `offset` on: counter: byte i is i mod 256; mix64: a hash of the seed and
- * the 8-aligned offset. */
-void host_pattern_fill(uint8_t *to, size_t size, enum host_pattern pattern, uint64_t seed, uint64_t offset);
+/* `size` bytes of a pattern from its byte `offset` on: counter: byte i is i mod 256; mix64: a hash
+ * of the seed and the 8-aligned offset. */
+void host_pattern_fill(uint8_t *to, size_t size, enum host_pattern pattern, uint64_t seed,
+                       uint64_t offset);
 
 #endif

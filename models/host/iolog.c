@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTOR 512
+#define SECTOR    512
 #define WORDS_MAX 6
 #define FILES_MAX 256
-#define TIME_MAX_US ((uint64_t)10 * 24 * 3600 * 1000000) /* ten days: far from the end of simulated time */
+#define TIME_MAX_US                                                                                \
+    ((uint64_t)10 * 24 * 3600 * 1000000) /* ten days: far from the end of simulated time */
 
 struct word {
     const char *text;
@@ -39,7 +40,8 @@ struct reader {
     size_t errors;
 };
 
-__attribute__((format(printf, 3, 4))) static void complain(struct reader *r, unsigned column, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void complain(struct reader *r, unsigned column,
+                                                           const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -124,7 +126,8 @@ static bool is_wanted(struct reader *r, const struct word *name, const struct fi
         r->used = f->name;
     if (strcmp(r->used, name->text) == 0)
         return true;
-    complain(r, name->column, "requests for a second file, '%.80s' beside '%.80s': 'file' must say which to replay",
+    complain(r, name->column,
+             "requests for a second file, '%.80s' beside '%.80s': 'file' must say which to replay",
              name->text, r->used);
     return false;
 }
@@ -231,7 +234,8 @@ static bool timestamp(struct reader *r, const struct word *w)
         complain(r, w->column, "later than ten days");
         return false;
     }
-    if (us > r->clock) /* threads write their lines late now and then: fio does not wait for those either */
+    if (us > r->clock) /* threads write their lines late now and then: fio does not wait for those
+                          either */
         r->clock = us;
     return true;
 }
@@ -267,7 +271,8 @@ static void body_line(struct reader *r, char *line)
     if (skip && !timestamp(r, &words[0]))
         return;
     if (count <= skip) {
-        complain(r, words[0].column, "a line is 'time file action' or 'time file action offset length'");
+        complain(r, words[0].column,
+                 "a line is 'time file action' or 'time file action offset length'");
         return;
     }
     action_line(r, words + skip, count - skip);
@@ -281,7 +286,8 @@ static bool header(struct reader *r, const char *line)
     else if (length == 19 && strncmp(line, "fio version 3 iolog", 19) == 0)
         r->version = 3;
     else
-        complain(r, 1, "not a fio iolog of version 2 or 3: the first line is 'fio version 3 iolog'");
+        complain(r, 1,
+                 "not a fio iolog of version 2 or 3: the first line is 'fio version 3 iolog'");
     return r->version != 0;
 }
 
@@ -325,8 +331,8 @@ static void read_lines(struct reader *r, FILE *f)
                  r->only ? r->only : "");
 }
 
-struct iolog *iolog_read(const char *path, const char *file, uint64_t bytes, const struct tb_node *node,
-                         struct tb_diag *diag)
+struct iolog *iolog_read(const char *path, const char *file, uint64_t bytes,
+                         const struct tb_node *node, struct tb_diag *diag)
 {
     struct reader r = {.path = path, .only = file, .node = node, .diag = diag, .disk = bytes};
     size_t before = tb_diag_count(diag);

@@ -1,5 +1,6 @@
-/* IO virtual addresses: a window of pages, handed out top-down (the highest place that fits, as Linux does) or round and
- * round (the next place that fits). A range is aligned to its size rounded up to a power of two.
+/* IO virtual addresses: a window of pages, handed out top-down (the highest place that fits, as
+ * Linux does) or round and round (the next place that fits). A range is aligned to its size rounded
+ * up to a power of two.
  */
 #ifndef HOST_IOVA_H
 #define HOST_IOVA_H

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PCI_HOLE ((uint64_t)3 << 30) /* a PC's memory below 4 GiB ends here at the latest */
+#define PCI_HOLE     ((uint64_t)3 << 30) /* a PC's memory below 4 GiB ends here at the latest */
 #define FORMAT_AMDVI 1
 
 /* -- Memory ------------------------------------------------------------------------------------ */
@@ -29,7 +29,8 @@ void host_survey_ranges(struct host *h)
             h->memory_ranges[h->memory_range_count++] = h->ranges.at[i];
 }
 
-/* A register of a device may lie inside memory's range (it answers first): the smallest range counts. */
+/* A register of a device may lie inside memory's range (it answers first): the smallest range
+ * counts. */
 static bool is_register(const struct host *h, uint64_t address, uint64_t size)
 {
     for (size_t i = 0; i < h->ranges.count; i++) {
@@ -63,14 +64,16 @@ static uint64_t memory_top(const struct host *h)
     return top & ~(uint64_t)(HOST_PRD_TABLE - 1);
 }
 
-/* A platform without memory, or with less than the driver wants, is fine as long as no step needs the driver. */
+/* A platform without memory, or with less than the driver wants, is fine as long as no step needs
+ * the driver. */
 static void place_memory(struct host *h)
 {
     uint64_t size = h->params.memory.size & ~(uint64_t)(HOST_PAGE - 1);
     uint64_t top = memory_top(h);
     h->memory_at = h->params.memory.at_given ? h->params.memory.at : top > size ? top - size : 0;
     h->memory_size = h->memory_at ? size : 0;
-    h->memory_used = h->memory_at % HOST_PRD_TABLE ? HOST_PRD_TABLE - h->memory_at % HOST_PRD_TABLE : 0;
+    h->memory_used =
+        h->memory_at % HOST_PRD_TABLE ? HOST_PRD_TABLE - h->memory_at % HOST_PRD_TABLE : 0;
     h->buffers_at = h->memory_at;
     h->mirror = tb_alloc(h->m, h->memory_size / 8 + 1, 8);
 }
@@ -95,8 +98,8 @@ static bool find_symbol(struct tb_model *of, const char *name, struct host_regis
     return true;
 }
 
-bool host_find_register(struct host *h, const char *path, const struct tb_node *node, struct host_register *out,
-                        struct tb_diag *diag)
+bool host_find_register(struct host *h, const char *path, const struct tb_node *node,
+                        struct host_register *out, struct tb_diag *diag)
 {
     char model[128];
     const char *dot = strrchr(path, '.');
@@ -140,9 +143,10 @@ struct host_line *host_line_of(struct host *h, uint64_t number)
 /* -- Devices ----------------------------------------------------------------------------------- */
 
 static const char *const ide_names[IDE_REGISTERS] = {
-    [IDE_BMICOM] = "bmicom", [IDE_BMISTA] = "bmista",   [IDE_BMIDTP] = "bmidtp",     [IDE_DATA] = "data",
-    [IDE_ERROR] = "error",   [IDE_FEATURES] = "features", [IDE_NSECT] = "nsect",     [IDE_LBAL] = "lbal",
-    [IDE_LBAM] = "lbam",     [IDE_LBAH] = "lbah",       [IDE_DEVICE] = "device",     [IDE_STATUS] = "status",
+    [IDE_BMICOM] = "bmicom",   [IDE_BMISTA] = "bmista",   [IDE_BMIDTP] = "bmidtp",
+    [IDE_DATA] = "data",       [IDE_ERROR] = "error",     [IDE_FEATURES] = "features",
+    [IDE_NSECT] = "nsect",     [IDE_LBAL] = "lbal",       [IDE_LBAM] = "lbam",
+    [IDE_LBAH] = "lbah",       [IDE_DEVICE] = "device",   [IDE_STATUS] = "status",
     [IDE_COMMAND] = "command", [IDE_CONTROL] = "control", [IDE_ALTSTATUS] = "altstatus"};
 
 static bool survey_channel(struct host *h, struct host_device *d, unsigned index)
@@ -196,15 +200,17 @@ static void survey_device(struct host *h, struct tb_model *model)
 static void survey_iommu(struct host *h, struct tb_model *model)
 {
     uint64_t mmio, format, line;
-    if (!tb_fact(model, "iommu.mmio", &mmio) || !tb_fact(model, "iommu.format", &format) || format != FORMAT_AMDVI)
+    if (!tb_fact(model, "iommu.mmio", &mmio) || !tb_fact(model, "iommu.format", &format) ||
+        format != FORMAT_AMDVI)
         return;
     struct host_iommu *u = &h->iommus[h->iommu_count++];
     const struct {
         const char *name;
         struct host_register *to;
-    } registers[] = {{"devtab", &u->devtab},     {"cmdbuf", &u->cmdbuf},     {"evtlog", &u->evtlog},
-                     {"control", &u->control},   {"status", &u->status},     {"cmd_head", &u->cmd_head},
-                     {"cmd_tail", &u->cmd_tail}, {"evt_head", &u->evt_head}, {"evt_tail", &u->evt_tail}};
+    } registers[] = {
+        {"devtab", &u->devtab},     {"cmdbuf", &u->cmdbuf},     {"evtlog", &u->evtlog},
+        {"control", &u->control},   {"status", &u->status},     {"cmd_head", &u->cmd_head},
+        {"cmd_tail", &u->cmd_tail}, {"evt_head", &u->evt_head}, {"evt_tail", &u->evt_tail}};
     u->model = model;
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
         find_symbol(model, registers[i].name, registers[i].to);
@@ -224,7 +230,8 @@ static struct host_iommu *iommu_of_model(struct host *h, const struct tb_model *
     return NULL;
 }
 
-/* Breadth first from the host: towards[i] is the neighbour of model i that is one link nearer to the host. */
+/* Breadth first from the host: towards[i] is the neighbour of model i that is one link nearer to
+ * the host. */
 static void find_ways(struct host *h, struct tb_model **towards)
 {
     size_t count = tb_model_count(h->m), head = 0, tail = 0;
@@ -246,7 +253,8 @@ static void find_ways(struct host *h, struct tb_model **towards)
 /* The nearest IOMMU on the device's way to the host. */
 static void find_iommu_of(struct host *h, struct host_device *d, struct tb_model *const *towards)
 {
-    for (struct tb_model *at = towards[d->model->index]; at && at != h->m; at = towards[at->index]) {
+    for (struct tb_model *at = towards[d->model->index]; at && at != h->m;
+         at = towards[at->index]) {
         d->iommu = iommu_of_model(h, at);
         if (d->iommu)
             return;

@@ -11,7 +11,8 @@ static uint8_t mix64_byte(uint64_t seed, uint64_t offset)
     return (uint8_t)(tb_random_next(&r) >> 8 * (offset & 7));
 }
 
-void host_pattern_fill(uint8_t *to, size_t size, enum host_pattern pattern, uint64_t seed, uint64_t offset)
+void host_pattern_fill(uint8_t *to, size_t size, enum host_pattern pattern, uint64_t seed,
+                       uint64_t offset)
 {
     for (size_t i = 0; i < size; i++)
         to[i] = pattern == HOST_COUNTER ? (uint8_t)(offset + i)

@@ -1,13 +1,14 @@
-/* The scenario's program: its lists of steps are compiled into arrays once, and run one step after the other. */
+/* The scenario's program: its lists of steps are compiled into arrays once, and run one step after
+ * the other. */
 #include "host.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct host_step_kind *const tables[] = {host_steps_cpu, host_steps_iommu, host_steps_disk,
-                                                      host_steps_expect, host_steps_replay};
+static const struct host_step_kind *const tables[] = {
+    host_steps_cpu, host_steps_iommu, host_steps_disk, host_steps_expect, host_steps_replay};
 
-#define TABLES (sizeof tables / sizeof tables[0])
+#define TABLES    (sizeof tables / sizeof tables[0])
 #define KINDS_MAX 64
 
 static const struct host_step_kind *find_kind(const char *name)
@@ -35,8 +36,8 @@ static void unknown_kind(const struct tb_node *node, const char *name, struct tb
         names[n] = host_step_kind_at(n)->name;
     const char *near = tb_nearest(name, names);
     if (near)
-        tb_diag_at(diag, node->key ? node->key_place : node->place, "unknown step '%s'; did you mean '%s'?", name,
-                   near);
+        tb_diag_at(diag, node->key ? node->key_place : node->place,
+                   "unknown step '%s'; did you mean '%s'?", name, near);
     else
         tb_diag_at(diag, node->key ? node->key_place : node->place, "unknown step '%s'", name);
 }
@@ -47,8 +48,8 @@ static bool is_empty(const struct tb_node *node)
 }
 
 /* A step is a map of one key, or the bare name of a step that needs nothing said. */
-static bool compile_step(struct host *h, const struct tb_node *item, struct host_step *s, bool setup,
-                         struct tb_diag *diag)
+static bool compile_step(struct host *h, const struct tb_node *item, struct host_step *s,
+                         bool setup, struct tb_diag *diag)
 {
     if (item->kind == TB_LIST || (item->kind == TB_MAP && item->count != 1)) {
         tb_diag_node(diag, item, "a step is a map of one key, such as '- wait: interrupt'");
@@ -64,7 +65,8 @@ static bool compile_step(struct host *h, const struct tb_node *item, struct host
         return false;
     }
     if (setup && s->kind->timed) {
-        tb_diag_at(diag, value->key_place, "'%s' takes time: it belongs to 'steps', not to 'setup'", name);
+        tb_diag_at(diag, value->key_place, "'%s' takes time: it belongs to 'steps', not to 'setup'",
+                   name);
         return false;
     }
     s->args = tb_arena_get(h->arena, s->kind->size);
@@ -72,8 +74,8 @@ static bool compile_step(struct host *h, const struct tb_node *item, struct host
            (!s->kind->prepare || s->kind->prepare(h, s, diag));
 }
 
-static void compile_list(struct host *h, const struct tb_node *list, struct host_steps *out, bool setup,
-                         struct tb_diag *diag)
+static void compile_list(struct host *h, const struct tb_node *list, struct host_steps *out,
+                         bool setup, struct tb_diag *diag)
 {
     if (!list || is_empty(list))
         return;

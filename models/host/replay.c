@@ -1,9 +1,10 @@
 /* The `replay` step: runs a fio iolog through driver, IOMMU and disk.
  *
- * A request takes a slot (buffer pages of its own), maps them, goes to the drive as one or more commands, is unmapped
- * and, by the policy, invalidated. The drive does one command at a time; while it is busy the driver maps what is next
- * and finishes what is done. Requests are done in the order of the log, so slots are used round and round:
- * ended <= issued <= taken, and taken - ended is at most the number of slots.
+ * A request takes a slot (buffer pages of its own), maps them, goes to the drive as one or more
+ * commands, is unmapped and, by the policy, invalidated. The drive does one command at a time;
+ * while it is busy the driver maps what is next and finishes what is done. Requests are done in the
+ * order of the log, so slots are used round and round: ended <= issued <= taken, and taken - ended
+ * is at most the number of slots.
  */
 #include "host.h"
 #include "iolog.h"
@@ -30,8 +31,8 @@ enum { ERRORS_REPORTED, ERRORS_COUNTED };
 static const char *const errors_names[] = {"report", "count", NULL};
 
 #define ISSUE_ACCESSES 24u
-#define MAP_ACCESSES 8u
-#define SPREAD 11u /* odd: page i of a slot lies at place i * SPREAD mod the slot's pages */
+#define MAP_ACCESSES   8u
+#define SPREAD         11u /* odd: page i of a slot lies at place i * SPREAD mod the slot's pages */
 
 /* What the driver is doing. */
 enum activity {
@@ -73,14 +74,14 @@ struct replay {
     struct host_channel *channel;
     struct host_domain *domain; /* NULL: nothing to map */
     struct slot *slots;
-    struct unmapped *stale;      /* unmapped, not invalidated yet */
+    struct unmapped *stale; /* unmapped, not invalidated yet */
     struct iova_space space;
-    uint64_t slot_pages;         /* a power of two */
-    uint64_t next;               /* entry of the log */
+    uint64_t slot_pages; /* a power of two */
+    uint64_t next;       /* entry of the log */
     uint64_t taken, issued, ended;
     uint64_t stale_count, mapped; /* mapped: pages, of the slot that is being mapped */
     tb_time began, flush_at, give_up_at;
-    bool active;                 /* the command of slot `issued` is in progress */
+    bool active; /* the command of slot `issued` is in progress */
     bool stopped;
     enum activity activity;
     uint64_t prd_count, prd_bytes, first_bad, bad, wrong, first_wrong;
@@ -90,57 +91,143 @@ struct replay {
     struct finish_job finish;
 };
 
-#define FIELD(f) .offset = offsetof(struct replay, f)
+#define FIELD(f)    .offset = offsetof(struct replay, f)
 #define OPTIONAL(f) .flags = TB_OPTIONAL, .present = offsetof(struct replay, f) + 1
 
 static const struct tb_param window_table[] = {
-    {.name = "at", .type = TB_COUNT, .offset = offsetof(struct replay, window_at) - offsetof(struct replay, window_at),
-     .def = "0x40000000", .min = "0x1000000", .max = "0xf0000000", .doc = "first address, a multiple of 16 MiB"},
-    {.name = "size", .type = TB_SIZE,
-     .offset = offsetof(struct replay, window_size) - offsetof(struct replay, window_at), .def = "1GiB", .min = "16MiB",
-     .max = "3GiB", .doc = "a multiple of 16 MiB"},
+    {.name = "at",
+     .type = TB_COUNT,
+     .offset = offsetof(struct replay, window_at) - offsetof(struct replay, window_at),
+     .def = "0x40000000",
+     .min = "0x1000000",
+     .max = "0xf0000000",
+     .doc = "first address, a multiple of 16 MiB"},
+    {.name = "size",
+     .type = TB_SIZE,
+     .offset = offsetof(struct replay, window_size) - offsetof(struct replay, window_at),
+     .def = "1GiB",
+     .min = "16MiB",
+     .max = "3GiB",
+     .doc = "a multiple of 16 MiB"},
     {0},
 };
 
 static const struct tb_param replay_table[] = {
-    {.name = "device", .type = TB_STRING, FIELD(device), .flags = TB_REQUIRED, .doc = "an ide controller"},
-    {.name = "drive", .type = TB_COUNT, FIELD(drive), .def = "0", .max = "3", .doc = "which drive of it"},
-    {.name = "iolog", .type = TB_PATH, FIELD(path), .flags = TB_REQUIRED, .doc = "a fio iolog, version 2 or 3"},
-    {.name = "file", .type = TB_STRING, FIELD(file), .flags = TB_OPTIONAL,
+    {.name = "device",
+     .type = TB_STRING,
+     FIELD(device),
+     .flags = TB_REQUIRED,
+     .doc = "an ide controller"},
+    {.name = "drive",
+     .type = TB_COUNT,
+     FIELD(drive),
+     .def = "0",
+     .max = "3",
+     .doc = "which drive of it"},
+    {.name = "iolog",
+     .type = TB_PATH,
+     FIELD(path),
+     .flags = TB_REQUIRED,
+     .doc = "a fio iolog, version 2 or 3"},
+    {.name = "file",
+     .type = TB_STRING,
+     FIELD(file),
+     .flags = TB_OPTIONAL,
      .doc = "whose requests, if the log has several files'"},
-    {.name = "mapping", .type = TB_ENUM, FIELD(mapping), .names = mapping_names, .def = "strict",
-     .doc = "strict: invalidate and wait at every unmap; deferred: in batches; passthrough: no translation; static: "
+    {.name = "mapping",
+     .type = TB_ENUM,
+     FIELD(mapping),
+     .names = mapping_names,
+     .def = "strict",
+     .doc = "strict: invalidate and wait at every unmap; deferred: in batches; passthrough: no "
+            "translation; static: "
             "buffers are mapped once"},
-    {.name = "timing", .type = TB_ENUM, FIELD(timing), .names = timing_names, .def = "asap",
+    {.name = "timing",
+     .type = TB_ENUM,
+     FIELD(timing),
+     .names = timing_names,
+     .def = "asap",
      .doc = "requests come when the log says, or one takes the place of another"},
-    {.name = "outstanding", .type = TB_COUNT, FIELD(outstanding), .def = "1", .min = "1", .max = "64",
+    {.name = "outstanding",
+     .type = TB_COUNT,
+     FIELD(outstanding),
+     .def = "1",
+     .min = "1",
+     .max = "64",
      .doc = "requests that the driver has at once; the drive does one command at a time"},
-    {.name = "batch", .type = TB_COUNT, FIELD(batch), .def = "256", .min = "1", .max = "65536",
+    {.name = "batch",
+     .type = TB_COUNT,
+     FIELD(batch),
+     .def = "256",
+     .min = "1",
+     .max = "65536",
      .doc = "deferred: so many unmapped ranges are invalidated together"},
-    {.name = "flush_every", .type = TB_TIME, FIELD(flush_every), .def = "10ms", .min = "1ns", .max = "1000s",
+    {.name = "flush_every",
+     .type = TB_TIME,
+     FIELD(flush_every),
+     .def = "10ms",
+     .min = "1ns",
+     .max = "1000s",
      .doc = "deferred: or after this time, whichever is first"},
-    {.name = "lba48", .type = TB_ENUM, FIELD(lba48), .names = lba48_names, .def = "auto",
-     .doc = "48-bit commands; auto: where 28 bits or 256 sectors do not do; never: longer requests are split"},
-    {.name = "pages", .type = TB_ENUM, FIELD(pages), .names = pages_names, .def = "scattered",
+    {.name = "lba48",
+     .type = TB_ENUM,
+     FIELD(lba48),
+     .names = lba48_names,
+     .def = "auto",
+     .doc = "48-bit commands; auto: where 28 bits or 256 sectors do not do; never: longer requests "
+            "are split"},
+    {.name = "pages",
+     .type = TB_ENUM,
+     FIELD(pages),
+     .names = pages_names,
+     .def = "scattered",
      .doc = "how a buffer's pages lie in memory"},
-    {.name = "iova", .type = TB_ENUM, FIELD(iova), .names = iova_names, .def = "top_down",
+    {.name = "iova",
+     .type = TB_ENUM,
+     FIELD(iova),
+     .names = iova_names,
+     .def = "top_down",
      .doc = "how addresses are handed out"},
-    {.name = "window", .type = TB_GROUP, FIELD(window_at), .sub = window_table, .doc = "where they are from"},
-    {.name = "buffers", .type = TB_COUNT, FIELD(buffers_at), OPTIONAL(has_buffers),
+    {.name = "window",
+     .type = TB_GROUP,
+     FIELD(window_at),
+     .sub = window_table,
+     .doc = "where they are from"},
+    {.name = "buffers",
+     .type = TB_COUNT,
+     FIELD(buffers_at),
+     OPTIONAL(has_buffers),
      .doc = "physical address of the buffers; default: below the driver's memory"},
-    {.name = "verify", .type = TB_BOOL, FIELD(verify), .def = "true",
+    {.name = "verify",
+     .type = TB_BOOL,
+     FIELD(verify),
+     .def = "true",
      .doc = "compare buffer and disk after every command, at no cost in time"},
-    {.name = "errors", .type = TB_ENUM, FIELD(errors), .names = errors_names, .def = "report",
+    {.name = "errors",
+     .type = TB_ENUM,
+     FIELD(errors),
+     .names = errors_names,
+     .def = "report",
      .doc = "failed requests and wrong bytes: a violation at the end, or counted only"},
-    {.name = "limit", .type = TB_COUNT, FIELD(limit), .def = "0", .doc = "only so many requests; 0: all"},
-    {.name = "timeout", .type = TB_TIME, FIELD(timeout), OPTIONAL(has_timeout), .min = "1ns", .max = "10000s",
+    {.name = "limit",
+     .type = TB_COUNT,
+     FIELD(limit),
+     .def = "0",
+     .doc = "only so many requests; 0: all"},
+    {.name = "timeout",
+     .type = TB_TIME,
+     FIELD(timeout),
+     OPTIONAL(has_timeout),
+     .min = "1ns",
+     .max = "10000s",
      .doc = "after which a command is given up and the channel reset; default: the host's"},
     {0},
 };
 
 /* -- Preparing --------------------------------------------------------------------------------- */
 
-static bool find_drive(struct host *h, struct replay *r, const struct tb_node *node, struct tb_diag *diag)
+static bool find_drive(struct host *h, struct replay *r, const struct tb_node *node,
+                       struct tb_diag *diag)
 {
     const struct tb_node *named = tb_node_get(node, "device");
     struct host_device *d = host_find_device(h, r->device, named, diag);
@@ -156,14 +243,16 @@ static bool find_drive(struct host *h, struct replay *r, const struct tb_node *n
     }
     r->channel = &d->channels[r->drive / HOST_DRIVES];
     if (!d->iommu && r->mapping != PASSTHROUGH) {
-        tb_diag_node(diag, named, "there is no IOMMU between '%s' and '%s': 'mapping' can only be passthrough", r->device,
-                     h->m->name);
+        tb_diag_node(diag, named,
+                     "there is no IOMMU between '%s' and '%s': 'mapping' can only be passthrough",
+                     r->device, h->m->name);
         return false;
     }
     return !d->iommu || iommu_reserve(h, d->iommu, node, diag);
 }
 
-static bool place_buffers(struct host *h, struct replay *r, const struct tb_node *node, struct tb_diag *diag)
+static bool place_buffers(struct host *h, struct replay *r, const struct tb_node *node,
+                          struct tb_diag *diag)
 {
     uint64_t pages = (r->log->longest + HOST_PAGE - 1) / HOST_PAGE;
     for (r->slot_pages = 1; r->slot_pages < pages;)
@@ -174,26 +263,33 @@ static bool place_buffers(struct host *h, struct replay *r, const struct tb_node
         r->buffers_at = h->buffers_at;
     }
     uint64_t last = r->buffers_at + size - 1;
-    if (r->buffers_at % HOST_PAGE || r->buffers_at == 0 || last >> 32 || !host_is_memory(h, r->buffers_at) ||
-        !host_is_memory(h, last)) {
-        tb_diag_node(diag, node, "the buffers (0x%" PRIx64 " bytes) need page-aligned memory below 4 GiB: 'buffers' must "
-                     "say where, or 'outstanding' be less", size);
+    if (r->buffers_at % HOST_PAGE || r->buffers_at == 0 || last >> 32 ||
+        !host_is_memory(h, r->buffers_at) || !host_is_memory(h, last)) {
+        tb_diag_node(diag, node,
+                     "the buffers (0x%" PRIx64
+                     " bytes) need page-aligned memory below 4 GiB: 'buffers' must "
+                     "say where, or 'outstanding' be less",
+                     size);
         return false;
     }
     return true;
 }
 
-static bool make_space(struct host *h, struct replay *r, const struct tb_node *node, struct tb_diag *diag)
+static bool make_space(struct host *h, struct replay *r, const struct tb_node *node,
+                       struct tb_diag *diag)
 {
     const uint64_t unit = (uint64_t)16 << 20;
     uint64_t device = (uint64_t)(r->channel->device - h->devices) + 1;
     if (r->window_at % unit || r->window_size % unit || (r->window_at + r->window_size - 1) >> 32) {
-        tb_diag_node(diag, tb_node_get(node, "window"), "must be multiples of 16 MiB, and end below 4 GiB");
+        tb_diag_node(diag, tb_node_get(node, "window"),
+                     "must be multiples of 16 MiB, and end below 4 GiB");
         return false;
     }
-    r->domain = r->channel->device->domain ? r->channel->device->domain
-                                           : host_domain_of(h, r->channel->device->iommu, (uint16_t)device);
-    r->space = (struct iova_space){.base = r->window_at, .pages = r->window_size / HOST_PAGE, .ring = r->iova == RING};
+    r->domain = r->channel->device->domain
+                    ? r->channel->device->domain
+                    : host_domain_of(h, r->channel->device->iommu, (uint16_t)device);
+    r->space = (struct iova_space){
+        .base = r->window_at, .pages = r->window_size / HOST_PAGE, .ring = r->iova == RING};
     r->space.used = tb_alloc(h->m, r->space.pages / 64, 8);
     r->stale = tb_alloc(h->m, r->batch + 1, sizeof *r->stale);
     return r->domain != NULL;
@@ -264,8 +360,10 @@ static bool matches(struct host *h, const struct replay *r, const struct slot *s
     for (uint64_t at = slot->done; at < slot->done + slot->chunk;) {
         uint64_t size = HOST_PAGE - at % HOST_PAGE, left = slot->done + slot->chunk - at;
         size = left < size ? left : size;
-        if (!host_peek(h, page_at(r, slot, at / HOST_PAGE) + at % HOST_PAGE, buffer, (uint32_t)size) ||
-            !tb_storage(r->channel->device->model, storage, slot->entry->offset + at, disk, size, false) ||
+        if (!host_peek(h, page_at(r, slot, at / HOST_PAGE) + at % HOST_PAGE, buffer,
+                       (uint32_t)size) ||
+            !tb_storage(r->channel->device->model, storage, slot->entry->offset + at, disk, size,
+                        false) ||
             memcmp(buffer, disk, size) != 0)
             return false;
         at += size;
@@ -275,8 +373,8 @@ static bool matches(struct host *h, const struct replay *r, const struct slot *s
 
 /* -- Mapping ----------------------------------------------------------------------------------- */
 
-static enum host_verdict stop_at(struct host *h, struct replay *r, const struct host_step *s, tb_time when,
-                                 const char *why)
+static enum host_verdict stop_at(struct host *h, struct replay *r, const struct host_step *s,
+                                 tb_time when, const char *why)
 {
     host_complain(h, s->node, when, "the replay stops at line %u of the log: %s",
                   r->next < r->log->count ? (unsigned)r->log->at[r->next].line : 0, why);
@@ -285,8 +383,8 @@ static enum host_verdict stop_at(struct host *h, struct replay *r, const struct 
 }
 
 /* Maps pages of a slot one by one, for they lie anywhere. HOST_DONE when the last store is done. */
-static enum host_verdict map_slot(struct host *h, struct replay *r, const struct slot *slot, uint64_t pages,
-                                  const struct host_step *s, tb_time when)
+static enum host_verdict map_slot(struct host *h, struct replay *r, const struct slot *slot,
+                                  uint64_t pages, const struct host_step *s, tb_time when)
 {
     while (r->mapped < pages && host_room(h) >= MAP_ACCESSES) {
         uint64_t iova = slot->iova + r->mapped * HOST_PAGE;
@@ -308,7 +406,8 @@ static enum host_verdict map_slot(struct host *h, struct replay *r, const struct
     return h->flow->count ? HOST_AGAIN : HOST_DONE;
 }
 
-static enum host_verdict map_all(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict map_all(struct host *h, struct replay *r, const struct host_step *s,
+                                 tb_time when)
 {
     for (; r->taken < r->outstanding; r->taken++) {
         struct slot *slot = &r->slots[r->taken];
@@ -335,7 +434,8 @@ static void begin_flush(struct host *h, struct replay *r)
 }
 
 /* Takes the next request of the log into a slot. */
-static enum host_verdict take_request(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict take_request(struct host *h, struct replay *r, const struct host_step *s,
+                                      tb_time when)
 {
     struct slot *slot = slot_of(r, r->taken);
     const struct iolog_entry *entry = &r->log->at[r->next];
@@ -361,7 +461,8 @@ static enum host_verdict take_request(struct host *h, struct replay *r, const st
     return HOST_AGAIN;
 }
 
-static enum host_verdict await_maps(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict await_maps(struct host *h, struct replay *r, const struct host_step *s,
+                                    tb_time when)
 {
     const struct slot *slot = slot_of(r, r->taken);
     bool maps = slot->entry->op != IOLOG_SYNC && (r->mapping == STRICT || r->mapping == DEFERRED);
@@ -375,12 +476,15 @@ static enum host_verdict await_maps(struct host *h, struct replay *r, const stru
 
 /* -- Commands ---------------------------------------------------------------------------------- */
 
-/* The longest piece from `offset` on that one descriptor can name: contiguous, and within 64 KiB. */
-static uint64_t region(const struct replay *r, const struct slot *slot, uint64_t offset, uint64_t end)
+/* The longest piece from `offset` on that one descriptor can name: contiguous, and within 64 KiB.
+ */
+static uint64_t region(const struct replay *r, const struct slot *slot, uint64_t offset,
+                       uint64_t end)
 {
     uint64_t start = bus_address(r, slot, offset);
     uint64_t limit = BMIDE_PRD_MAX - start % BMIDE_PRD_MAX, size = HOST_PAGE - offset % HOST_PAGE;
-    while (size < limit && offset + size < end && bus_address(r, slot, offset + size) == start + size)
+    while (size < limit && offset + size < end &&
+           bus_address(r, slot, offset + size) == start + size)
         size += HOST_PAGE;
     size = size < limit ? size : limit;
     return size < end - offset ? size : end - offset;
@@ -396,7 +500,8 @@ static uint64_t chunk_of(const struct replay *r, const struct slot *slot)
 
 static bool wants_48(const struct replay *r, uint64_t lba, uint64_t sectors)
 {
-    return r->lba48 == ALWAYS || (r->lba48 == AUTO && (sectors > 256 || lba + sectors > (uint64_t)1 << 28));
+    return r->lba48 == ALWAYS ||
+           (r->lba48 == AUTO && (sectors > 256 || lba + sectors > (uint64_t)1 << 28));
 }
 
 static void begin_issue(struct replay *r)
@@ -416,7 +521,8 @@ static uint64_t count_prds(const struct replay *r, const struct slot *slot)
     return count;
 }
 
-static enum host_verdict await_table_pages(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict await_table_pages(struct host *h, struct replay *r,
+                                           const struct host_step *s, tb_time when)
 {
     uint64_t bytes = count_prds(r, slot_of(r, r->issued)) * BMIDE_PRD_BYTES;
     enum host_verdict v = ide_map_table(h, r->channel, bytes, &r->table, s->node, when);
@@ -425,10 +531,13 @@ static enum host_verdict await_table_pages(struct host *h, struct replay *r, con
     return HOST_AGAIN;
 }
 
-static struct ide_command command_of(const struct replay *r, const struct slot *slot, const struct tb_node *node)
+static struct ide_command command_of(const struct replay *r, const struct slot *slot,
+                                     const struct tb_node *node)
 {
-    uint64_t lba = (slot->entry->offset + slot->done) / ATA_SECTOR, sectors = slot->chunk / ATA_SECTOR;
-    struct ide_command k = {.drive = (uint8_t)(r->drive % HOST_DRIVES), .wanted = IDE_ANY, .node = node, .start = true};
+    uint64_t lba = (slot->entry->offset + slot->done) / ATA_SECTOR,
+             sectors = slot->chunk / ATA_SECTOR;
+    struct ide_command k = {
+        .drive = (uint8_t)(r->drive % HOST_DRIVES), .wanted = IDE_ANY, .node = node, .start = true};
     if (slot->entry->op == IOLOG_SYNC) {
         k.opcode = ATA_FLUSH_CACHE;
         return k;
@@ -449,8 +558,8 @@ static enum host_verdict await_table(struct host *h, struct replay *r, const str
     uint64_t end = slot->done + slot->chunk;
     while (r->prd_bytes < slot->chunk && host_room(h) > 0) {
         uint64_t at = slot->done + r->prd_bytes, size = region(r, slot, at, end);
-        ide_put_prd(h, r->channel->prd_at + r->prd_count++ * BMIDE_PRD_BYTES, (uint32_t)bus_address(r, slot, at),
-                    (uint32_t)size, at + size == end);
+        ide_put_prd(h, r->channel->prd_at + r->prd_count++ * BMIDE_PRD_BYTES,
+                    (uint32_t)bus_address(r, slot, at), (uint32_t)size, at + size == end);
         r->prd_bytes += size;
     }
     if (r->prd_bytes < slot->chunk || host_room(h) < ISSUE_ACCESSES)
@@ -469,7 +578,8 @@ static enum host_verdict await_issue(struct replay *r, tb_time when)
     return HOST_AGAIN;
 }
 
-/* The command in progress has ended: the request goes on with its next one, or is done with the drive. */
+/* The command in progress has ended: the request goes on with its next one, or is done with the
+ * drive. */
 static void take_end(struct host *h, struct replay *r)
 {
     struct slot *slot = slot_of(r, r->issued);
@@ -517,7 +627,8 @@ static void count_request(struct host *h, struct replay *r, const struct slot *s
     h->count.latency_max = tb_max(h->count.latency_max, latency);
     h->count.syncs += slot->entry->op == IOLOG_SYNC;
     h->count.read_bytes += slot->entry->op == IOLOG_READ && !slot->failed ? slot->entry->length : 0;
-    h->count.written_bytes += slot->entry->op == IOLOG_WRITE && !slot->failed ? slot->entry->length : 0;
+    h->count.written_bytes +=
+        slot->entry->op == IOLOG_WRITE && !slot->failed ? slot->entry->length : 0;
     if (slot->failed) {
         h->count.device_errors++;
         if (r->bad++ == 0)
@@ -547,7 +658,8 @@ static enum host_verdict begin_end(struct host *h, struct replay *r, tb_time whe
     return HOST_AGAIN;
 }
 
-static enum host_verdict await_unmaps(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict await_unmaps(struct host *h, struct replay *r, const struct host_step *s,
+                                      tb_time when)
 {
     const struct slot *slot = slot_of(r, r->ended);
     const char *wrong = table_step(h, &r->table);
@@ -570,7 +682,8 @@ static enum host_verdict await_unmaps(struct host *h, struct replay *r, const st
     return end_request(h, r, when);
 }
 
-static enum host_verdict await_invalidation(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict await_invalidation(struct host *h, struct replay *r,
+                                            const struct host_step *s, tb_time when)
 {
     const struct slot *slot = slot_of(r, r->ended);
     enum host_verdict v = iommu_command(h, r->domain->iommu, &r->command, true, s->node, when);
@@ -580,7 +693,8 @@ static enum host_verdict await_invalidation(struct host *h, struct replay *r, co
     return end_request(h, r, when);
 }
 
-static enum host_verdict await_flush(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict await_flush(struct host *h, struct replay *r, const struct host_step *s,
+                                     tb_time when)
 {
     enum host_verdict v = iommu_command(h, r->domain->iommu, &r->command, true, s->node, when);
     if (v != HOST_DONE)
@@ -600,15 +714,20 @@ static bool may_take(const struct replay *r, tb_time when)
            (r->timing == ASAP || when >= r->began + r->log->at[r->next].time);
 }
 
-static enum host_verdict finish(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict finish(struct host *h, struct replay *r, const struct host_step *s,
+                                tb_time when)
 {
     h->count.trims += r->log->trims;
     if (r->bad && r->errors == ERRORS_REPORTED)
-        host_complain(h, s->node, when, "%" PRIu64 " requests failed, the first at line %" PRIu64 " of the log", r->bad,
-                      r->first_bad);
+        host_complain(h, s->node, when,
+                      "%" PRIu64 " requests failed, the first at line %" PRIu64 " of the log",
+                      r->bad, r->first_bad);
     if (r->wrong && r->errors == ERRORS_REPORTED)
-        host_complain(h, s->node, when, "%" PRIu64 " transfers left buffer and disk different, the first at line %" PRIu64
-                      " of the log", r->wrong, r->first_wrong);
+        host_complain(h, s->node, when,
+                      "%" PRIu64
+                      " transfers left buffer and disk different, the first at line %" PRIu64
+                      " of the log",
+                      r->wrong, r->first_wrong);
     r->stopped = true;
     return HOST_DONE;
 }
@@ -628,8 +747,10 @@ static enum host_verdict sleep_until_needed(struct host *h, const struct replay 
     return HOST_WAITS;
 }
 
-/* The drive is kept busy first, then what it is done with is finished, then new requests are taken. */
-static enum host_verdict choose(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+/* The drive is kept busy first, then what it is done with is finished, then new requests are taken.
+ */
+static enum host_verdict choose(struct host *h, struct replay *r, const struct host_step *s,
+                                tb_time when)
 {
     if (r->active && !r->channel->busy)
         take_end(h, r);
@@ -656,7 +777,8 @@ static enum host_verdict choose(struct host *h, struct replay *r, const struct h
 
 /* -- The step ---------------------------------------------------------------------------------- */
 
-static enum host_verdict await_attach(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict await_attach(struct host *h, struct replay *r, const struct host_step *s,
+                                      tb_time when)
 {
     struct host_device *d = r->channel->device;
     enum host_mode mode = r->mapping == PASSTHROUGH ? HOST_PASSTHROUGH : HOST_TRANSLATE;
@@ -675,7 +797,8 @@ static enum host_verdict await_attach(struct host *h, struct replay *r, const st
     return HOST_AGAIN;
 }
 
-static enum host_verdict do_activity(struct host *h, struct replay *r, const struct host_step *s, tb_time when)
+static enum host_verdict do_activity(struct host *h, struct replay *r, const struct host_step *s,
+                                     tb_time when)
 {
     switch (r->activity) {
     case REPLAY_AWAITS_ATTACH:
@@ -721,7 +844,7 @@ static enum host_verdict run_replay(struct host *h, struct host_step *s, tb_time
 }
 
 const struct host_step_kind host_steps_replay[] = {
-    {"replay", "runs a fio iolog through driver, IOMMU and disk", replay_table, sizeof(struct replay), prepare_replay,
-     run_replay, true},
+    {"replay", "runs a fio iolog through driver, IOMMU and disk", replay_table,
+     sizeof(struct replay), prepare_replay, run_replay, true},
     {0},
 };

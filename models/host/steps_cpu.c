@@ -23,54 +23,121 @@ enum { STATUS_OK, STATUS_UNSUPPORTED, STATUS_ABORT, STATUS_FAULT, STATUS_ANY };
 static const char *const status_names[] = {"ok", "unsupported", "abort", "fault", "any", NULL};
 static const char *const space_names[] = {"memory", "io", "config", NULL}; /* enum tb_space */
 
-#define FIELD(f) .offset = offsetof(struct access_args, f)
-#define PRESENT(f) .present = offsetof(struct access_args, f) + 1
+#define FIELD(f)    .offset = offsetof(struct access_args, f)
+#define PRESENT(f)  .present = offsetof(struct access_args, f) + 1
 #define OPTIONAL(f) .flags = TB_OPTIONAL, PRESENT(f)
 
-#define AT_ROW                                                                                                      \
-    {.name = "at", .type = TB_COUNT, FIELD(at), OPTIONAL(has_at), .doc = "address"}
-#define NUMBER_ROWS                                                                                                 \
-    {.name = "u8", .type = TB_COUNT, FIELD(number[0]), OPTIONAL(has[0]), .max = "0xff", .doc = "one byte"},          \
-    {.name = "u16", .type = TB_COUNT, FIELD(number[1]), OPTIONAL(has[1]), .max = "0xffff", .doc = "2 bytes"},        \
-    {.name = "u32", .type = TB_COUNT, FIELD(number[2]), OPTIONAL(has[2]), .max = "0xffffffff", .doc = "4 bytes"},    \
-    {.name = "u64", .type = TB_COUNT, FIELD(number[3]), OPTIONAL(has[3]), .doc = "8 bytes"},                         \
-    {.name = "bytes", .type = TB_NUMBERS, FIELD(bytes), .flags = TB_OPTIONAL, .doc = "any number of bytes"}
-#define SPACE_ROW                                                                                                   \
-    {.name = "space", .type = TB_ENUM, FIELD(space), .names = space_names, .def = "memory", .doc = "address space"}
-#define STATUS_ROW                                                                                                  \
-    {.name = "status", .type = TB_ENUM, FIELD(status), .names = status_names, .def = "ok",                           \
-     .doc = "how the access must be answered"}
-#define CHECK_ROWS                                                                                                  \
-    {.name = "expect", .type = TB_COUNT, FIELD(expect), OPTIONAL(has_expect), .doc = "the value it must read"},      \
-    {.name = "mask", .type = TB_COUNT, FIELD(mask), .def = "0xffffffffffffffff", .doc = "bits of `expect` that count"}
-#define SIZE_ROW                                                                                                    \
-    {.name = "size", .type = TB_COUNT, FIELD(size), .def = "4", .min = "1", .max = "8", .doc = "bytes: 1, 2, 4 or 8"}
+#define AT_ROW                                                                                     \
+    {                                                                                              \
+        .name = "at", .type = TB_COUNT, FIELD(at), OPTIONAL(has_at), .doc = "address"              \
+    }
+#define NUMBER_ROWS                                                                                \
+    {.name = "u8",                                                                                 \
+     .type = TB_COUNT,                                                                             \
+     FIELD(number[0]),                                                                             \
+     OPTIONAL(has[0]),                                                                             \
+     .max = "0xff",                                                                                \
+     .doc = "one byte"},                                                                           \
+        {.name = "u16",                                                                            \
+         .type = TB_COUNT,                                                                         \
+         FIELD(number[1]),                                                                         \
+         OPTIONAL(has[1]),                                                                         \
+         .max = "0xffff",                                                                          \
+         .doc = "2 bytes"},                                                                        \
+        {.name = "u32",                                                                            \
+         .type = TB_COUNT,                                                                         \
+         FIELD(number[2]),                                                                         \
+         OPTIONAL(has[2]),                                                                         \
+         .max = "0xffffffff",                                                                      \
+         .doc = "4 bytes"},                                                                        \
+        {.name = "u64", .type = TB_COUNT, FIELD(number[3]), OPTIONAL(has[3]), .doc = "8 bytes"},   \
+    {                                                                                              \
+        .name = "bytes", .type = TB_NUMBERS, FIELD(bytes), .flags = TB_OPTIONAL,                   \
+        .doc = "any number of bytes"                                                               \
+    }
+#define SPACE_ROW                                                                                  \
+    {                                                                                              \
+        .name = "space", .type = TB_ENUM, FIELD(space), .names = space_names, .def = "memory",     \
+        .doc = "address space"                                                                     \
+    }
+#define STATUS_ROW                                                                                 \
+    {                                                                                              \
+        .name = "status", .type = TB_ENUM, FIELD(status), .names = status_names, .def = "ok",      \
+        .doc = "how the access must be answered"                                                   \
+    }
+#define CHECK_ROWS                                                                                 \
+    {.name = "expect",                                                                             \
+     .type = TB_COUNT,                                                                             \
+     FIELD(expect),                                                                                \
+     OPTIONAL(has_expect),                                                                         \
+     .doc = "the value it must read"},                                                             \
+    {                                                                                              \
+        .name = "mask", .type = TB_COUNT, FIELD(mask), .def = "0xffffffffffffffff",                \
+        .doc = "bits of `expect` that count"                                                       \
+    }
+#define SIZE_ROW                                                                                   \
+    {                                                                                              \
+        .name = "size", .type = TB_COUNT, FIELD(size), .def = "4", .min = "1", .max = "8",         \
+        .doc = "bytes: 1, 2, 4 or 8"                                                               \
+    }
 
 static const struct tb_param write_table[] = {
-    {.name = "to", .type = TB_STRING, FIELD(name), .flags = TB_OPTIONAL, .doc = "a register, such as ide0.bmicom"},
-    {.name = "value", .type = TB_COUNT, FIELD(value), OPTIONAL(has_value), .doc = "the register's new value"},
-    AT_ROW, NUMBER_ROWS, SPACE_ROW, STATUS_ROW, {0},
+    {.name = "to",
+     .type = TB_STRING,
+     FIELD(name),
+     .flags = TB_OPTIONAL,
+     .doc = "a register, such as ide0.bmicom"},
+    {.name = "value",
+     .type = TB_COUNT,
+     FIELD(value),
+     OPTIONAL(has_value),
+     .doc = "the register's new value"},
+    AT_ROW,
+    NUMBER_ROWS,
+    SPACE_ROW,
+    STATUS_ROW,
+    {0},
 };
 
 static const struct tb_param read_table[] = {
-    {.name = "from", .type = TB_STRING, FIELD(name), .flags = TB_OPTIONAL, .doc = "a register, such as ide0.bmista"},
-    AT_ROW, SIZE_ROW, SPACE_ROW, CHECK_ROWS, STATUS_ROW, {0},
+    {.name = "from",
+     .type = TB_STRING,
+     FIELD(name),
+     .flags = TB_OPTIONAL,
+     .doc = "a register, such as ide0.bmista"},
+    AT_ROW,
+    SIZE_ROW,
+    SPACE_ROW,
+    CHECK_ROWS,
+    STATUS_ROW,
+    {0},
 };
 
 static const struct tb_param store_table[] = {AT_ROW, NUMBER_ROWS, STATUS_ROW, {0}};
 static const struct tb_param load_table[] = {AT_ROW, SIZE_ROW, CHECK_ROWS, STATUS_ROW, {0}};
 
 static const struct tb_param poke_table[] = {
-    AT_ROW, NUMBER_ROWS,
-    {.name = "pattern", .type = TB_ENUM, FIELD(pattern), .names = host_pattern_names, OPTIONAL(has_pattern),
+    AT_ROW,
+    NUMBER_ROWS,
+    {.name = "pattern",
+     .type = TB_ENUM,
+     FIELD(pattern),
+     .names = host_pattern_names,
+     OPTIONAL(has_pattern),
      .doc = "counter: byte i is i mod 256; mix64: a hash of seed and address; zero"},
-    {.name = "size", .type = TB_BYTES, FIELD(pattern_size), .def = "0", .max = "1GiB", .doc = "of the pattern"},
+    {.name = "size",
+     .type = TB_BYTES,
+     FIELD(pattern_size),
+     .def = "0",
+     .max = "1GiB",
+     .doc = "of the pattern"},
     {.name = "seed", .type = TB_COUNT, FIELD(seed), .def = "0", .doc = "of mix64"},
     {0},
 };
 
 /* What is written, as bytes in memory: a single number, or a list. */
-static bool compile_bytes(struct host *h, struct access_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool compile_bytes(struct host *h, struct access_args *a, const struct tb_node *node,
+                          struct tb_diag *diag)
 {
     unsigned given = a->bytes.count > 0, kind = 0;
     for (unsigned i = 0; i < 4; i++) {
@@ -84,7 +151,8 @@ static bool compile_bytes(struct host *h, struct access_args *a, const struct tb
     a->size = a->bytes.count ? a->bytes.count : (uint64_t)1 << kind;
     a->data = tb_alloc(h->m, a->size, 1);
     for (size_t i = 0; i < a->size; i++) {
-        uint64_t byte = a->bytes.count ? ((const uint64_t *)a->bytes.at)[i] : a->number[kind] >> 8 * i & 0xff;
+        uint64_t byte =
+            a->bytes.count ? ((const uint64_t *)a->bytes.at)[i] : a->number[kind] >> 8 * i & 0xff;
         if (byte > 0xff) {
             tb_diag_node(diag, a->bytes.nodes[i], "a byte is at most 255");
             return false;
@@ -105,8 +173,8 @@ static bool needs_at(const struct access_args *a, const struct tb_node *node, st
     return a->has_at;
 }
 
-static bool prepare_target(struct host *h, struct access_args *a, const struct tb_node *node, const char *key,
-                           struct tb_diag *diag)
+static bool prepare_target(struct host *h, struct access_args *a, const struct tb_node *node,
+                           const char *key, struct tb_diag *diag)
 {
     bool named = a->name && a->name[0];
     if (named == a->has_at) {
@@ -115,7 +183,8 @@ static bool prepare_target(struct host *h, struct access_args *a, const struct t
     }
     if (named)
         return host_find_register(h, a->name, tb_node_get(node, key), &a->target, diag);
-    a->target = (struct host_register){.address = a->at, .space = (uint8_t)a->space, .size = (uint8_t)a->size};
+    a->target = (struct host_register){
+        .address = a->at, .space = (uint8_t)a->space, .size = (uint8_t)a->size};
     return true;
 }
 
@@ -127,7 +196,8 @@ static bool prepare_write(struct host *h, struct host_step *s, struct tb_diag *d
     if (a->has_at)
         return compile_bytes(h, a, s->node, diag);
     if (!a->has_value || (a->target.size < 8 && a->value >> 8 * a->target.size)) {
-        tb_diag_node(diag, s->node, "a register of %u bytes needs a 'value' that fits", a->target.size);
+        tb_diag_node(diag, s->node, "a register of %u bytes needs a 'value' that fits",
+                     a->target.size);
         return false;
     }
     return true;
@@ -157,7 +227,8 @@ static bool prepare_load(struct host *h, struct host_step *s, struct tb_diag *di
 {
     struct access_args *a = s->args;
     (void)h;
-    a->target = (struct host_register){.address = a->at, .space = TB_MEMORY, .size = (uint8_t)a->size};
+    a->target =
+        (struct host_register){.address = a->at, .space = TB_MEMORY, .size = (uint8_t)a->size};
     return needs_at(a, s->node, diag) && good_size(a, s->node, diag);
 }
 
@@ -226,7 +297,8 @@ static enum host_verdict run_read(struct host *h, struct host_step *s, tb_time w
     }
     check_status(h, s, a->status, when);
     if (a->has_expect && (w->value & a->mask) != (a->expect & a->mask))
-        host_complain(h, s->node, when, "read 0x%" PRIx64 ", expected 0x%" PRIx64 " (mask 0x%" PRIx64 ")", w->value,
+        host_complain(h, s->node, when,
+                      "read 0x%" PRIx64 ", expected 0x%" PRIx64 " (mask 0x%" PRIx64 ")", w->value,
                       a->expect, a->mask);
     return HOST_DONE;
 }
@@ -238,7 +310,8 @@ static bool poke_pattern(struct host *h, const struct access_args *a)
     for (uint64_t done = 0; ok && done < a->pattern_size; done += sizeof piece) {
         uint64_t left = a->pattern_size - done;
         uint32_t size = left < sizeof piece ? (uint32_t)left : (uint32_t)sizeof piece;
-        host_pattern_fill(piece, size, a->pattern, a->seed, (a->pattern == HOST_MIX64 ? a->at : 0) + done);
+        host_pattern_fill(piece, size, a->pattern, a->seed,
+                          (a->pattern == HOST_MIX64 ? a->at : 0) + done);
         ok = host_poke(h, a->at + done, piece, size);
     }
     return ok;
@@ -271,33 +344,88 @@ struct wait_args {
 
 #undef FIELD
 #undef PRESENT
-#define FIELD(f) .offset = offsetof(struct wait_args, f)
+#define FIELD(f)   .offset = offsetof(struct wait_args, f)
 #define PRESENT(f) .present = offsetof(struct wait_args, f) + 1
 
 static const struct tb_param wait_table[] = {
-    {.name = "for", .type = TB_ENUM, FIELD(kind), .names = for_names, .short_form = true, OPTIONAL(has_kind),
+    {.name = "for",
+     .type = TB_ENUM,
+     FIELD(kind),
+     .names = for_names,
+     .short_form = true,
+     OPTIONAL(has_kind),
      .doc = "interrupt: one that no step has waited for yet; idle: nothing is under way any more"},
-    {.name = "device", .type = TB_STRING, FIELD(device), .flags = TB_OPTIONAL,
+    {.name = "device",
+     .type = TB_STRING,
+     FIELD(device),
+     .flags = TB_OPTIONAL,
      .doc = "whose interrupt; default: any"},
-    {.name = "drive", .type = TB_COUNT, FIELD(drive), .def = "0", .max = "3",
+    {.name = "drive",
+     .type = TB_COUNT,
+     FIELD(drive),
+     .def = "0",
+     .max = "3",
      .doc = "of that device, for its channel's line"},
-    {.name = "line", .type = TB_COUNT, FIELD(number), OPTIONAL(has_number), .doc = "the interrupt's number"},
-    {.name = "count", .type = TB_COUNT, FIELD(count), .def = "1", .min = "1", .max = "1000000",
+    {.name = "line",
+     .type = TB_COUNT,
+     FIELD(number),
+     OPTIONAL(has_number),
+     .doc = "the interrupt's number"},
+    {.name = "count",
+     .type = TB_COUNT,
+     FIELD(count),
+     .def = "1",
+     .min = "1",
+     .max = "1000000",
      .doc = "how many interrupts"},
-    {.name = "time", .type = TB_TIME, FIELD(time), OPTIONAL(has_time), .max = "10000s", .doc = "just that long"},
-    {.name = "register", .type = TB_STRING, FIELD(name), .flags = TB_OPTIONAL, .doc = "poll this register"},
-    {.name = "memory", .type = TB_COUNT, FIELD(memory), OPTIONAL(has_memory), .doc = "poll memory at this address"},
-    {.name = "size", .type = TB_COUNT, FIELD(size), .def = "4", .min = "1", .max = "8", .doc = "of what is polled"},
-    {.name = "mask", .type = TB_COUNT, FIELD(mask), .def = "0xffffffffffffffff", .doc = "bits of `value` that count"},
+    {.name = "time",
+     .type = TB_TIME,
+     FIELD(time),
+     OPTIONAL(has_time),
+     .max = "10000s",
+     .doc = "just that long"},
+    {.name = "register",
+     .type = TB_STRING,
+     FIELD(name),
+     .flags = TB_OPTIONAL,
+     .doc = "poll this register"},
+    {.name = "memory",
+     .type = TB_COUNT,
+     FIELD(memory),
+     OPTIONAL(has_memory),
+     .doc = "poll memory at this address"},
+    {.name = "size",
+     .type = TB_COUNT,
+     FIELD(size),
+     .def = "4",
+     .min = "1",
+     .max = "8",
+     .doc = "of what is polled"},
+    {.name = "mask",
+     .type = TB_COUNT,
+     FIELD(mask),
+     .def = "0xffffffffffffffff",
+     .doc = "bits of `value` that count"},
     {.name = "value", .type = TB_COUNT, FIELD(value), .def = "0", .doc = "what must be read"},
-    {.name = "every", .type = TB_TIME, FIELD(every), OPTIONAL(has_every), .min = "1ns", .max = "1000s",
+    {.name = "every",
+     .type = TB_TIME,
+     FIELD(every),
+     OPTIONAL(has_every),
+     .min = "1ns",
+     .max = "1000s",
      .doc = "pause between two looks; default: the host's poll"},
-    {.name = "timeout", .type = TB_TIME, FIELD(timeout), OPTIONAL(has_timeout), .min = "1ns", .max = "10000s",
+    {.name = "timeout",
+     .type = TB_TIME,
+     FIELD(timeout),
+     OPTIONAL(has_timeout),
+     .min = "1ns",
+     .max = "10000s",
      .doc = "after which it is a violation; default: the host's timeout"},
     {0},
 };
 
-static bool prepare_wait_line(struct host *h, struct wait_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool prepare_wait_line(struct host *h, struct wait_args *a, const struct tb_node *node,
+                              struct tb_diag *diag)
 {
     if (a->has_number)
         a->line = host_line_of(h, a->number);
@@ -325,7 +453,8 @@ static bool prepare_wait(struct host *h, struct host_step *s, struct tb_diag *di
     if (a->has_number || (a->device && a->device[0]))
         a->has_kind = true;
     if (a->has_kind + a->has_time + a->has_memory + named != 1) {
-        tb_diag_node(diag, s->node, "waits for exactly one of: interrupt, idle, 'time', 'register', 'memory'");
+        tb_diag_node(diag, s->node,
+                     "waits for exactly one of: interrupt, idle, 'time', 'register', 'memory'");
         return false;
     }
     if (named)
@@ -334,7 +463,8 @@ static bool prepare_wait(struct host *h, struct host_step *s, struct tb_diag *di
         tb_diag_node(diag, s->node, "'size' is 1, 2, 4 or 8");
         return false;
     }
-    a->target = (struct host_register){.address = a->memory, .space = TB_MEMORY, .size = (uint8_t)a->size};
+    a->target =
+        (struct host_register){.address = a->memory, .space = TB_MEMORY, .size = (uint8_t)a->size};
     return prepare_wait_line(h, a, s->node, diag);
 }
 
@@ -356,14 +486,15 @@ static bool take_any(struct host *h, const struct wait_args *a)
     return false;
 }
 
-static enum host_verdict expire(struct host *h, const struct host_step *s, const struct wait_args *a, tb_time when,
-                                const char *what)
+static enum host_verdict expire(struct host *h, const struct host_step *s,
+                                const struct wait_args *a, tb_time when, const char *what)
 {
     if (when < h->work.deadline) {
         host_sleep(h, h->work.deadline);
         return HOST_WAITS;
     }
-    host_complain(h, s->node, when, "waited %" PRIu64 " ns for %s in vain", a->timeout / TB_NS, what);
+    host_complain(h, s->node, when, "waited %" PRIu64 " ns for %s in vain", a->timeout / TB_NS,
+                  what);
     return HOST_DONE;
 }
 
@@ -410,8 +541,10 @@ static enum host_verdict wait_value(struct host *h, struct host_step *s, tb_time
         if ((w->value & a->mask) == (a->value & a->mask))
             return HOST_DONE;
         if (when >= w->deadline) {
-            host_complain(h, s->node, when, "waited %" PRIu64 " ns for 0x%" PRIx64 " (mask 0x%" PRIx64
-                          ") in vain: read 0x%" PRIx64, a->timeout / TB_NS, a->value, a->mask, w->value);
+            host_complain(h, s->node, when,
+                          "waited %" PRIu64 " ns for 0x%" PRIx64 " (mask 0x%" PRIx64
+                          ") in vain: read 0x%" PRIx64,
+                          a->timeout / TB_NS, a->value, a->mask, w->value);
             return HOST_DONE;
         }
     }
@@ -446,8 +579,13 @@ struct delay_args {
 };
 
 static const struct tb_param delay_table[] = {
-    {.name = "time", .type = TB_TIME, .offset = offsetof(struct delay_args, time), .flags = TB_REQUIRED,
-     .max = "10000s", .short_form = true, .doc = "how long"},
+    {.name = "time",
+     .type = TB_TIME,
+     .offset = offsetof(struct delay_args, time),
+     .flags = TB_REQUIRED,
+     .max = "10000s",
+     .short_form = true,
+     .doc = "how long"},
     {0},
 };
 
@@ -466,8 +604,12 @@ struct mark_args {
 };
 
 static const struct tb_param mark_table[] = {
-    {.name = "text", .type = TB_STRING, .offset = offsetof(struct mark_args, text), .flags = TB_REQUIRED,
-     .short_form = true, .doc = "what messages about later steps mention"},
+    {.name = "text",
+     .type = TB_STRING,
+     .offset = offsetof(struct mark_args, text),
+     .flags = TB_REQUIRED,
+     .short_form = true,
+     .doc = "what messages about later steps mention"},
     {0},
 };
 
@@ -480,20 +622,20 @@ static enum host_verdict run_mark(struct host *h, struct host_step *s, tb_time w
 }
 
 const struct host_step_kind host_steps_cpu[] = {
-    {"write", "writes a register, or a number or bytes to an address", write_table, sizeof(struct access_args),
-     prepare_write, run_write, false},
-    {"read", "reads a register or address, and checks what it reads", read_table, sizeof(struct access_args),
-     prepare_read, run_read, false},
-    {"store", "stores a number or bytes to memory", store_table, sizeof(struct access_args), prepare_store, run_write,
-     false},
-    {"load", "loads from memory, and checks what it loads", load_table, sizeof(struct access_args), prepare_load,
-     run_read, false},
-    {"poke", "changes memory at once, without an access", poke_table, sizeof(struct access_args), prepare_poke,
-     run_poke, false},
-    {"wait", "waits for an interrupt, a time, a register's or memory's value, or until all is idle", wait_table,
-     sizeof(struct wait_args), prepare_wait, run_wait, true},
+    {"write", "writes a register, or a number or bytes to an address", write_table,
+     sizeof(struct access_args), prepare_write, run_write, false},
+    {"read", "reads a register or address, and checks what it reads", read_table,
+     sizeof(struct access_args), prepare_read, run_read, false},
+    {"store", "stores a number or bytes to memory", store_table, sizeof(struct access_args),
+     prepare_store, run_write, false},
+    {"load", "loads from memory, and checks what it loads", load_table, sizeof(struct access_args),
+     prepare_load, run_read, false},
+    {"poke", "changes memory at once, without an access", poke_table, sizeof(struct access_args),
+     prepare_poke, run_poke, false},
+    {"wait", "waits for an interrupt, a time, a register's or memory's value, or until all is idle",
+     wait_table, sizeof(struct wait_args), prepare_wait, run_wait, true},
     {"delay", "lets time pass", delay_table, sizeof(struct delay_args), NULL, run_delay, true},
-    {"mark", "names the part of the scenario that follows, for messages", mark_table, sizeof(struct mark_args), NULL,
-     run_mark, false},
+    {"mark", "names the part of the scenario that follows, for messages", mark_table,
+     sizeof(struct mark_args), NULL, run_mark, false},
     {0},
 };

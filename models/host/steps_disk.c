@@ -11,14 +11,15 @@ enum { AUTO, YES, NO };
 static const char *const lba48_names[] = {"auto", "always", "never", NULL};
 static const char *const end_names[] = {"auto", "yes", "no", NULL};
 static const char *const outcome_names[] = {"ok", "error", "any", NULL}; /* enum ide_outcome */
-static const char *const mode_names[] = {"none",   "pio0",   "pio1",  "pio2",  "pio3",  "pio4",  "mwdma0", "mwdma1", "mwdma2",
-                                         "udma0", "udma1", "udma2", "udma3", "udma4",  "udma5",  "udma6", NULL};
+static const char *const mode_names[] = {"none",   "pio0",   "pio1",   "pio2",  "pio3",  "pio4",
+                                         "mwdma0", "mwdma1", "mwdma2", "udma0", "udma1", "udma2",
+                                         "udma3",  "udma4",  "udma5",  "udma6", NULL};
 /* Sector count of SET FEATURES for each of them (ATA/ATAPI-6, 8.46.11). */
 static const uint8_t mode_values[] = {0,    0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x20, 0x21,
                                       0x22, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46};
 
 #define IDENTIFY_WORDS 256u
-#define PRDS_MAX (HOST_PRD_TABLE / BMIDE_PRD_BYTES)
+#define PRDS_MAX       (HOST_PRD_TABLE / BMIDE_PRD_BYTES)
 #define ISSUE_ACCESSES 24u
 
 struct prd {
@@ -40,82 +41,178 @@ struct disk_args {
     uint8_t *bytes;
 };
 
-#define FIELD(f) .offset = offsetof(struct disk_args, f)
-#define OPTIONAL(f) .flags = TB_OPTIONAL, .present = offsetof(struct disk_args, f) + 1
-#define PRD(f) .offset = offsetof(struct prd, f)
+#define FIELD(f)        .offset = offsetof(struct disk_args, f)
+#define OPTIONAL(f)     .flags = TB_OPTIONAL, .present = offsetof(struct disk_args, f) + 1
+#define PRD(f)          .offset = offsetof(struct prd, f)
 #define PRD_OPTIONAL(f) .flags = TB_OPTIONAL, .present = offsetof(struct prd, f) + 1
 
 static const struct tb_param prd_table[] = {
-    {.name = "iova", .type = TB_COUNT, PRD(iova), PRD_OPTIONAL(has_iova), .max = "0xffffffff",
+    {.name = "iova",
+     .type = TB_COUNT,
+     PRD(iova),
+     PRD_OPTIONAL(has_iova),
+     .max = "0xffffffff",
      .doc = "address as the device uses it"},
-    {.name = "pa", .type = TB_COUNT, PRD(pa), PRD_OPTIONAL(has_pa), .max = "0xffffffff",
+    {.name = "pa",
+     .type = TB_COUNT,
+     PRD(pa),
+     PRD_OPTIONAL(has_pa),
+     .max = "0xffffffff",
      .doc = "the same thing, where nothing translates"},
-    {.name = "bytes", .type = TB_BYTES, PRD(bytes), .flags = TB_REQUIRED, .min = "1", .max = "64KiB",
+    {.name = "bytes",
+     .type = TB_BYTES,
+     PRD(bytes),
+     .flags = TB_REQUIRED,
+     .min = "1",
+     .max = "64KiB",
      .doc = "length; the hardware ignores the lowest bit"},
-    {.name = "end", .type = TB_ENUM, PRD(end), .names = end_names, .def = "auto",
+    {.name = "end",
+     .type = TB_ENUM,
+     PRD(end),
+     .names = end_names,
+     .def = "auto",
      .doc = "end-of-table mark; auto: on the last one"},
     {0},
 };
 
-#define DEVICE_ROWS                                                                                                 \
-    {.name = "device", .type = TB_STRING, FIELD(name), .flags = TB_REQUIRED, .doc = "an ide controller"},            \
-    {.name = "drive", .type = TB_COUNT, FIELD(drive), .def = "0", .max = "3",                                        \
-     .doc = "0, 1: primary master and slave; 2, 3: secondary"}
-#define END_ROWS(waits)                                                                                             \
-    {.name = "wait", .type = TB_BOOL, FIELD(wait), .def = waits,                                                     \
-     .doc = "wait for the command's end (and take its interrupt); false: a later `wait: interrupt` does"},           \
-    {.name = "status", .type = TB_ENUM, FIELD(status), .names = outcome_names, .def = "ok",                          \
-     .doc = "how the command must end"},                                                                             \
-    {.name = "timeout", .type = TB_TIME, FIELD(timeout), OPTIONAL(has_timeout), .min = "1ns", .max = "10000s",        \
-     .doc = "for the channel to become free, and for the command's end; default: the host's"}
+#define DEVICE_ROWS                                                                                \
+    {.name = "device",                                                                             \
+     .type = TB_STRING,                                                                            \
+     FIELD(name),                                                                                  \
+     .flags = TB_REQUIRED,                                                                         \
+     .doc = "an ide controller"},                                                                  \
+    {                                                                                              \
+        .name = "drive", .type = TB_COUNT, FIELD(drive), .def = "0", .max = "3",                   \
+        .doc = "0, 1: primary master and slave; 2, 3: secondary"                                   \
+    }
+#define END_ROWS(waits)                                                                            \
+    {.name = "wait",                                                                               \
+     .type = TB_BOOL,                                                                              \
+     FIELD(wait),                                                                                  \
+     .def = waits,                                                                                 \
+     .doc = "wait for the command's end (and take its interrupt); false: a later `wait: "          \
+            "interrupt` does"},                                                                    \
+        {.name = "status",                                                                         \
+         .type = TB_ENUM,                                                                          \
+         FIELD(status),                                                                            \
+         .names = outcome_names,                                                                   \
+         .def = "ok",                                                                              \
+         .doc = "how the command must end"},                                                       \
+    {                                                                                              \
+        .name = "timeout", .type = TB_TIME, FIELD(timeout), OPTIONAL(has_timeout), .min = "1ns",   \
+        .max = "10000s",                                                                           \
+        .doc = "for the channel to become free, and for the command's end; default: the host's"    \
+    }
 
 static const struct tb_param transfer_table[] = {
     DEVICE_ROWS,
-    {.name = "lba", .type = TB_COUNT, FIELD(lba), .flags = TB_REQUIRED, .max = "0xffffffffffff", .doc = "first sector"},
-    {.name = "sectors", .type = TB_COUNT, FIELD(sectors), .flags = TB_REQUIRED, .min = "1", .max = "65536",
+    {.name = "lba",
+     .type = TB_COUNT,
+     FIELD(lba),
+     .flags = TB_REQUIRED,
+     .max = "0xffffffffffff",
+     .doc = "first sector"},
+    {.name = "sectors",
+     .type = TB_COUNT,
+     FIELD(sectors),
+     .flags = TB_REQUIRED,
+     .min = "1",
+     .max = "65536",
      .doc = "how many, of 512 bytes"},
-    {.name = "prd", .type = TB_ITEMS, FIELD(prds), .sub = prd_table, .size = sizeof(struct prd), .flags = TB_OPTIONAL,
+    {.name = "prd",
+     .type = TB_ITEMS,
+     FIELD(prds),
+     .sub = prd_table,
+     .size = sizeof(struct prd),
+     .flags = TB_OPTIONAL,
      .doc = "the regions of memory; without: whatever table is at `prd_at`"},
-    {.name = "prd_at", .type = TB_COUNT, FIELD(prd_at), OPTIONAL(has_prd_at), .max = "0xfffffffc",
+    {.name = "prd_at",
+     .type = TB_COUNT,
+     FIELD(prd_at),
+     OPTIONAL(has_prd_at),
+     .max = "0xfffffffc",
      .doc = "where the device finds the table; default: the driver's own"},
-    {.name = "prd_pa", .type = TB_COUNT, FIELD(prd_pa), OPTIONAL(has_prd_pa),
+    {.name = "prd_pa",
+     .type = TB_COUNT,
+     FIELD(prd_pa),
+     OPTIONAL(has_prd_pa),
      .doc = "where the driver writes it; default: where its own mappings of `prd_at` lead"},
-    {.name = "lba48", .type = TB_ENUM, FIELD(lba48), .names = lba48_names, .def = "auto",
+    {.name = "lba48",
+     .type = TB_ENUM,
+     FIELD(lba48),
+     .names = lba48_names,
+     .def = "auto",
      .doc = "48-bit commands; auto: if 28 bits or 256 sectors do not do"},
-    {.name = "start", .type = TB_BOOL, FIELD(start), .def = "true", .doc = "set the bus master's start bit"},
-    END_ROWS("false"), {0},
+    {.name = "start",
+     .type = TB_BOOL,
+     FIELD(start),
+     .def = "true",
+     .doc = "set the bus master's start bit"},
+    END_ROWS("false"),
+    {0},
 };
 
 static const struct tb_param identify_table[] = {
     DEVICE_ROWS,
-    {.name = "at", .type = TB_COUNT, FIELD(at), OPTIONAL(has_at), .doc = "where the 512 bytes are stored"},
-    END_ROWS("true"), {0},
+    {.name = "at",
+     .type = TB_COUNT,
+     FIELD(at),
+     OPTIONAL(has_at),
+     .doc = "where the 512 bytes are stored"},
+    END_ROWS("true"),
+    {0},
 };
 
 static const struct tb_param flush_table[] = {
     DEVICE_ROWS,
-    {.name = "lba48", .type = TB_ENUM, FIELD(lba48), .names = lba48_names, .def = "auto",
+    {.name = "lba48",
+     .type = TB_ENUM,
+     FIELD(lba48),
+     .names = lba48_names,
+     .def = "auto",
      .doc = "FLUSH CACHE EXT; auto: FLUSH CACHE"},
-    END_ROWS("true"), {0},
+    END_ROWS("true"),
+    {0},
 };
 
 static const struct tb_param features_table[] = {
     DEVICE_ROWS,
-    {.name = "mode", .type = TB_ENUM, FIELD(mode), .names = mode_names, .def = "none", .doc = "transfer mode to set"},
-    {.name = "feature", .type = TB_COUNT, FIELD(feature), .def = "3", .max = "0xff", .doc = "subcommand"},
-    {.name = "value", .type = TB_COUNT, FIELD(value), .def = "0", .max = "0xff", .doc = "sector count register"},
-    END_ROWS("true"), {0},
+    {.name = "mode",
+     .type = TB_ENUM,
+     FIELD(mode),
+     .names = mode_names,
+     .def = "none",
+     .doc = "transfer mode to set"},
+    {.name = "feature",
+     .type = TB_COUNT,
+     FIELD(feature),
+     .def = "3",
+     .max = "0xff",
+     .doc = "subcommand"},
+    {.name = "value",
+     .type = TB_COUNT,
+     FIELD(value),
+     .def = "0",
+     .max = "0xff",
+     .doc = "sector count register"},
+    END_ROWS("true"),
+    {0},
 };
 
 static const struct tb_param finish_table[] = {
     DEVICE_ROWS,
-    {.name = "reset", .type = TB_BOOL, FIELD(start), .def = "false", .doc = "reset the channel's drives afterwards"},
+    {.name = "reset",
+     .type = TB_BOOL,
+     FIELD(start),
+     .def = "false",
+     .doc = "reset the channel's drives afterwards"},
     {0},
 };
 
 /* -- Preparing --------------------------------------------------------------------------------- */
 
-static bool find_channel(struct host *h, struct disk_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool find_channel(struct host *h, struct disk_args *a, const struct tb_node *node,
+                         struct tb_diag *diag)
 {
     const struct tb_node *named = tb_node_get(node, "device");
     struct host_device *d = host_find_device(h, a->name, named, diag);
@@ -132,8 +229,10 @@ static bool find_channel(struct host *h, struct disk_args *a, const struct tb_no
     }
     if (!a->has_timeout)
         a->timeout = h->params.timeout;
-    a->command = (struct ide_command){
-        .drive = (uint8_t)(a->drive % HOST_DRIVES), .wanted = (uint8_t)a->status, .node = node, .start = true};
+    a->command = (struct ide_command){.drive = (uint8_t)(a->drive % HOST_DRIVES),
+                                      .wanted = (uint8_t)a->status,
+                                      .node = node,
+                                      .start = true};
     return true;
 }
 
@@ -150,7 +249,8 @@ static bool check_prds(const struct disk_args *a, const struct tb_node *node, st
         return false;
     }
     if (a->prds.count > PRDS_MAX) {
-        tb_diag_node(diag, tb_node_get(node, "prd"), "a table has room for %u regions", (unsigned)PRDS_MAX);
+        tb_diag_node(diag, tb_node_get(node, "prd"), "a table has room for %u regions",
+                     (unsigned)PRDS_MAX);
         return false;
     }
     for (size_t i = 0; i < a->prds.count; i++)
@@ -167,7 +267,8 @@ static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag
     if (!find_channel(h, a, s->node, diag) || !check_prds(a, s->node, diag))
         return false;
     if (a->lba48 == NO && needs_48(a)) {
-        tb_diag_node(diag, s->node, "a 28-bit command reaches LBA 0xfffffff, and 256 sectors at once");
+        tb_diag_node(diag, s->node,
+                     "a 28-bit command reaches LBA 0xfffffff, and 256 sectors at once");
         return false;
     }
     if (a->lba + a->sectors > (uint64_t)1 << 48) {
@@ -200,7 +301,8 @@ static bool prepare_identify(struct host *h, struct host_step *s, struct tb_diag
     if (!find_channel(h, a, s->node, diag))
         return false;
     if (!a->wait) {
-        tb_diag_node(diag, tb_node_get(s->node, "wait"), "the driver has to wait: it reads the data itself");
+        tb_diag_node(diag, tb_node_get(s->node, "wait"),
+                     "the driver has to wait: it reads the data itself");
         return false;
     }
     if (a->has_at && a->at % 8) {
@@ -262,8 +364,8 @@ static bool expired(struct host *h, const struct host_step *s, tb_time when, con
         return false;
     }
     const struct disk_args *a = s->args;
-    host_complain(h, s->node, when, "waited %" PRIu64 " ns for %s of '%s' in vain", a->timeout / TB_NS, what,
-                  a->name);
+    host_complain(h, s->node, when, "waited %" PRIu64 " ns for %s of '%s' in vain",
+                  a->timeout / TB_NS, what, a->name);
     return true;
 }
 
@@ -288,7 +390,8 @@ static bool put_prds(struct host *h, const struct disk_args *a)
         const struct prd *p = &prds[w->count];
         bool end = p->end == AUTO ? w->count + 1 == a->prds.count : p->end == YES;
         uint64_t address = p->has_iova ? p->iova : p->pa;
-        ide_put_prd(h, w->value + w->count * BMIDE_PRD_BYTES, (uint32_t)address, (uint32_t)p->bytes, end);
+        ide_put_prd(h, w->value + w->count * BMIDE_PRD_BYTES, (uint32_t)address, (uint32_t)p->bytes,
+                    end);
     }
     return w->count == a->prds.count;
 }
@@ -352,7 +455,8 @@ static enum host_verdict run_command(struct host *h, struct host_step *s, tb_tim
     return a->wait ? await_end(h, s, when) : HOST_DONE;
 }
 
-/* -- IDENTIFY: the CPU reads the data, 16 bits at a time ----------------------------------------- */
+/* -- IDENTIFY: the CPU reads the data, 16 bits at a time -----------------------------------------
+ */
 
 static enum host_verdict read_words(struct host *h, struct disk_args *a)
 {
@@ -412,16 +516,17 @@ static enum host_verdict run_finish(struct host *h, struct host_step *s, tb_time
 #define ARGS sizeof(struct disk_args)
 
 const struct host_step_kind host_steps_disk[] = {
-    {"disk_read", "gives a drive a DMA read command, with its PRD table", transfer_table, ARGS, prepare_read,
-     run_command, true},
-    {"disk_write", "gives a drive a DMA write command, with its PRD table", transfer_table, ARGS, prepare_write,
-     run_command, true},
-    {"identify", "IDENTIFY DEVICE: the CPU reads the 256 words", identify_table, ARGS, prepare_identify, run_identify,
-     true},
+    {"disk_read", "gives a drive a DMA read command, with its PRD table", transfer_table, ARGS,
+     prepare_read, run_command, true},
+    {"disk_write", "gives a drive a DMA write command, with its PRD table", transfer_table, ARGS,
+     prepare_write, run_command, true},
+    {"identify", "IDENTIFY DEVICE: the CPU reads the 256 words", identify_table, ARGS,
+     prepare_identify, run_identify, true},
     {"disk_flush", "FLUSH CACHE", flush_table, ARGS, prepare_flush, run_command, true},
-    {"set_features", "SET FEATURES, such as the transfer mode", features_table, ARGS, prepare_features, run_command,
-     true},
-    {"disk_finish", "ends a command that raised no interrupt: reads its status and stops the bus master",
+    {"set_features", "SET FEATURES, such as the transfer mode", features_table, ARGS,
+     prepare_features, run_command, true},
+    {"disk_finish",
+     "ends a command that raised no interrupt: reads its status and stops the bus master",
      finish_table, ARGS, prepare_finish, run_finish, true},
     {0},
 };

@@ -7,8 +7,10 @@
 
 enum { ACCESS_R, ACCESS_W, ACCESS_RW, ACCESS_NONE };
 static const char *const access_names[] = {"r", "w", "rw", "none", NULL};
-static const uint64_t access_bits[] = {HOST_MAY_READ, HOST_MAY_WRITE, HOST_MAY_READ | HOST_MAY_WRITE, 0};
-static const char *const mode_names[] = {"translate", "passthrough", "blocked", NULL}; /* enum host_mode */
+static const uint64_t access_bits[] = {HOST_MAY_READ, HOST_MAY_WRITE,
+                                       HOST_MAY_READ | HOST_MAY_WRITE, 0};
+static const char *const mode_names[] = {"translate", "passthrough", "blocked",
+                                         NULL}; /* enum host_mode */
 static const char *const suppress_names[] = {"none", "repeated", "all", NULL};
 
 /* One struct for all of them: what they can be told is much the same. */
@@ -23,84 +25,189 @@ struct iommu_args {
     struct host_domain *domain;
 };
 
-#define FIELD(f) .offset = offsetof(struct iommu_args, f)
+#define FIELD(f)    .offset = offsetof(struct iommu_args, f)
 #define OPTIONAL(f) .flags = TB_OPTIONAL, .present = offsetof(struct iommu_args, f) + 1
 
-#define DEVICE_ROW {.name = "device", .type = TB_STRING, FIELD(device), .flags = TB_REQUIRED, .doc = "whose requests"}
-#define IOVA_ROW {.name = "iova", .type = TB_COUNT, FIELD(iova), .flags = TB_REQUIRED, .doc = "the device's address"}
-#define SIZE_ROW {.name = "size", .type = TB_BYTES, FIELD(size), .flags = TB_REQUIRED, .min = "1", .doc = "how much"}
-#define DOMAIN_ROW                                                                                                  \
-    {.name = "domain", .type = TB_COUNT, FIELD(domain_id), OPTIONAL(has_domain), .max = "0xffff",                    \
-     .doc = "domain ID; default: the device's own (its number among the devices, from 1)"}
-#define ACCESS_ROW                                                                                                  \
-    {.name = "access", .type = TB_ENUM, FIELD(access), .names = access_names, .def = "rw", .doc = "what is allowed"}
-#define PAGE_ROWS                                                                                                   \
-    {.name = "page", .type = TB_SIZE, FIELD(page), .def = "4KiB", .min = "4KiB", .max = "2048TiB",                   \
-     .doc = "page size, any power of two: those that are no level's own are coded in the entries' addresses"},       \
-    {.name = "skip", .type = TB_BOOL, FIELD(skip), .def = "false",                                                   \
-     .doc = "leave out levels of the table where the addresses allow it"}
-#define WAIT_ROW                                                                                                    \
-    {.name = "wait", .type = TB_BOOL, FIELD(wait), .def = "true", .doc = "with a completion wait, and wait for it"}
+#define DEVICE_ROW                                                                                 \
+    {                                                                                              \
+        .name = "device", .type = TB_STRING, FIELD(device), .flags = TB_REQUIRED,                  \
+        .doc = "whose requests"                                                                    \
+    }
+#define IOVA_ROW                                                                                   \
+    {                                                                                              \
+        .name = "iova", .type = TB_COUNT, FIELD(iova), .flags = TB_REQUIRED,                       \
+        .doc = "the device's address"                                                              \
+    }
+#define SIZE_ROW                                                                                   \
+    {                                                                                              \
+        .name = "size", .type = TB_BYTES, FIELD(size), .flags = TB_REQUIRED, .min = "1",           \
+        .doc = "how much"                                                                          \
+    }
+#define DOMAIN_ROW                                                                                 \
+    {                                                                                              \
+        .name = "domain", .type = TB_COUNT, FIELD(domain_id), OPTIONAL(has_domain),                \
+        .max = "0xffff",                                                                           \
+        .doc = "domain ID; default: the device's own (its number among the devices, from 1)"       \
+    }
+#define ACCESS_ROW                                                                                 \
+    {                                                                                              \
+        .name = "access", .type = TB_ENUM, FIELD(access), .names = access_names, .def = "rw",      \
+        .doc = "what is allowed"                                                                   \
+    }
+#define PAGE_ROWS                                                                                  \
+    {.name = "page",                                                                               \
+     .type = TB_SIZE,                                                                              \
+     FIELD(page),                                                                                  \
+     .def = "4KiB",                                                                                \
+     .min = "4KiB",                                                                                \
+     .max = "2048TiB",                                                                             \
+     .doc = "page size, any power of two: those that are no level's own are coded in the "         \
+            "entries' addresses"},                                                                 \
+    {                                                                                              \
+        .name = "skip", .type = TB_BOOL, FIELD(skip), .def = "false",                              \
+        .doc = "leave out levels of the table where the addresses allow it"                        \
+    }
+#define WAIT_ROW                                                                                   \
+    {                                                                                              \
+        .name = "wait", .type = TB_BOOL, FIELD(wait), .def = "true",                               \
+        .doc = "with a completion wait, and wait for it"                                           \
+    }
 
 static const struct tb_param map_table[] = {
-    DEVICE_ROW, IOVA_ROW,
+    DEVICE_ROW,
+    IOVA_ROW,
     {.name = "pa", .type = TB_COUNT, FIELD(pa), .flags = TB_REQUIRED, .doc = "physical address"},
-    SIZE_ROW, ACCESS_ROW, PAGE_ROWS, DOMAIN_ROW, {0},
+    SIZE_ROW,
+    ACCESS_ROW,
+    PAGE_ROWS,
+    DOMAIN_ROW,
+    {0},
 };
 
 static const struct tb_param identity_table[] = {
     DEVICE_ROW,
-    {.name = "at", .type = TB_COUNT, FIELD(iova), .flags = TB_REQUIRED, .doc = "address, physical and the device's"},
-    SIZE_ROW, ACCESS_ROW, PAGE_ROWS, DOMAIN_ROW, {0},
+    {.name = "at",
+     .type = TB_COUNT,
+     FIELD(iova),
+     .flags = TB_REQUIRED,
+     .doc = "address, physical and the device's"},
+    SIZE_ROW,
+    ACCESS_ROW,
+    PAGE_ROWS,
+    DOMAIN_ROW,
+    {0},
 };
 
 static const struct tb_param unmap_table[] = {
-    DEVICE_ROW, IOVA_ROW, SIZE_ROW,
-    {.name = "invalidate", .type = TB_BOOL, FIELD(invalidate), .def = "true",
+    DEVICE_ROW,
+    IOVA_ROW,
+    SIZE_ROW,
+    {.name = "invalidate",
+     .type = TB_BOOL,
+     FIELD(invalidate),
+     .def = "true",
      .doc = "tell the IOMMU; without, it may go on using what it has cached"},
-    WAIT_ROW, DOMAIN_ROW, {0},
+    WAIT_ROW,
+    DOMAIN_ROW,
+    {0},
 };
 
 static const struct tb_param attach_table[] = {
-    DEVICE_ROW, DOMAIN_ROW, ACCESS_ROW,
-    {.name = "mode", .type = TB_ENUM, FIELD(mode), .names = mode_names, .def = "translate",
+    DEVICE_ROW,
+    DOMAIN_ROW,
+    ACCESS_ROW,
+    {.name = "mode",
+     .type = TB_ENUM,
+     FIELD(mode),
+     .names = mode_names,
+     .def = "translate",
      .doc = "by the domain's page table, not at all, or nothing is allowed"},
-    {.name = "levels", .type = TB_COUNT, FIELD(levels), OPTIONAL(has_levels), .min = "1", .max = "6",
+    {.name = "levels",
+     .type = TB_COUNT,
+     FIELD(levels),
+     OPTIONAL(has_levels),
+     .min = "1",
+     .max = "6",
      .doc = "of the domain's page table; default: the host's"},
-    {.name = "ats", .type = TB_BOOL, FIELD(ats), .def = "false", .doc = "the device may cache translations (ATS)"},
-    {.name = "suppress_events", .type = TB_ENUM, FIELD(suppress), .names = suppress_names, .def = "none",
+    {.name = "ats",
+     .type = TB_BOOL,
+     FIELD(ats),
+     .def = "false",
+     .doc = "the device may cache translations (ATS)"},
+    {.name = "suppress_events",
+     .type = TB_ENUM,
+     FIELD(suppress),
+     .names = suppress_names,
+     .def = "none",
      .doc = "page-fault events of the device that are not logged"},
     {0},
 };
 
 static const struct tb_param invalidate_table[] = {
-    {.name = "device", .type = TB_STRING, FIELD(device), .flags = TB_OPTIONAL,
+    {.name = "device",
+     .type = TB_STRING,
+     FIELD(device),
+     .flags = TB_OPTIONAL,
      .doc = "whose domain, or with neither address nor domain its device table entry too"},
-    {.name = "iommu", .type = TB_STRING, FIELD(iommu), .flags = TB_OPTIONAL, .doc = "which, if no device is named"},
-    {.name = "iova", .type = TB_COUNT, FIELD(iova), OPTIONAL(has_iova), .doc = "only from this address on"},
-    {.name = "size", .type = TB_BYTES, FIELD(size), OPTIONAL(has_size), .min = "1", .doc = "and only that much"},
-    {.name = "all", .type = TB_BOOL, FIELD(all), .def = "false", .doc = "everything the IOMMU has cached"},
-    DOMAIN_ROW, WAIT_ROW, {0},
+    {.name = "iommu",
+     .type = TB_STRING,
+     FIELD(iommu),
+     .flags = TB_OPTIONAL,
+     .doc = "which, if no device is named"},
+    {.name = "iova",
+     .type = TB_COUNT,
+     FIELD(iova),
+     OPTIONAL(has_iova),
+     .doc = "only from this address on"},
+    {.name = "size",
+     .type = TB_BYTES,
+     FIELD(size),
+     OPTIONAL(has_size),
+     .min = "1",
+     .doc = "and only that much"},
+    {.name = "all",
+     .type = TB_BOOL,
+     FIELD(all),
+     .def = "false",
+     .doc = "everything the IOMMU has cached"},
+    DOMAIN_ROW,
+    WAIT_ROW,
+    {0},
 };
 
 static const struct tb_param unit_table[] = {
-    {.name = "iommu", .type = TB_STRING, FIELD(iommu), .flags = TB_OPTIONAL, .short_form = true,
+    {.name = "iommu",
+     .type = TB_STRING,
+     FIELD(iommu),
+     .flags = TB_OPTIONAL,
+     .short_form = true,
      .doc = "a bridge with an IOMMU; default: the only one"},
     {0},
 };
 
 static const struct tb_param command_table[] = {
-    {.name = "iommu", .type = TB_STRING, FIELD(iommu), .flags = TB_OPTIONAL,
+    {.name = "iommu",
+     .type = TB_STRING,
+     FIELD(iommu),
+     .flags = TB_OPTIONAL,
      .doc = "a bridge with an IOMMU; default: the only one"},
-    {.name = "q", .type = TB_NUMBERS, FIELD(quadwords), .flags = TB_REQUIRED, .doc = "the command's two quadwords"},
-    {.name = "wait", .type = TB_BOOL, FIELD(wait), .def = "false",
+    {.name = "q",
+     .type = TB_NUMBERS,
+     FIELD(quadwords),
+     .flags = TB_REQUIRED,
+     .doc = "the command's two quadwords"},
+    {.name = "wait",
+     .type = TB_BOOL,
+     FIELD(wait),
+     .def = "false",
      .doc = "with a completion wait behind it, and wait for that"},
     {0},
 };
 
 /* -- Preparing --------------------------------------------------------------------------------- */
 
-static bool find_unit(struct host *h, struct iommu_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool find_unit(struct host *h, struct iommu_args *a, const struct tb_node *node,
+                      struct tb_diag *diag)
 {
     if (a->iommu && a->iommu[0]) {
         const struct tb_node *named = node->kind == TB_MAP ? tb_node_get(node, "iommu") : node;
@@ -108,21 +215,26 @@ static bool find_unit(struct host *h, struct iommu_args *a, const struct tb_node
     } else if (h->iommu_count == 1) {
         a->unit = &h->iommus[0];
     } else {
-        tb_diag_node(diag, node, "the platform has %zu IOMMUs: 'iommu' must say which", h->iommu_count);
+        tb_diag_node(diag, node, "the platform has %zu IOMMUs: 'iommu' must say which",
+                     h->iommu_count);
     }
     return a->unit && iommu_reserve(h, a->unit, node, diag);
 }
 
-static bool find_domain(struct host *h, struct iommu_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool find_domain(struct host *h, struct iommu_args *a, const struct tb_node *node,
+                        struct tb_diag *diag)
 {
-    uint16_t id = (uint16_t)(a->has_domain ? a->domain_id : a->of ? (uint64_t)(a->of - h->devices) + 1 : 0);
+    uint16_t id = (uint16_t)(a->has_domain ? a->domain_id
+                             : a->of       ? (uint64_t)(a->of - h->devices) + 1
+                                           : 0);
     a->domain = host_domain_of(h, a->unit, id);
     if (!a->domain)
         tb_diag_node(diag, node, "too many domains");
     return a->domain != NULL;
 }
 
-static bool find_device(struct host *h, struct iommu_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool find_device(struct host *h, struct iommu_args *a, const struct tb_node *node,
+                        struct tb_diag *diag)
 {
     const struct tb_node *named = tb_node_get(node, "device");
     a->of = host_find_device(h, a->device, named, diag);
@@ -140,8 +252,8 @@ static bool prepare_device(struct host *h, struct host_step *s, struct tb_diag *
     if (!find_device(h, a, s->node, diag))
         return false;
     if (a->has_levels && a->domain->levels && a->domain->levels != a->levels) {
-        tb_diag_node(diag, tb_node_get(s->node, "levels"), "an earlier step gave domain %u %u levels", a->domain->id,
-                     a->domain->levels);
+        tb_diag_node(diag, tb_node_get(s->node, "levels"),
+                     "an earlier step gave domain %u %u levels", a->domain->id, a->domain->levels);
         return false;
     }
     if (a->has_levels)
@@ -149,12 +261,16 @@ static bool prepare_device(struct host *h, struct host_step *s, struct tb_diag *
     return true;
 }
 
-static bool check_range(const struct iommu_args *a, uint64_t unit, const struct tb_node *node, struct tb_diag *diag)
+static bool check_range(const struct iommu_args *a, uint64_t unit, const struct tb_node *node,
+                        struct tb_diag *diag)
 {
     uint64_t last = a->iova + a->size - 1;
     if (a->iova % unit || a->size % unit || last < a->iova) {
-        tb_diag_node(diag, node, "iova 0x%" PRIx64 " and size 0x%" PRIx64 " must be multiples of the page size 0x%"
-                     PRIx64 ", and end within the address space", a->iova, a->size, unit);
+        tb_diag_node(diag, node,
+                     "iova 0x%" PRIx64 " and size 0x%" PRIx64
+                     " must be multiples of the page size 0x%" PRIx64
+                     ", and end within the address space",
+                     a->iova, a->size, unit);
         return false;
     }
     return true;
@@ -164,13 +280,15 @@ static bool prepare_map(struct host *h, struct host_step *s, struct tb_diag *dia
 {
     struct iommu_args *a = s->args;
     if (!table_page_size(a->page)) {
-        tb_diag_node(diag, tb_node_get(s->node, "page"), "no page has that size: a power of two, 4 KiB or more");
+        tb_diag_node(diag, tb_node_get(s->node, "page"),
+                     "no page has that size: a power of two, 4 KiB or more");
         return false;
     }
     if (!check_range(a, a->page, s->node, diag))
         return false;
     if (a->pa % a->page || (a->pa + a->size - 1) >> 52 || a->pa + a->size - 1 < a->pa) {
-        tb_diag_node(diag, tb_node_get(s->node, "pa"), "must be a multiple of the page size, and end below 2^52");
+        tb_diag_node(diag, tb_node_get(s->node, "pa"),
+                     "must be a multiple of the page size, and end below 2^52");
         return false;
     }
     return find_device(h, a, s->node, diag);
@@ -194,7 +312,8 @@ static bool prepare_invalidate(struct host *h, struct host_step *s, struct tb_di
     struct iommu_args *a = s->args;
     bool device = a->device && a->device[0];
     if (a->has_iova != a->has_size || (a->has_iova && a->iova + a->size - 1 < a->iova)) {
-        tb_diag_node(diag, s->node, "'iova' and 'size' come together, and end within the address space");
+        tb_diag_node(diag, s->node,
+                     "'iova' and 'size' come together, and end within the address space");
         return false;
     }
     if (device)
@@ -223,15 +342,11 @@ static bool prepare_command(struct host *h, struct host_step *s, struct tb_diag 
 
 /* -- Running ----------------------------------------------------------------------------------- */
 
-enum {
-    MAP_AWAITS_ATTACH,
-    MAP_AWAITS_TABLES,
-    MAP_AWAITS_INVALIDATION
-};
+enum { MAP_AWAITS_ATTACH, MAP_AWAITS_TABLES, MAP_AWAITS_INVALIDATION };
 
 /* A device that nobody attached is attached by its first mapping. */
-static enum host_verdict attach_first(struct host *h, const struct iommu_args *a, const struct tb_node *node,
-                                      tb_time when)
+static enum host_verdict attach_first(struct host *h, const struct iommu_args *a,
+                                      const struct tb_node *node, tb_time when)
 {
     struct host_work *w = &h->work;
     if (w->count == 0 && a->of->attached)
@@ -243,21 +358,24 @@ static enum host_verdict attach_first(struct host *h, const struct iommu_args *a
 
 static void begin_job(struct host *h, const struct iommu_args *a, bool unmap)
 {
-    h->work.table = (struct table_job){.domain = a->has_domain || !a->of->domain ? a->domain : a->of->domain,
-                                       .start = a->iova,
-                                       .iova = a->iova,
-                                       .last = a->iova + a->size - 1,
-                                       .pa = a->pa,
-                                       .page = a->page,
-                                       .permissions = access_bits[a->access],
-                                       .skip = a->skip,
-                                       .unmap = unmap};
+    h->work.table =
+        (struct table_job){.domain = a->has_domain || !a->of->domain ? a->domain : a->of->domain,
+                           .start = a->iova,
+                           .iova = a->iova,
+                           .last = a->iova + a->size - 1,
+                           .pa = a->pa,
+                           .page = a->page,
+                           .permissions = access_bits[a->access],
+                           .skip = a->skip,
+                           .unmap = unmap};
     h->work.phase = MAP_AWAITS_TABLES;
 }
 
-static enum host_verdict fail(struct host *h, const struct host_step *s, tb_time when, const char *wrong)
+static enum host_verdict fail(struct host *h, const struct host_step *s, tb_time when,
+                              const char *wrong)
 {
-    host_complain(h, s->node, when, "cannot %s 0x%" PRIx64 ": %s", s->kind->name, h->work.table.iova, wrong);
+    host_complain(h, s->node, when, "cannot %s 0x%" PRIx64 ": %s", s->kind->name,
+                  h->work.table.iova, wrong);
     return HOST_DONE;
 }
 
@@ -298,7 +416,8 @@ static enum host_verdict run_unmap(struct host *h, struct host_step *s, tb_time 
             return HOST_AGAIN;
         if (!a->invalidate)
             return HOST_DONE;
-        iommu_invalidate_pages(w->command.command, w->table.domain->id, w->table.start, w->table.last);
+        iommu_invalidate_pages(w->command.command, w->table.domain->id, w->table.start,
+                               w->table.last);
         w->phase = MAP_AWAITS_INVALIDATION;
     }
     return iommu_command(h, a->unit, &w->command, a->wait, s->node, when);
@@ -310,7 +429,8 @@ static enum host_verdict run_attach(struct host *h, struct host_step *s, tb_time
     static const uint64_t suppress[] = {0, AMDVI_DTE_SE, AMDVI_DTE_SA};
     h->work.attach.permissions = access_bits[a->access];
     h->work.attach.flags = suppress[a->suppress] | (a->ats ? AMDVI_DTE_I : 0);
-    return iommu_attach(h, a->of, a->domain, (enum host_mode)a->mode, &h->work.attach, s->node, when);
+    return iommu_attach(h, a->of, a->domain, (enum host_mode)a->mode, &h->work.attach, s->node,
+                        when);
 }
 
 enum { INVALIDATE_AWAITS_START, INVALIDATE_AWAITS_DEVICE, INVALIDATE_AWAITS_PAGES };
@@ -388,20 +508,24 @@ static enum host_verdict run_start(struct host *h, struct host_step *s, tb_time 
 #define ARGS sizeof(struct iommu_args)
 
 const struct host_step_kind host_steps_iommu[] = {
-    {"map", "maps a range for a device; attaches the device first, if nobody did", map_table, ARGS, prepare_map,
-     run_map, false},
-    {"identity", "maps a range for a device at its own address", identity_table, ARGS, prepare_identity, run_map,
-     false},
-    {"unmap", "takes mappings of a device away, and invalidates them", unmap_table, ARGS, prepare_unmap, run_unmap,
-     false},
-    {"attach", "writes a device's entry of the device table", attach_table, ARGS, prepare_device, run_attach, false},
-    {"invalidate", "has the IOMMU forget what it cached of a range, a domain, a device, or everything",
+    {"map", "maps a range for a device; attaches the device first, if nobody did", map_table, ARGS,
+     prepare_map, run_map, false},
+    {"identity", "maps a range for a device at its own address", identity_table, ARGS,
+     prepare_identity, run_map, false},
+    {"unmap", "takes mappings of a device away, and invalidates them", unmap_table, ARGS,
+     prepare_unmap, run_unmap, false},
+    {"attach", "writes a device's entry of the device table", attach_table, ARGS, prepare_device,
+     run_attach, false},
+    {"invalidate",
+     "has the IOMMU forget what it cached of a range, a domain, a device, or everything",
      invalidate_table, ARGS, prepare_invalidate, run_invalidate, true},
-    {"completion_wait", "waits until the IOMMU has done all commands", unit_table, ARGS, prepare_unit,
-     run_completion_wait, true},
-    {"command", "gives the IOMMU any command", command_table, ARGS, prepare_command, run_command, true},
-    {"drain_events", "reads the event log up to its tail", unit_table, ARGS, prepare_unit, run_drain, true},
-    {"start_iommu", "points the IOMMU's registers to the driver's tables and enables it", unit_table, ARGS,
-     prepare_unit, run_start, false},
+    {"completion_wait", "waits until the IOMMU has done all commands", unit_table, ARGS,
+     prepare_unit, run_completion_wait, true},
+    {"command", "gives the IOMMU any command", command_table, ARGS, prepare_command, run_command,
+     true},
+    {"drain_events", "reads the event log up to its tail", unit_table, ARGS, prepare_unit,
+     run_drain, true},
+    {"start_iommu", "points the IOMMU's registers to the driver's tables and enables it",
+     unit_table, ARGS, prepare_unit, run_start, false},
     {0},
 };

@@ -1,16 +1,16 @@
 /* AMD page tables, built as real bytes: every change of an entry is a store of the CPU.
  *
- * The driver reads entries from its mirror, as a CPU would from its cache: these reads cost nothing. Pages for
- * tables come from the driver's memory and are zero when they are handed out, so linking one costs one store.
- * Section numbers are those of the AMD IOMMU specification (48882).
+ * The driver reads entries from its mirror, as a CPU would from its cache: these reads cost
+ * nothing. Pages for tables come from the driver's memory and are zero when they are handed out, so
+ * linking one costs one store. Section numbers are those of the AMD IOMMU specification (48882).
  */
 #include "host.h"
 
 #include "spec/amdvi.h"
 
-#define ENTRIES 512u
-#define NEXT_CODED 7u
-#define PDE_FLAGS (AMDVI_PTE_PR | AMDVI_PTE_IR | AMDVI_PTE_IW)
+#define ENTRIES        512u
+#define NEXT_CODED     7u
+#define PDE_FLAGS      (AMDVI_PTE_PR | AMDVI_PTE_IR | AMDVI_PTE_IW)
 #define STORES_AT_ONCE (AMDVI_LEVELS + 1) /* of one entry with all the tables above it */
 
 static uint64_t *entry_at(const struct host *h, uint64_t address)
@@ -45,8 +45,8 @@ static uint64_t span_of(unsigned level)
     return tb_amdvi_level_shift(level) > 63 ? 0 : (uint64_t)1 << tb_amdvi_level_shift(level);
 }
 
-/* Do two addresses differ above what a table of `level`, reached from one of `from`, decodes: skipped levels must
- * decode to zero (2.2.3). */
+/* Do two addresses differ above what a table of `level`, reached from one of `from`, decodes:
+ * skipped levels must decode to zero (2.2.3). */
 static bool skipped_bits(uint64_t iova, unsigned level, unsigned from)
 {
     for (unsigned l = level + 1; l < from; l++)
@@ -86,8 +86,8 @@ static bool is_empty_table(const struct host *h, uint64_t table)
     return true;
 }
 
-/* Gives back a table without pages. Tables below it are dropped from the mirror and from memory's view at once, for
- * the page must be zero when it is used again. */
+/* Gives back a table without pages. Tables below it are dropped from the mirror and from memory's
+ * view at once, for the page must be zero when it is used again. */
 static void free_table(struct host *h, uint64_t table)
 {
     uint64_t *entries = entry_at(h, table);
@@ -119,8 +119,8 @@ static unsigned page_level(uint64_t page)
     return (log2_of(page) - 12) / 9 + 1;
 }
 
-/* An entry that maps a page (2.2.3): its own level's size with next level 0, any other coded in the address as ones
- * from bit 12 up to the bit below the size's half (8 KiB: bit 12 is zero). */
+/* An entry that maps a page (2.2.3): its own level's size with next level 0, any other coded in the
+ * address as ones from bit 12 up to the bit below the size's half (8 KiB: bit 12 is zero). */
 static uint64_t page_entry(uint64_t pa, uint64_t page, uint64_t permissions)
 {
     uint64_t entry = (pa & AMDVI_PTE_ADDRESS) | permissions | AMDVI_PTE_PR;
@@ -141,8 +141,8 @@ static uint64_t page_size_of(uint64_t entry, unsigned level)
 
 /* -- Mapping ----------------------------------------------------------------------------------- */
 
-/* The level of the table to put below an entry of a table of `level`: the next, or with `skip` the lowest from which
- * all of the range under the entry can be decoded. */
+/* The level of the table to put below an entry of a table of `level`: the next, or with `skip` the
+ * lowest from which all of the range under the entry can be decoded. */
 static unsigned level_below(const struct table_job *job, unsigned level, unsigned leaf)
 {
     uint64_t end = job->iova | (span_of(level) - 1);
@@ -154,8 +154,8 @@ static unsigned level_below(const struct table_job *job, unsigned level, unsigne
 }
 
 /* Follows, or makes, the link from a table of *level towards the leaf's. */
-static const char *descend(struct host *h, const struct table_job *job, uint64_t *table, unsigned *level,
-                           unsigned leaf)
+static const char *descend(struct host *h, const struct table_job *job, uint64_t *table,
+                           unsigned *level, unsigned leaf)
 {
     uint64_t slot = slot_of(*table, job->iova, *level), entry = *entry_at(h, slot);
     if (!(entry & AMDVI_PTE_PR)) {
