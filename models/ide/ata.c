@@ -1,4 +1,5 @@
-/* The drive as a state machine: the cable's registers, blocks of PIO data, the stream of a DMA command. */
+/* The drive as a state machine: the cable's registers, blocks of PIO data, the stream of a DMA
+ * command. */
 #include "ide/ata.h"
 
 #include <stdio.h>
@@ -14,20 +15,22 @@ const struct ata_mode ata_modes[] = {
 };
 _Static_assert(sizeof ata_modes / sizeof ata_modes[0] == ATA_MODES, "every mode has its row");
 
-const char *const ata_mode_names[] = {"pio0",  "pio1",  "pio2",  "pio3",  "pio4",  "mwdma0",
+const char *const ata_mode_names[] = {"pio0",   "pio1",   "pio2",  "pio3",  "pio4",  "mwdma0",
                                       "mwdma1", "mwdma2", "udma0", "udma1", "udma2", "udma3",
-                                      "udma4", "udma5", "udma6", NULL};
+                                      "udma4",  "udma5",  "udma6", NULL};
 
 enum { READY = ATA_DRDY | ATA_DSC };
 
-/* -- Registers as addresses --------------------------------------------------------------------- */
+/* -- Registers as addresses ---------------------------------------------------------------------
+ */
 
 static uint64_t chs_address(const struct ata_drive *d)
 {
     uint64_t cylinder = (uint64_t)d->lbah.now << 8 | d->lbam.now;
     uint64_t head = d->device & ATA_DEV_HEAD;
 
-    if (d->conform == CONFORM_ATA && (d->lbal.now == 0 || d->lbal.now > d->track || head >= d->heads))
+    if (d->conform == CONFORM_ATA &&
+        (d->lbal.now == 0 || d->lbal.now > d->track || head >= d->heads))
         return ATA_NOWHERE;
     /* Sector 0 is one before the track; QEMU goes there, and from the very first sector nowhere. */
     return (cylinder * d->heads + head) * d->track + d->lbal.now - 1;
@@ -70,7 +73,8 @@ void ata_set_address(struct ata_drive *d, uint64_t lba, bool ext)
     d->lbah.now = (uint8_t)(v >> 16);
 }
 
-/* -- Ends of commands --------------------------------------------------------------------------- */
+/* -- Ends of commands ---------------------------------------------------------------------------
+ */
 
 void ata_raise(struct ata_drive *d)
 {
@@ -105,7 +109,8 @@ void ata_fail(struct ata_drive *d, uint8_t error)
 
     if (d->conform == CONFORM_ATA) {
         status |= ATA_DSC;
-        /* A medium that does not take data is a device fault: the write commands know no UNC (8.41). */
+        /* A medium that does not take data is a device fault: the write commands know no UNC
+         * (8.41). */
         if (d->job.broken && d->job.flags & ATA_OUT)
             status |= ATA_DF;
     }
@@ -121,14 +126,16 @@ void ata_await(struct ata_drive *d, enum ata_state state, tb_time due, tb_time n
         ata_due(d, now);
 }
 
-/* -- Range and bad sectors ---------------------------------------------------------------------- */
+/* -- Range and bad sectors ----------------------------------------------------------------------
+ */
 
 static enum disk_op job_op(const struct ata_job *j)
 {
     return j->flags & ATA_OUT ? DISK_WRITE : DISK_READ;
 }
 
-/* The end of what a command can address: 28 bits reach 2^28 - 1 sectors. QEMU lets them run past. */
+/* The end of what a command can address: 28 bits reach 2^28 - 1 sectors. QEMU lets them run past.
+ */
 static uint64_t address_end(const struct ata_drive *d)
 {
     uint64_t sectors = d->disk.sectors;
@@ -162,7 +169,8 @@ uint8_t ata_check(struct ata_drive *d)
         j->good = 0;
         if (d->conform == CONFORM_QEMU)
             return ATA_ABRT;
-        if (j->lba != ATA_NOWHERE && j->lba < address_end(d)) /* the first address that is not there */
+        if (j->lba != ATA_NOWHERE &&
+            j->lba < address_end(d)) /* the first address that is not there */
             ata_set_address(d, address_end(d), j->flags & ATA_EXT);
         return ATA_IDNF;
     }
@@ -186,7 +194,8 @@ static void show_progress(struct ata_drive *d, uint64_t done)
         d->nsect.before = (uint8_t)(left >> 8);
 }
 
-/* Ends a command at its first bad sector, whose address the registers show (8.26.6); QEMU leaves them. */
+/* Ends a command at its first bad sector, whose address the registers show (8.26.6); QEMU leaves
+ * them. */
 static void fail_medium(struct ata_drive *d)
 {
     if (d->conform == CONFORM_ATA)
@@ -194,7 +203,8 @@ static void fail_medium(struct ata_drive *d)
     ata_fail(d, medium_error(d));
 }
 
-/* -- PIO data ----------------------------------------------------------------------------------- */
+/* -- PIO data -----------------------------------------------------------------------------------
+ */
 
 static uint32_t block_sectors(const struct ata_drive *d)
 {
@@ -334,7 +344,8 @@ static void bring_word(struct ata_drive *d, uint16_t word, tb_time now)
         next_block(d, now);
 }
 
-/* -- DMA data ----------------------------------------------------------------------------------- */
+/* -- DMA data -----------------------------------------------------------------------------------
+ */
 
 bool ata_dma_wanted(const struct ata_drive *d)
 {
@@ -441,7 +452,8 @@ void ata_dma_drop(struct ata_drive *d)
     end_job(d, false, READY, 0);
 }
 
-/* -- Reset -------------------------------------------------------------------------------------- */
+/* -- Reset --------------------------------------------------------------------------------------
+ */
 
 void ata_signature(struct ata_drive *d)
 {
@@ -469,8 +481,10 @@ static void reset_drive(struct ata_drive *d, tb_time now)
     d->status = ATA_BSY;
     d->state = ATA_AWAIT_RELEASE;
     d->due = TB_NEVER;
-    if (d->conform == CONFORM_QEMU) /* it does not wait for SRST to fall */
+    if (d->conform == CONFORM_QEMU) { /* it does not wait for SRST to fall */
+        d->control &= (uint8_t)~ATA_CTL_SRST;
         ata_await(d, ATA_AWAIT_RESET, now + (d->params ? d->params->reset : 0), now);
+    }
 }
 
 static void end_reset(struct ata_drive *d)
@@ -500,7 +514,8 @@ static void power_on(struct ata_drive *d)
     d->due = TB_NEVER;
 }
 
-/* -- What is due -------------------------------------------------------------------------------- */
+/* -- What is due --------------------------------------------------------------------------------
+ */
 
 static void due_end(struct ata_drive *d, tb_time now)
 {
@@ -538,9 +553,12 @@ static void due_reset(struct ata_drive *d, tb_time now)
 void ata_due(struct ata_drive *d, tb_time now)
 {
     static void (*const steps[])(struct ata_drive *, tb_time) = {
-        [ATA_AWAIT_END] = due_end,           [ATA_AWAIT_BLOCK_IN] = due_block_in,
-        [ATA_AWAIT_BLOCK_OUT] = due_block_out, [ATA_AWAIT_MEDIUM] = due_medium,
-        [ATA_AWAIT_RESET] = due_reset,       [ATA_AWAIT_WAKING] = NULL,
+        [ATA_AWAIT_END] = due_end,
+        [ATA_AWAIT_BLOCK_IN] = due_block_in,
+        [ATA_AWAIT_BLOCK_OUT] = due_block_out,
+        [ATA_AWAIT_MEDIUM] = due_medium,
+        [ATA_AWAIT_RESET] = due_reset,
+        [ATA_AWAIT_WAKING] = NULL,
     };
 
     if (steps[d->state] && d->due <= now) {
@@ -549,10 +567,12 @@ void ata_due(struct ata_drive *d, tb_time now)
     }
 }
 
-/* -- The cable ---------------------------------------------------------------------------------- */
+/* -- The cable ----------------------------------------------------------------------------------
+ */
 
-bool ata_bus_open(struct ata_bus *b, const struct disk_params *const params[2], enum ata_conform conform,
-                  void *(*page)(void *, size_t), void *owner, unsigned *which, char *why)
+bool ata_bus_open(struct ata_bus *b, const struct disk_params *const params[2],
+                  enum ata_conform conform, void *(*page)(void *, size_t), void *owner,
+                  unsigned *which, char *why)
 {
     b->conform = (uint8_t)conform;
     b->selected = 0;
@@ -589,8 +609,8 @@ static uint8_t read_pair(const struct ata_drive *d, struct ata_pair p)
     return d->control & ATA_CTL_HOB ? p.before : p.now;
 }
 
-/* What answers when the selected drive is not there (ATA/ATAPI-6, 9.16.1); -1: the drive does. Nobody at all: the
- * pull-down of DD7 alone speaks, QEMU reads zeros. */
+/* What answers when the selected drive is not there (ATA/ATAPI-6, 9.16.1); -1: the drive does.
+ * Nobody at all: the pull-down of DD7 alone speaks, QEMU reads zeros. */
 static int absent(const struct ata_bus *b, unsigned reg)
 {
     bool qemu = b->conform == CONFORM_QEMU, status = reg >= ATA_REG_STATUS;
@@ -652,8 +672,8 @@ static void push(struct ata_pair *p, uint8_t value)
     *p = (struct ata_pair){value, p->now};
 }
 
-/* Command block registers other than the command: both drives hear them. While the selected one is at
- * work they are not taken (the specification leaves the result open, 7.1). */
+/* Command block registers other than the command: both drives hear them. While the selected one is
+ * at work they are not taken (the specification leaves the result open, 7.1). */
 static void write_block_register(struct ata_drive *d, unsigned reg, uint8_t value)
 {
     d->control &= (uint8_t)~ATA_CTL_HOB;
@@ -681,7 +701,8 @@ static void write_block_register(struct ata_drive *d, unsigned reg, uint8_t valu
     }
 }
 
-/* Commands are not taken while the drive works: one that comes is lost (QEMU), its result open (9.1). */
+/* Commands are not taken while the drive works: one that comes is lost (QEMU), its result open
+ * (9.1). */
 static void write_command(struct ata_bus *b, uint8_t opcode, tb_time now)
 {
     struct ata_drive *d = selected(b), *other = &b->drive[!b->selected];

@@ -1,12 +1,12 @@
 /* ATA drives and the cable they share: registers, command set, state of a command (ATA/ATAPI-6).
  *
- * A state machine without kernel: every call gets the instant it happens at, and leaves in `due` when the
- * drive wants ata_due called (TB_NEVER: nothing of its own to do; it awaits the host or the front). The
- * front (bmide.c) moves the bytes of a DMA command: it asks ata_dma_begin until the drive is ready, then
- * reads or writes the stream in order, and ends it. Invariants: at most one command at a time per drive; a
- * drive with a live job is in a state other than ATA_AWAIT_COMMAND; no input of a host can make a call
- * fail, only the registers say so. Nothing here
- * is of one front: ISA DMA or AHCI use the same calls.
+ * A state machine without kernel: every call gets the instant it happens at, and leaves in `due`
+ * when the drive wants ata_due called (TB_NEVER: nothing of its own to do; it awaits the host or
+ * the front). The front (bmide.c) moves the bytes of a DMA command: it asks ata_dma_begin until the
+ * drive is ready, then reads or writes the stream in order, and ends it. Invariants: at most one
+ * command at a time per drive; a drive with a live job is in a state other than ATA_AWAIT_COMMAND;
+ * no input of a host can make a call fail, only the registers say so. Nothing here is of one front:
+ * ISA DMA or AHCI use the same calls.
  */
 #ifndef IDE_ATA_H
 #define IDE_ATA_H
@@ -16,7 +16,8 @@
 
 #define ATA_MULTIPLE_MAX 16u
 
-/* Whose word counts where the ATA specification and the recordings of QEMU differ (README.md lists it). */
+/* Whose word counts where the ATA specification and the recordings of QEMU differ (README.md lists
+ * it). */
 enum ata_conform { CONFORM_ATA, CONFORM_QEMU };
 
 /* Transfer modes, slowest first within each kind. */
@@ -28,7 +29,13 @@ struct ata_mode {
 };
 extern const struct ata_mode ata_modes[];
 extern const char *const ata_mode_names[]; /* NULL-terminated, same order */
-enum { ATA_MODE_PIO0 = 0, ATA_MODE_PIO4 = 4, ATA_MODE_MWDMA0 = 5, ATA_MODE_UDMA0 = 8, ATA_MODES = 15 };
+enum {
+    ATA_MODE_PIO0 = 0,
+    ATA_MODE_PIO4 = 4,
+    ATA_MODE_MWDMA0 = 5,
+    ATA_MODE_UDMA0 = 8,
+    ATA_MODES = 15
+};
 
 /* States, named for what is awaited. */
 enum ata_state {
@@ -48,30 +55,30 @@ enum ata_state {
 /* A command in progress, and what became of the last one. */
 struct ata_job {
     uint8_t opcode;
-    uint8_t flags;     /* of its row of the command table: enum ata_flags */
-    uint8_t error;     /* to end with; 0: none */
-    bool live;         /* in progress */
-    bool ok;           /* how it ended */
-    bool medium;       /* touches the medium: worth a transaction */
-    bool checked;      /* range and bad sectors have been looked at */
-    bool broken;       /* the host's file failed */
+    uint8_t flags; /* of its row of the command table: enum ata_flags */
+    uint8_t error; /* to end with; 0: none */
+    bool live;     /* in progress */
+    bool ok;       /* how it ended */
+    bool medium;   /* touches the medium: worth a transaction */
+    bool checked;  /* range and bad sectors have been looked at */
+    bool broken;   /* the host's file failed */
     uint32_t sectors;
-    uint32_t done;     /* sectors the task file counts as done */
-    uint64_t lba;      /* of the first; ATA_NOWHERE: no such address */
-    uint64_t good;     /* sectors before the first that fails */
-    uint64_t at;       /* bytes streamed by DMA */
-    tb_time own;       /* the drive's own share of the command's time, without waiting for others */
-    uint32_t begun;    /* counts commands */
+    uint32_t done;  /* sectors the task file counts as done */
+    uint64_t lba;   /* of the first; ATA_NOWHERE: no such address */
+    uint64_t good;  /* sectors before the first that fails */
+    uint64_t at;    /* bytes streamed by DMA */
+    tb_time own;    /* the drive's own share of the command's time, without waiting for others */
+    uint32_t begun; /* counts commands */
 };
 #define ATA_NOWHERE UINT64_MAX
 
 enum ata_flags {
-    ATA_EXT = 1,      /* 48-bit addresses and counts */
-    ATA_OUT = 2,      /* data go to the drive */
+    ATA_EXT = 1, /* 48-bit addresses and counts */
+    ATA_OUT = 2, /* data go to the drive */
     ATA_DMA = 4,
-    ATA_BLOCKS = 8,   /* interrupts per `multiple` sectors, not per sector */
+    ATA_BLOCKS = 8, /* interrupts per `multiple` sectors, not per sector */
     ATA_MEDIUM = 16,
-    ATA_NO_DSC = 32,  /* QEMU ends it without the DSC bit */
+    ATA_NO_DSC = 32, /* QEMU ends it without the DSC bit */
     ATA_ONLY_QEMU = 64
 };
 
@@ -97,8 +104,8 @@ struct ata_drive {
     bool write_cache, look_ahead;
     bool keep; /* a software reset leaves the settings alone */
     /* interrupt */
-    bool pending;     /* INTRQ is wanted */
-    uint32_t raises;  /* how often it was wanted */
+    bool pending;    /* INTRQ is wanted */
+    uint32_t raises; /* how often it was wanted */
     /* state */
     enum ata_state state;
     tb_time due;
@@ -114,15 +121,18 @@ struct ata_bus {
     uint8_t conform;
 };
 
-/* -- The cable ---------------------------------------------------------------------------------- */
+/* -- The cable ----------------------------------------------------------------------------------
+ */
 
-/* Opens the drives whose params are not NULL and puts both into their power-on state. `page`, `owner`: see
- * disk_open. false: drive `*which` could not be opened, `why` says why. */
-bool ata_bus_open(struct ata_bus *b, const struct disk_params *const params[2], enum ata_conform conform,
-                  void *(*page)(void *, size_t), void *owner, unsigned *which, char *why);
+/* Opens the drives whose params are not NULL and puts both into their power-on state. `page`,
+ * `owner`: see disk_open. false: drive `*which` could not be opened, `why` says why. */
+bool ata_bus_open(struct ata_bus *b, const struct disk_params *const params[2],
+                  enum ata_conform conform, void *(*page)(void *, size_t), void *owner,
+                  unsigned *which, char *why);
 void ata_bus_close(struct ata_bus *b);
 
-/* 8-bit register access, ATA_REG_FEATURES..ATA_REG_CONTROL; reading the status drops the interrupt. */
+/* 8-bit register access, ATA_REG_FEATURES..ATA_REG_CONTROL; reading the status drops the interrupt.
+ */
 uint8_t ata_bus_read(struct ata_bus *b, unsigned reg);
 void ata_bus_write(struct ata_bus *b, unsigned reg, uint8_t value, tb_time now);
 
@@ -136,7 +146,8 @@ bool ata_bus_line(const struct ata_bus *b);
 /* Time of one word through the data register. */
 tb_time ata_bus_word_time(const struct ata_bus *b);
 
-/* -- A drive ------------------------------------------------------------------------------------ */
+/* -- A drive ------------------------------------------------------------------------------------
+ */
 
 /* The instant d->due has come. */
 void ata_due(struct ata_drive *d, tb_time now);
@@ -144,23 +155,26 @@ void ata_due(struct ata_drive *d, tb_time now);
 /* A DMA command is in progress (its data may not be there yet). */
 bool ata_dma_wanted(const struct ata_drive *d);
 
-/* The front is ready to transfer. True when the drive is, too; false: it will be when its due has come, or
- * the command has just failed (ata_dma_wanted tells). */
+/* The front is ready to transfer. True when the drive is, too; false: it will be when its due has
+ * come, or the command has just failed (ata_dma_wanted tells). */
 bool ata_dma_begin(struct ata_drive *d, tb_time now);
 
-/* Bytes that the command still asks for, and those of them that come before the first bad sector. */
+/* Bytes that the command still asks for, and those of them that come before the first bad sector.
+ */
 uint64_t ata_dma_asked(const struct ata_drive *d);
 uint64_t ata_dma_left(const struct ata_drive *d);
 
 /* How long `bytes` take between drive and front: transfer mode, or medium where that is slower. */
 tb_time ata_dma_time(const struct ata_drive *d, uint64_t bytes);
 
-/* The next bytes of the stream, at most ata_dma_left of them. A failing file of the host ends the stream
- * early (the read is false, its bytes are not to be used): left becomes 0, ata_dma_end reports it. */
+/* The next bytes of the stream, at most ata_dma_left of them. A failing file of the host ends the
+ * stream early (the read is false, its bytes are not to be used): left becomes 0, ata_dma_end
+ * reports it. */
 bool ata_dma_read(struct ata_drive *d, uint8_t *data, uint64_t bytes);
 void ata_dma_write(struct ata_drive *d, const uint8_t *data, uint64_t bytes);
 
-/* The stream has been moved to its end: the command ends, by success or by its bad sector; interrupt. */
+/* The stream has been moved to its end: the command ends, by success or by its bad sector;
+ * interrupt. */
 void ata_dma_end(struct ata_drive *d);
 
 /* The front's bus failed: command aborted, without an interrupt (bus-master specification, 3.1). */
@@ -169,7 +183,8 @@ void ata_dma_abort(struct ata_drive *d);
 /* QEMU's answer to a PRD table that is too short: the command is forgotten without a word. */
 void ata_dma_drop(struct ata_drive *d);
 
-/* -- Between ata.c and its parts (command.c, identify.c) ----------------------------------------- */
+/* -- Between ata.c and its parts (command.c, identify.c) -----------------------------------------
+ */
 
 /* Looks the command up in the table and begins it. */
 void ata_command(struct ata_drive *d, uint8_t opcode, tb_time now);

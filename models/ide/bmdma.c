@@ -1,9 +1,10 @@
-/* The engine of a bus-master channel: fetches descriptors by DMA, cuts their regions into bursts, and moves the bytes
- * between memory and the drive's stream.
+/* The engine of a bus-master channel: fetches descriptors by DMA, cuts their regions into bursts,
+ * and moves the bytes between memory and the drive's stream.
  *
- * Reading the disk, the drive fills one piece while up to `outstanding` are on their way to memory; writing it, up
- * to `outstanding` are asked for while the drive takes one. So the drive's rate alone sets the time as long as a
- * burst's way through the platform is shorter than `outstanding` pieces take at that rate. */
+ * Reading the disk, the drive fills one piece while up to `outstanding` are on their way to memory;
+ * writing it, up to `outstanding` are asked for while the drive takes one. So the drive's rate
+ * alone sets the time as long as a burst's way through the platform is shorter than `outstanding`
+ * pieces take at that rate. */
 #include "ide/bmide.h"
 
 #include <string.h>
@@ -23,17 +24,23 @@ static struct ata_drive *drive_of(struct bm_channel *c)
     return &c->bus.drive[c->drive];
 }
 
-/* -- Requests ----------------------------------------------------------------------------------- */
+/* -- Requests -----------------------------------------------------------------------------------
+ */
 
 /* Sends a request; the transaction's bytes are there already if it is a write. */
-static void send_request(struct tb_model *m, struct bm_channel *c, uint32_t txn, uint32_t address, uint32_t length,
-                         bool write, tb_time now)
+static void send_request(struct tb_model *m, struct bm_channel *c, uint32_t txn, uint32_t address,
+                         uint32_t length, bool write, tb_time now)
 {
     const struct ide *s = ide_of(m);
     struct tb_txn *t = tb_txn(m, txn);
-    struct tb_msg msg = {.address = address, .txn = txn, .length = (uint16_t)length, .requester = s->p.id,
-                         .tag = (uint16_t)c->index, .kind = write ? TB_WRITE : TB_READ,
-                         .at = TB_UNTRANSLATED, .space = TB_MEMORY,
+    struct tb_msg msg = {.address = address,
+                         .txn = txn,
+                         .length = (uint16_t)length,
+                         .requester = s->p.id,
+                         .tag = (uint16_t)c->index,
+                         .kind = write ? TB_WRITE : TB_READ,
+                         .at = TB_UNTRANSLATED,
+                         .space = TB_MEMORY,
                          .class = write && s->p.posted ? TB_POSTED : TB_NONPOSTED};
 
     t->iova = address;
@@ -52,7 +59,8 @@ static uint32_t to_page_end(uint32_t address, uint64_t length)
     return length < room ? (uint32_t)length : room;
 }
 
-/* -- Descriptors -------------------------------------------------------------------------------- */
+/* -- Descriptors --------------------------------------------------------------------------------
+ */
 
 static void forget_table(struct bm_channel *c)
 {
@@ -88,7 +96,8 @@ static void take_descriptor(struct tb_model *m, struct bm_channel *c)
 
     for (unsigned i = 0; i < 2; i++) {
         const uint8_t *b = c->fetch.raw + 4 * i;
-        word[i] = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+        word[i] =
+            (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
     }
     prd->base = is_qemu(s) ? word[0] : word[0] & ~1u;
     prd->count = word[1] & BMIDE_PRD_COUNT ? word[1] & BMIDE_PRD_COUNT : BMIDE_PRD_MAX;
@@ -98,7 +107,8 @@ static void take_descriptor(struct tb_model *m, struct bm_channel *c)
     s->count.descriptors++;
 }
 
-/* The next address in the table, `n` bytes on. A table does not cross 64 KiB: the counter has 16 bits. */
+/* The next address in the table, `n` bytes on. A table does not cross 64 KiB: the counter has 16
+ * bits. */
 static void advance_cursor(const struct ide *s, struct bm_channel *c, uint32_t n)
 {
     if (is_qemu(s))
@@ -145,14 +155,15 @@ static void fetch_more(struct tb_model *m, struct bm_channel *c, tb_time now)
     send_request(m, c, c->fetch.txn, c->cursor, length, false, now);
 }
 
-/* Fetches what may be fetched now: all of the table, or one descriptor ahead of the one in use. A ring that is
- * full (a table of 64 KiB without an end) is read on as it empties. */
+/* Fetches what may be fetched now: all of the table, or one descriptor ahead of the one in use. A
+ * ring that is full (a table of 64 KiB without an end) is read on as it empties. */
 static void keep_fetching(struct tb_model *m, struct bm_channel *c, tb_time now)
 {
     const struct ide *s = ide_of(m);
     uint32_t want = s->p.prd_fetch == BM_WHOLE && c->state == BM_AWAIT_TABLE ? c->prd_space : 1;
 
-    while (!c->table_end && c->fetch.txn == TB_NO_TXN && c->prd_count < want && c->state != BM_AWAIT_QUIET) {
+    while (!c->table_end && c->fetch.txn == TB_NO_TXN && c->prd_count < want &&
+           c->state != BM_AWAIT_QUIET) {
         if (past_limit(s, c))
             c->table_end = true;
         else
@@ -171,8 +182,10 @@ static bool have_region(struct bm_channel *c)
     return c->use.count > 0;
 }
 
-/* Cuts the next piece off the region in use: at most `most` bytes, a burst, to the end of a 4 KiB page. */
-static uint32_t cut_piece(const struct ide *s, struct bm_channel *c, uint64_t most, uint32_t *address)
+/* Cuts the next piece off the region in use: at most `most` bytes, a burst, to the end of a 4 KiB
+ * page. */
+static uint32_t cut_piece(const struct ide *s, struct bm_channel *c, uint64_t most,
+                          uint32_t *address)
 {
     uint32_t length = to_page_end(c->use.base, s->p.burst);
 
@@ -189,7 +202,8 @@ static uint32_t cut_piece(const struct ide *s, struct bm_channel *c, uint64_t mo
     return length;
 }
 
-/* -- Ends --------------------------------------------------------------------------------------- */
+/* -- Ends ---------------------------------------------------------------------------------------
+ */
 
 /* The command that the engine worked for is gone: it failed, or the drive was reset. */
 static bool is_gone(struct bm_channel *c)
@@ -228,8 +242,8 @@ static void clear_active(struct bm_channel *c)
     c->status &= (uint8_t)~BMIDE_ACTIVE;
 }
 
-/* The transfer is complete, or ends at a bad sector: drive and ACTIVE. ACTIVE falls when the regions are used up (3.1);
- * QEMU's falls on every error, too. */
+/* The transfer is complete, or ends at a bad sector: drive and ACTIVE. ACTIVE falls when the
+ * regions are used up (3.1); QEMU's falls on every error, too. */
 static void after_end(const struct ide *s, struct bm_channel *c)
 {
     ata_dma_end(drive_of(c));
@@ -237,7 +251,8 @@ static void after_end(const struct ide *s, struct bm_channel *c)
         clear_active(c);
 }
 
-/* The regions are shorter than the transfer: no interrupt. The drive goes on waiting, QEMU's forgets. */
+/* The regions are shorter than the transfer: no interrupt. The drive goes on waiting, QEMU's
+ * forgets. */
 static void after_short(const struct ide *s, struct bm_channel *c)
 {
     clear_active(c);
@@ -277,7 +292,8 @@ static void become_idle(struct tb_model *m, struct bm_channel *c)
     }
 }
 
-/* -- Data --------------------------------------------------------------------------------------- */
+/* -- Data ---------------------------------------------------------------------------------------
+ */
 
 static void begin_streaming(struct tb_model *m, struct bm_channel *c, uint32_t bytes, tb_time now)
 {
@@ -312,7 +328,8 @@ static void send_piece(struct tb_model *m, struct bm_channel *c, tb_time now)
     uint32_t txn, length = c->fill.length;
 
     c->fill.open = c->fill.full = false;
-    if (!ata_dma_read(drive_of(c), bytes, length)) /* the host's file failed: the stream has ended */
+    if (!ata_dma_read(drive_of(c), bytes,
+                      length)) /* the host's file failed: the stream has ended */
         return;
     if (!pci_master(s)) {
         if (s->p.on_fault == BM_ABORT)
@@ -366,7 +383,8 @@ static void ask_piece(struct tb_model *m, struct bm_channel *c, tb_time now)
     c->used++;
     c->ringed += length;
     if (!pci_master(s)) {
-        *p = (struct bm_piece){.txn = TB_NO_TXN, .length = length, .state = BM_HERE, .data = p->data};
+        *p = (struct bm_piece){
+            .txn = TB_NO_TXN, .length = length, .state = BM_HERE, .data = p->data};
         memset(p->data, 0, length);
         if (s->p.on_fault == BM_ABORT)
             fault(c);
@@ -388,7 +406,8 @@ static bool step_out(struct tb_model *m, struct bm_channel *c, tb_time now)
         begin_streaming(m, c, c->pieces[c->head].length, now);
         return true;
     }
-    if (left > c->ringed && c->flying < s->p.outstanding && c->used <= s->p.outstanding && have_region(c)) {
+    if (left > c->ringed && c->flying < s->p.outstanding && c->used <= s->p.outstanding &&
+        have_region(c)) {
         ask_piece(m, c, now);
         return true;
     }
@@ -422,7 +441,8 @@ void bm_streamed(struct tb_model *m, struct bm_channel *c)
     c->used--;
 }
 
-/* -- Answers ------------------------------------------------------------------------------------ */
+/* -- Answers ------------------------------------------------------------------------------------
+ */
 
 static void fetched(struct tb_model *m, struct bm_channel *c, enum tb_status status)
 {
@@ -444,8 +464,10 @@ static bool was_stopped(const struct bm_channel *c)
     return c->state == BM_AWAIT_QUIET && c->after == BM_THEN_NOTHING;
 }
 
-/* A burst came back. A failed one that is to go unnoticed was skipped (read) or counts as zeros (write). */
-static void moved(struct tb_model *m, struct bm_channel *c, struct bm_piece *p, enum tb_status status)
+/* A burst came back. A failed one that is to go unnoticed was skipped (read) or counts as zeros
+ * (write). */
+static void moved(struct tb_model *m, struct bm_channel *c, struct bm_piece *p,
+                  enum tb_status status)
 {
     const struct ide *s = ide_of(m);
     const struct tb_txn *t = tb_txn(m, p->txn);
@@ -457,7 +479,8 @@ static void moved(struct tb_model *m, struct bm_channel *c, struct bm_piece *p, 
         memcpy(p->data, t->data, p->length);
     else if (p->state == BM_HERE)
         memset(p->data, 0, p->length);
-    if (status != TB_OK && s->p.on_fault == BM_ABORT && c->state >= BM_AWAIT_DATA && !was_stopped(c))
+    if (status != TB_OK && s->p.on_fault == BM_ABORT && c->state >= BM_AWAIT_DATA &&
+        !was_stopped(c))
         fault(c);
 }
 
@@ -482,7 +505,8 @@ bool bm_answered(struct tb_model *m, struct bm_channel *c, uint32_t txn, enum tb
     return mine;
 }
 
-/* -- Start and stop ----------------------------------------------------------------------------- */
+/* -- Start and stop -----------------------------------------------------------------------------
+ */
 
 void bm_start(struct tb_model *m, struct bm_channel *c)
 {
@@ -494,8 +518,9 @@ void bm_start(struct tb_model *m, struct bm_channel *c)
     c->status |= BMIDE_ACTIVE;
 }
 
-/* START cleared. By the specification (2.1) the engine halts and its state is lost; data on their way may be discarded.
- * QEMU finishes the transfer first, and the write to the register takes that long. */
+/* START cleared. By the specification (2.1) the engine halts and its state is lost; data on their
+ * way may be discarded. QEMU finishes the transfer first, and the write to the register takes that
+ * long. */
 void bm_stop(struct tb_model *m, struct bm_channel *c)
 {
     bool running = c->state != BM_AWAIT_START;
@@ -521,10 +546,11 @@ void bm_new_command(struct tb_model *m, struct bm_channel *c)
     }
 }
 
-/* -- Steps -------------------------------------------------------------------------------------- */
+/* -- Steps --------------------------------------------------------------------------------------
+ */
 
-/* May the engine serve this drive? By the specification only in the direction that was set up, and only while
- * the function may be a master; QEMU asks neither. */
+/* May the engine serve this drive? By the specification only in the direction that was set up, and
+ * only while the function may be a master; QEMU asks neither. */
 static bool may_begin(const struct ide *s, const struct bm_channel *c, const struct ata_drive *d)
 {
     bool to_memory = c->command & BMIDE_TO_MEMORY;

@@ -1,5 +1,5 @@
-/* ide: a PIIX-like IDE controller. The class, its parameters, the service of register accesses, transactions of
- * commands, interrupts and timers. */
+/* ide: a PIIX-like IDE controller. The class, its parameters, the service of register accesses,
+ * transactions of commands, interrupts and timers. */
 #include "ide/bmide.h"
 
 #include "tollbridge/sim.h"
@@ -13,18 +13,22 @@ static const char *const prd_fetches[] = {"whole", "ahead", NULL};
 static const char *const ports[] = {"pci", NULL};
 
 #define ROW(field) offsetof(struct ide_params, field)
-#define DISK(n, what)                                                                               \
-    {"disk" #n, TB_GROUP, ROW(disk[n]), .sub = disk_table, .present = ROW(has_disk[n]) + 1,         \
-     .flags = TB_OPTIONAL, .doc = what}
+#define DISK(n, what)                                                                              \
+    {                                                                                              \
+        "disk" #n, TB_GROUP, ROW(disk[n]), .sub = disk_table, .present = ROW(has_disk[n]) + 1,     \
+                                           .flags = TB_OPTIONAL, .doc = what                       \
+    }
 
 static const struct tb_param params[] = {
-    {"id", TB_ID, ROW(id), .def = "00:01.1", .doc = "requester ID, and where its configuration space is"},
+    {"id", TB_ID, ROW(id), .def = "00:01.1",
+     .doc = "requester ID, and where its configuration space is"},
     {"io", TB_COUNT, ROW(io), .def = "0xC000", .min = "0x100", .max = "0xFFC0",
      .doc = "I/O port of the bus-master block (base address register 4), a multiple of 64"},
     {"irq0", TB_COUNT, ROW(irq[0]), .def = "14", .doc = "interrupt line of the primary channel"},
     {"irq1", TB_COUNT, ROW(irq[1]), .def = "15", .doc = "interrupt line of the secondary channel"},
     {"legacy", TB_BOOL, ROW(legacy), .def = "true",
-     .doc = "task files at 1F0h, 3F6h, 170h, 376h; false: at io + 20h, 32h, 28h, 36h (native mode)"},
+     .doc =
+         "task files at 1F0h, 3F6h, 170h, 376h; false: at io + 20h, 32h, 28h, 36h (native mode)"},
     {"burst", TB_SIZE, ROW(burst), .def = "64B", .min = "4B", .max = "4KiB",
      .doc = "most bytes of a DMA request; none crosses 4 KiB"},
     {"outstanding", TB_COUNT, ROW(outstanding), .def = "2", .min = "1", .max = "64",
@@ -47,7 +51,10 @@ static const struct tb_param params[] = {
     {.name = NULL},
 };
 
-#define COUNTER(field, what) {#field, offsetof(struct ide, count.field), what}
+#define COUNTER(field, what)                                                                       \
+    {                                                                                              \
+#field, offsetof(struct ide, count.field), what                                            \
+    }
 static const struct tb_counter counters[] = {
     COUNTER(commands, "ATA commands that touched a medium, ended"),
     COUNTER(failed, "of them, ended with an error"),
@@ -60,7 +67,8 @@ static const struct tb_counter counters[] = {
     {NULL, 0, NULL},
 };
 
-/* -- Commands as transactions ------------------------------------------------------------------- */
+/* -- Commands as transactions -------------------------------------------------------------------
+ */
 
 static void begin_command(struct tb_model *m, struct bm_channel *c, unsigned i, tb_time now)
 {
@@ -111,15 +119,21 @@ static void follow_commands(struct tb_model *m, struct bm_channel *c, tb_time no
     }
 }
 
-/* -- Interrupts --------------------------------------------------------------------------------- */
+/* -- Interrupts ---------------------------------------------------------------------------------
+ */
 
 static void send_edge(struct tb_model *m, struct bm_channel *c, tb_time now)
 {
     struct ide *s = m->state;
     uint32_t txn = tb_txn_begin(m, TB_TXN_INTERRUPT, now);
     struct tb_txn *t = tb_txn(m, txn);
-    struct tb_msg msg = {.address = s->p.irq[c->index], .txn = txn, .requester = s->p.id, .tag = c->line,
-                         .kind = TB_IRQ, .class = TB_INTERRUPT, .space = TB_SPACE_IRQ};
+    struct tb_msg msg = {.address = s->p.irq[c->index],
+                         .txn = txn,
+                         .requester = s->p.id,
+                         .tag = c->line,
+                         .kind = TB_IRQ,
+                         .class = TB_INTERRUPT,
+                         .space = TB_SPACE_IRQ};
 
     t->iova = msg.address;
     t->value[0] = c->line;
@@ -131,8 +145,8 @@ static void send_edge(struct tb_model *m, struct bm_channel *c, tb_time now)
     tb_send(m, IDE_PORT, &msg, now, TB_NO_CREDIT);
 }
 
-/* The bus-master status notes a rising line; QEMU's notes every wish to raise it. Edges that find all messages on
- * their way merge until one is free: who is late sees the level. */
+/* The bus-master status notes a rising line; QEMU's notes every wish to raise it. Edges that find
+ * all messages on their way merge until one is free: who is late sees the level. */
 static void follow_line(struct tb_model *m, struct bm_channel *c, tb_time now)
 {
     const struct ide *s = m->state;
@@ -149,7 +163,8 @@ static void follow_line(struct tb_model *m, struct bm_channel *c, tb_time now)
         send_edge(m, c, now);
 }
 
-/* -- Whatever happened -------------------------------------------------------------------------- */
+/* -- Whatever happened --------------------------------------------------------------------------
+ */
 
 static void follow_timers(struct tb_model *m, struct bm_channel *c)
 {
@@ -173,6 +188,7 @@ static void answer_held(struct tb_model *m, struct bm_channel *c, tb_time now)
     if (!c->holding || c->drain)
         return;
     c->holding = false;
+    tb_txn_spend(m, answer.txn, TB_PART_DEVICE, now - c->held_since);
     tb_msg_answer(&answer, TB_OK);
     tb_send(m, IDE_PORT, &answer, now, c->held_credit);
 }
@@ -187,7 +203,8 @@ void ide_settle(struct tb_model *m, struct bm_channel *c, tb_time now)
     answer_held(m, c, now);
 }
 
-/* -- Register accesses -------------------------------------------------------------------------- */
+/* -- Register accesses --------------------------------------------------------------------------
+ */
 
 /* A write of START = 0 that QEMU lets wait for the end of the transfer. */
 static struct bm_channel *is_draining(struct ide *s, bool drained_before[BM_CHANNELS])
@@ -208,8 +225,11 @@ static void serve(struct tb_model *m, const struct ide_request *r, tb_time now)
 {
     struct ide *s = m->state;
     struct tb_txn *t = tb_txn(m, r->msg.txn);
-    struct tb_debug access = {.address = r->msg.address, .data = t->data, .length = r->msg.length,
-                              .space = r->msg.space, .write = r->msg.kind == TB_WRITE};
+    struct tb_debug access = {.address = r->msg.address,
+                              .data = t->data,
+                              .length = r->msg.length,
+                              .space = r->msg.space,
+                              .write = r->msg.kind == TB_WRITE};
     bool drained[BM_CHANNELS] = {s->channel[0].drain, s->channel[1].drain};
     enum tb_status status = ide_access(m, &access, now);
     struct bm_channel *c = is_draining(s, drained);
@@ -222,6 +242,7 @@ static void serve(struct tb_model *m, const struct ide_request *r, tb_time now)
     } else if (c) {
         c->held = r->msg;
         c->held_credit = r->credit;
+        c->held_since = now;
         c->holding = true;
     } else {
         tb_msg_answer(&answer, status);
@@ -244,7 +265,8 @@ static void serve_due(struct tb_model *m, tb_time now)
 }
 
 /* Accesses are served one after the other; what one does, it does at the end of its time. */
-static void take_request(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time now)
+static void take_request(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
+                         tb_time now)
 {
     struct ide *s = m->state;
     tb_time begins = tb_max(now, s->register_free);
@@ -258,7 +280,8 @@ static void take_request(struct tb_model *m, const struct tb_msg *msg, tb_credit
         serve_due(m, now);
 }
 
-/* -- Messages and timers ------------------------------------------------------------------------ */
+/* -- Messages and timers ------------------------------------------------------------------------
+ */
 
 static void take_answer(struct tb_model *m, const struct tb_msg *msg, tb_time now)
 {
@@ -286,7 +309,8 @@ static void refuse(struct tb_model *m, const struct tb_msg *msg, tb_credit credi
     tb_txn_end(m, msg->txn, TB_UNSUPPORTED, now);
 }
 
-static void ide_recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void ide_recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                     tb_time when)
 {
     (void)port;
     if (msg->class == TB_COMPLETION) {
@@ -339,7 +363,8 @@ static void ide_retired(struct tb_model *m, uint32_t txn, tb_time when)
         }
 }
 
-/* -- Elaboration -------------------------------------------------------------------------------- */
+/* -- Elaboration --------------------------------------------------------------------------------
+ */
 
 static const struct tb_node *node_of(const struct tb_model *m, const char *key)
 {
@@ -356,7 +381,8 @@ static void check_disk(struct tb_model *m, unsigned i, struct tb_diag *diag)
 
     name[4] = (char)('0' + i);
     if (p->seek.track > p->seek.average || p->seek.average > p->seek.full)
-        tb_diag_node(diag, node_of(m, name), "seek of '%s': track, average and full must not fall", name);
+        tb_diag_node(diag, node_of(m, name), "seek of '%s': track, average and full must not fall",
+                     name);
     if (p->write_back == DISK_TO_FILE && !p->file)
         tb_diag_node(diag, node_of(m, name), "'%s' has no file to write back to", name);
 }
@@ -401,7 +427,8 @@ static void ide_check(struct tb_model *m, struct tb_diag *diag)
         tb_diag_node(diag, node_of(m, "io"), "'io' must be a multiple of 64");
     if (s->p.short_table == BM_NOTHING && s->p.prd_fetch == BM_AHEAD)
         tb_diag_node(diag, node_of(m, "short_table"),
-                     "'short_table: nothing' needs 'prd_fetch: whole': descriptors that are fetched ahead of their "
+                     "'short_table: nothing' needs 'prd_fetch: whole': descriptors that are "
+                     "fetched ahead of their "
                      "use do not tell their sum before data moves");
     for (unsigned i = 0; i < 4; i++)
         if (s->p.has_disk[i])
@@ -431,7 +458,8 @@ static void ide_start(struct tb_model *m, struct tb_diag *diag)
     struct ide *s = m->state;
 
     (void)diag;
-    s->request_space = tb_port_capacity(m, IDE_PORT, TB_NONPOSTED) + tb_port_capacity(m, IDE_PORT, TB_POSTED) + 1;
+    s->request_space =
+        tb_port_capacity(m, IDE_PORT, TB_NONPOSTED) + tb_port_capacity(m, IDE_PORT, TB_POSTED) + 1;
     s->requests = tb_alloc(m, s->request_space, sizeof *s->requests);
 }
 
@@ -443,7 +471,8 @@ static void ide_stop(struct tb_model *m)
         ata_bus_close(&s->channel[i].bus);
 }
 
-/* -- Without time ------------------------------------------------------------------------------- */
+/* -- Without time -------------------------------------------------------------------------------
+ */
 
 static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 {
@@ -458,13 +487,15 @@ static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 /* Which disk a name means; NULL: none. */
 static struct disk *disk_named(struct ide *s, const char *name, const char *after)
 {
-    if (strncmp(name, "disk", 4) != 0 || name[4] < '0' || name[4] > '3' || strcmp(name + 5, after) != 0)
+    if (strncmp(name, "disk", 4) != 0 || name[4] < '0' || name[4] > '3' ||
+        strcmp(name + 5, after) != 0)
         return NULL;
     unsigned i = (unsigned)(name[4] - '0');
     return s->p.has_disk[i] ? &s->channel[i / 2].bus.drive[i % 2].disk : NULL;
 }
 
-static bool storage(struct tb_model *m, const char *what, uint64_t offset, uint8_t *data, size_t length, bool write)
+static bool storage(struct tb_model *m, const char *what, uint64_t offset, uint8_t *data,
+                    size_t length, bool write)
 {
     struct disk *d = disk_named(m->state, what, "");
 
@@ -484,8 +515,11 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
     const struct {
         const char *key;
         uint64_t value;
-    } facts[] = {{"id", s->p.id},         {"io", s->p.io},       {"irq0", s->p.irq[0]},
-                 {"irq1", s->p.irq[1]},   {"burst", s->p.burst}};
+    } facts[] = {{"id", s->p.id},
+                 {"io", s->p.io},
+                 {"irq0", s->p.irq[0]},
+                 {"irq1", s->p.irq[1]},
+                 {"burst", s->p.burst}};
     const struct disk *d = disk_named(s, key, ".sectors");
 
     if (d) {

@@ -1,10 +1,11 @@
-/* The bus-master IDE controller's own structures: shared by bmide.c (class, registers), bmdma.c (descriptor
- * table and data) and pci.c (configuration header).
+/* The bus-master IDE controller's own structures: shared by bmide.c (class, registers), bmdma.c
+ * (descriptor table and data) and pci.c (configuration header).
  *
- * A channel is a cable with two drives and one DMA engine. The engine is a state machine that is asked to go on
- * (bm_step) after everything that may have changed something; all its waiting is in its state. Invariants: at
- * most `outstanding` data requests and one descriptor request are on their way per channel; each has its place
- * in `pieces` or `fetch`, so that an answer always finds who asked.
+ * A channel is a cable with two drives and one DMA engine. The engine is a state machine that is
+ * asked to go on (bm_step) after everything that may have changed something; all its waiting is in
+ * its state. Invariants: at most `outstanding` data requests and one descriptor request are on
+ * their way per channel; each has its place in `pieces` or `fetch`, so that an answer always finds
+ * who asked.
  */
 #ifndef IDE_BMIDE_H
 #define IDE_BMIDE_H
@@ -17,10 +18,10 @@ enum bm_on_fault { BM_PRETEND, BM_ABORT };
 enum bm_short { BM_NOTHING, BM_PREFIX };
 enum bm_fetch { BM_WHOLE, BM_AHEAD };
 
-#define BM_CHANNELS    2
-#define BM_IRQ_SLOTS   4 /* interrupt messages of a channel that may be on their way */
-#define BM_TABLE_QEMU  4096u  /* bytes of a table that QEMU reads at most */
-#define BM_TABLE_MAX   65536u /* a table lies within 64 KiB (Bus Master IDE 1.0, 1.2) */
+#define BM_CHANNELS   2
+#define BM_IRQ_SLOTS  4      /* interrupt messages of a channel that may be on their way */
+#define BM_TABLE_QEMU 4096u  /* bytes of a table that QEMU reads at most */
+#define BM_TABLE_MAX  65536u /* a table lies within 64 KiB (Bus Master IDE 1.0, 1.2) */
 
 struct ide_params {
     uint16_t id;
@@ -80,9 +81,9 @@ struct bm_channel {
     /* the transfer */
     enum bm_state state;
     enum bm_after after;
-    unsigned drive;   /* whose command it is */
-    uint32_t begun;   /* which command of it */
-    bool drain;       /* START was cleared, QEMU finishes first */
+    unsigned drive;          /* whose command it is */
+    uint32_t begun;          /* which command of it */
+    bool drain;              /* START was cleared, QEMU finishes first */
     struct bm_piece *pieces; /* outstanding + 1 */
     uint32_t head, used;     /* pieces as a ring: those on their way to the drive, in order */
     uint32_t flying;         /* requests without an answer yet */
@@ -91,10 +92,11 @@ struct bm_channel {
         bool open, full; /* the piece that the drive fills; its bytes are all there */
         uint32_t address, length;
     } fill;
-    bool streaming;   /* the stream timer runs: a piece between drive and engine */
+    bool streaming; /* the stream timer runs: a piece between drive and engine */
     /* a write of the command register that is answered when the engine has drained */
     struct tb_msg held;
     tb_credit held_credit;
+    tb_time held_since;
     bool holding;
     /* interrupt */
     bool line, sent;
@@ -121,14 +123,21 @@ struct ide {
     uint32_t request_space, request_head, request_count;
     tb_time register_free; /* when the next access may begin */
     struct {
-        uint64_t commands, failed, bursts, read_bytes, written_bytes, descriptors, faults, interrupts;
+        uint64_t commands, failed, bursts, read_bytes, written_bytes, descriptors, faults,
+            interrupts;
     } count;
 };
 
 enum { IDE_PORT };
-enum { IDE_TIMER_REGISTER, IDE_TIMER_DRIVE, IDE_TIMER_STREAM = IDE_TIMER_DRIVE + 4, IDE_TIMERS = 7 };
+enum {
+    IDE_TIMER_REGISTER,
+    IDE_TIMER_DRIVE,
+    IDE_TIMER_STREAM = IDE_TIMER_DRIVE + 4,
+    IDE_TIMERS = 7
+};
 
-/* -- bmdma.c ------------------------------------------------------------------------------------ */
+/* -- bmdma.c ------------------------------------------------------------------------------------
+ */
 
 /* Goes on as far as it can at `now`. */
 void bm_step(struct tb_model *m, struct bm_channel *c, tb_time now);
@@ -137,12 +146,14 @@ void bm_start(struct tb_model *m, struct bm_channel *c);
 void bm_stop(struct tb_model *m, struct bm_channel *c);
 /* The stream timer: the piece between drive and engine is through. */
 void bm_streamed(struct tb_model *m, struct bm_channel *c);
-/* A request of the channel's engine has its answer (posted writes: was taken). false: not this channel's. */
+/* A request of the channel's engine has its answer (posted writes: was taken). false: not this
+ * channel's. */
 bool bm_answered(struct tb_model *m, struct bm_channel *c, uint32_t txn, enum tb_status status);
 /* QEMU: a new DMA command forgets the descriptor that was in use. */
 void bm_new_command(struct tb_model *m, struct bm_channel *c);
 
-/* -- pci.c -------------------------------------------------------------------------------------- */
+/* -- pci.c --------------------------------------------------------------------------------------
+ */
 
 void pci_reset(struct ide *s);
 /* 1, 2 or 4 bytes at an aligned offset within 4 KiB. */
@@ -153,7 +164,8 @@ bool pci_io(const struct ide *s);
 /* The controller received an abort: bits of the status register. */
 void pci_note_abort(struct ide *s, enum tb_status status);
 
-/* -- registers.c -------------------------------------------------------------------------------- */
+/* -- registers.c --------------------------------------------------------------------------------
+ */
 
 /* Does an access at once. The status is what its answer carries. */
 enum tb_status ide_access(struct tb_model *m, const struct tb_debug *access, tb_time now);
@@ -163,9 +175,11 @@ bool ide_claims(const struct ide *s, uint8_t space, uint64_t address);
 void ide_add_claims(struct tb_model *m, struct tb_ranges *out);
 bool ide_find_symbol(const struct ide *s, const char *name, struct tb_symbol *out);
 
-/* -- bmide.c ------------------------------------------------------------------------------------ */
+/* -- bmide.c ------------------------------------------------------------------------------------
+ */
 
-/* After anything that happened to a channel: transactions of commands, engine, interrupt, timers. */
+/* After anything that happened to a channel: transactions of commands, engine, interrupt, timers.
+ */
 void ide_settle(struct tb_model *m, struct bm_channel *c, tb_time now);
 
 #endif

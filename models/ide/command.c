@@ -1,4 +1,5 @@
-/* The command set, as a table: what each command does before it waits for anything (ATA/ATAPI-6, 8). */
+/* The command set, as a table: what each command does before it waits for anything (ATA/ATAPI-6,
+ * 8). */
 #include "ide/ata.h"
 
 /* What became of a command when its handler returns. */
@@ -220,7 +221,8 @@ static enum outcome native_max(struct ata_drive *d, tb_time now)
     return DONE;
 }
 
-/* -- SET FEATURES ------------------------------------------------------------------------------- */
+/* -- SET FEATURES -------------------------------------------------------------------------------
+ */
 
 /* The mode that a transfer mode value names (8.46.11), or ATA_MODES. */
 static unsigned mode_of(uint8_t value)
@@ -305,7 +307,8 @@ static enum outcome set_features(struct ata_drive *d, tb_time now)
     return ABORTED;
 }
 
-/* -- The table ---------------------------------------------------------------------------------- */
+/* -- The table ----------------------------------------------------------------------------------
+ */
 
 static const struct row table[256] = {
     [ATA_RECALIBRATE] = {do_nothing, 0},

@@ -39,7 +39,8 @@ static const struct tb_param seek_table[] = {
 const struct tb_param disk_table[] = {
     {"size", TB_SIZE, ROW(size), .min = "512B", .max = "65536TiB", .flags = TB_OPTIONAL,
      .doc = "capacity, cut to whole sectors; needed unless a file gives it"},
-    {"file", TB_PATH, ROW(file), .flags = TB_OPTIONAL, .doc = "a raw image that holds the contents"},
+    {"file", TB_PATH, ROW(file), .flags = TB_OPTIONAL,
+     .doc = "a raw image that holds the contents"},
     {"write_back", TB_ENUM, ROW(write_back), .def = "discard", .names = write_backs,
      .doc = "where writes go: into the file, or nowhere but the simulation"},
     {"pattern", TB_ENUM, ROW(pattern), .def = "zero", .names = patterns,
@@ -68,13 +69,15 @@ const struct tb_param disk_table[] = {
      .doc = "how long the drive is busy after a reset"},
     {"mode", TB_ENUM, ROW(mode), .def = "udma5", .names = ata_mode_names,
      .doc = "fastest transfer mode, selected at power-on"},
-    {"model", TB_STRING, ROW(model), .def = "TOLLBRIDGE DISK", .doc = "IDENTIFY DEVICE: 40 letters"},
+    {"model", TB_STRING, ROW(model), .def = "TOLLBRIDGE DISK",
+     .doc = "IDENTIFY DEVICE: 40 letters"},
     {"serial", TB_STRING, ROW(serial), .def = "TB00001", .doc = "IDENTIFY DEVICE: 20 letters"},
     {"firmware", TB_STRING, ROW(firmware), .def = "1.0", .doc = "IDENTIFY DEVICE: 8 letters"},
     {.name = NULL},
 };
 
-/* -- Opening ------------------------------------------------------------------------------------ */
+/* -- Opening ------------------------------------------------------------------------------------
+ */
 
 static bool open_file(struct disk *d, uint64_t *size, char *why)
 {
@@ -126,7 +129,8 @@ void disk_close(struct disk *d)
     d->fd = -1;
 }
 
-/* -- Base contents ------------------------------------------------------------------------------ */
+/* -- Base contents ------------------------------------------------------------------------------
+ */
 
 static uint64_t mix64(uint64_t x)
 {
@@ -198,7 +202,8 @@ static bool read_base(const struct disk *d, uint64_t offset, uint8_t *data, size
     return true;
 }
 
-/* -- Overlay ------------------------------------------------------------------------------------ */
+/* -- Overlay ------------------------------------------------------------------------------------
+ */
 
 /* The overlay's page, or NULL. With `make` it is made, zeroed, and *made says so. */
 static uint8_t *overlay_page(struct disk *d, uint64_t page, bool make, bool *made)
@@ -294,7 +299,8 @@ uint64_t disk_good(const struct disk *d, enum disk_op op, uint64_t lba, uint64_t
     return good;
 }
 
-/* -- Arm and platter ---------------------------------------------------------------------------- */
+/* -- Arm and platter ----------------------------------------------------------------------------
+ */
 
 /* y0 at x0, y1 at x1 (x0 < x1, y0 <= y1), rounded up in between. */
 static tb_time between(uint64_t x0, tb_time y0, uint64_t x1, tb_time y1, uint64_t x)
@@ -318,8 +324,9 @@ tb_time disk_seek_time(const struct disk_seek *s, uint64_t distance, uint64_t cy
                      : between(1, s->track, cylinders - 1, s->full, distance);
 }
 
-/* The first instant >= t at which `sector` of a track comes under the head. Slot k of the platter, counted
- * from time 0, begins at k minutes / (rpm * track): an exact ratio, rounded up only at the end. */
+/* The first instant >= t at which `sector` of a track comes under the head. Slot k of the platter,
+ * counted from time 0, begins at k minutes / (rpm * track): an exact ratio, rounded up only at the
+ * end. */
 static tb_time rotate_to(const struct disk_params *p, uint64_t sector, tb_time t)
 {
     const unsigned __int128 minute = (unsigned __int128)60 * TB_S;

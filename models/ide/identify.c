@@ -8,20 +8,50 @@ struct word {
     uint16_t value;
 };
 
-/* ATA/ATAPI-4 to 6; 48-bit addresses, FLUSH CACHE (EXT), power management, write cache, look-ahead. */
+/* ATA/ATAPI-4 to 6; 48-bit addresses, FLUSH CACHE (EXT), power management, write cache, look-ahead.
+ */
 static const struct word ata_words[] = {
-    {0, 0x0040},   {47, 0x8000 | ATA_MULTIPLE_MAX}, {49, 0x0b00},  {50, 0x4000},  {51, 0x0200},
-    {53, 0x0007},  {64, 0x0003},  {65, 0x0078},     {66, 0x0078},  {67, 0x0078},  {68, 0x0078},
-    {80, 0x0070},  {82, 0x0068},  {83, 0x7400},     {84, 0x4000},  {86, 0x3400},  {87, 0x4000},
+    {0, 0x0040},  {47, 0x8000 | ATA_MULTIPLE_MAX},
+    {49, 0x0b00}, {50, 0x4000},
+    {51, 0x0200}, {53, 0x0007},
+    {64, 0x0003}, {65, 0x0078},
+    {66, 0x0078}, {67, 0x0078},
+    {68, 0x0078}, {80, 0x0070},
+    {82, 0x0068}, {83, 0x7400},
+    {84, 0x4000}, {86, 0x3400},
+    {87, 0x4000},
 };
 
 /* What QEMU's drives say, words that promise SMART, DSM and a 4 KiB buffer included. */
 static const struct word qemu_words[] = {
-    {0, 0x0040},  {4, 0x7e00},  {5, 0x0200},  {20, 0x0003}, {21, 0x0200}, {22, 0x0004},
-    {47, 0x8000 | ATA_MULTIPLE_MAX},          {48, 0x0001}, {49, 0x0b00}, {51, 0x0200},
-    {52, 0x0200}, {53, 0x0007}, {64, 0x0003}, {65, 0x0078}, {66, 0x0078}, {67, 0x0078},
-    {68, 0x0078}, {69, 0x4000}, {80, 0x00f0}, {81, 0x0016}, {82, 0x4021}, {83, 0x7400},
-    {84, 0x4000}, {86, 0x3400}, {87, 0x4000}, {93, 0x6001}, {106, 0x6000}, {169, 0x0001},
+    {0, 0x0040},
+    {4, 0x7e00},
+    {5, 0x0200},
+    {20, 0x0003},
+    {21, 0x0200},
+    {22, 0x0004},
+    {47, 0x8000 | ATA_MULTIPLE_MAX},
+    {48, 0x0001},
+    {49, 0x0b00},
+    {51, 0x0200},
+    {52, 0x0200},
+    {53, 0x0007},
+    {64, 0x0003},
+    {65, 0x0078},
+    {66, 0x0078},
+    {67, 0x0078},
+    {68, 0x0078},
+    {69, 0x4000},
+    {80, 0x00f0},
+    {81, 0x0016},
+    {82, 0x4021},
+    {83, 0x7400},
+    {84, 0x4000},
+    {86, 0x3400},
+    {87, 0x4000},
+    {93, 0x6001},
+    {106, 0x6000},
+    {169, 0x0001},
 };
 
 static void put(uint8_t *out, unsigned index, uint64_t value)
@@ -59,7 +89,8 @@ static void put_geometry(const struct ata_drive *d, uint8_t *out)
         put(out, 100 + i, sectors >> 16 * i);
 }
 
-/* Modes up to the fastest, and the selected one in the high byte: words 63 (MWDMA) and 88 (UDMA). */
+/* Modes up to the fastest, and the selected one in the high byte: words 63 (MWDMA) and 88 (UDMA).
+ */
 static void put_modes(const struct ata_drive *d, uint8_t *out)
 {
     const struct ata_mode *best = &ata_modes[d->params->mode], *now = &ata_modes[d->dma];
@@ -90,7 +121,8 @@ static void put_ata(const struct ata_drive *d, uint8_t *out)
     put(out, 93, d->unit ? 0x6b00 : 0x600b);
     for (unsigned i = 0; i < 510; i++)
         sum = (uint8_t)(sum + out[i]);
-    put(out, 255, 0xa5u | (unsigned)(uint8_t)(0 - sum) << 8); /* all 512 bytes add up to 0 (8.16.60) */
+    put(out, 255,
+        0xa5u | (unsigned)(uint8_t)(0 - sum) << 8); /* all 512 bytes add up to 0 (8.16.60) */
 }
 
 void ata_identify(const struct ata_drive *d, uint8_t *out)

@@ -13,8 +13,9 @@ struct place {
 
 static const uint8_t block_ports[BLOCKS] = {8, 1, BMIDE_CHANNEL};
 
-/* First port of a channel's block. In native mode (PCI IDE 1.0, 2.2) the blocks follow the bus-master block: the
- * command blocks at +20h and +28h, the control ports at +30h + 2 and +34h + 2. */
+/* First port of a channel's block. In native mode (PCI IDE 1.0, 2.2) the blocks follow the
+ * bus-master block: the command blocks at +20h and +28h, the control ports at +30h + 2 and +34h
+ * + 2. */
 static uint64_t block_base(const struct ide *s, unsigned channel, enum block block)
 {
     static const uint16_t legacy[][BM_CHANNELS] = {{ATA_PRIMARY_COMMAND, ATA_SECONDARY_COMMAND},
@@ -58,14 +59,20 @@ void ide_add_claims(struct tb_model *m, struct tb_ranges *out)
     for (unsigned i = 0; i < BM_CHANNELS; i++)
         for (unsigned b = 0; b < BLOCKS; b++) {
             uint64_t base = block_base(s, i, (enum block)b);
-            tb_ranges_add(m, out, (struct tb_range){.base = base, .last = base + block_ports[b] - 1,
-                                                    .space = TB_IO, .model = m->index});
+            tb_ranges_add(m, out,
+                          (struct tb_range){.base = base,
+                                            .last = base + block_ports[b] - 1,
+                                            .space = TB_IO,
+                                            .model = m->index});
         }
-    tb_ranges_add(m, out, (struct tb_range){.base = config, .last = config + 0xfff,
-                                            .space = TB_CONFIG, .model = m->index});
+    tb_ranges_add(
+        m, out,
+        (struct tb_range){
+            .base = config, .last = config + 0xfff, .space = TB_CONFIG, .model = m->index});
 }
 
-/* -- Bus-master block --------------------------------------------------------------------------- */
+/* -- Bus-master block ---------------------------------------------------------------------------
+ */
 
 static uint8_t read_master_byte(const struct bm_channel *c, uint32_t offset, bool qemu)
 {
@@ -93,7 +100,8 @@ static void write_master_command(struct tb_model *m, struct bm_channel *c, uint8
         bm_stop(m, c);
 }
 
-static void write_master_byte(struct tb_model *m, struct bm_channel *c, uint32_t offset, uint8_t value)
+static void write_master_byte(struct tb_model *m, struct bm_channel *c, uint32_t offset,
+                              uint8_t value)
 {
     uint8_t clear = value & (BMIDE_ERROR | BMIDE_INTERRUPT);
 
@@ -127,7 +135,8 @@ static void access_master(struct tb_model *m, const struct place *p, const struc
     }
 }
 
-/* -- Command block ------------------------------------------------------------------------------ */
+/* -- Command block ------------------------------------------------------------------------------
+ */
 
 static void access_data(struct bm_channel *c, const struct tb_debug *a, tb_time now)
 {
@@ -142,13 +151,15 @@ static void access_data(struct bm_channel *c, const struct tb_debug *a, tb_time 
     }
 }
 
-/* The data register takes words; an access to the others is one to each byte's register, in order. */
+/* The data register takes words; an access to the others is one to each byte's register, in order.
+ */
 static bool is_data(const struct place *p, uint32_t length)
 {
     return p->block == BLOCK_COMMAND && p->offset == ATA_REG_DATA && length % 2 == 0;
 }
 
-static void access_command(struct tb_model *m, const struct place *p, const struct tb_debug *a, tb_time now)
+static void access_command(struct tb_model *m, const struct place *p, const struct tb_debug *a,
+                           tb_time now)
 {
     struct bm_channel *c = p->channel;
 
@@ -167,7 +178,8 @@ static void access_command(struct tb_model *m, const struct place *p, const stru
         bm_new_command(m, c);
 }
 
-/* -- Any of them -------------------------------------------------------------------------------- */
+/* -- Any of them --------------------------------------------------------------------------------
+ */
 
 static enum tb_status access_config(struct ide *s, const struct tb_debug *a)
 {
@@ -182,8 +194,8 @@ static enum tb_status access_config(struct ide *s, const struct tb_debug *a)
     return TB_OK;
 }
 
-static enum tb_status access_port(struct tb_model *m, const struct place *p, const struct tb_debug *a,
-                                  tb_time now)
+static enum tb_status access_port(struct tb_model *m, const struct place *p,
+                                  const struct tb_debug *a, tb_time now)
 {
     const struct ide *s = m->state;
     /* QEMU's legacy ports do not ask the I/O bit. */
@@ -230,7 +242,8 @@ tb_time ide_access_time(const struct ide *s, uint8_t space, uint64_t address, ui
     return s->p.register_latency;
 }
 
-/* -- Names -------------------------------------------------------------------------------------- */
+/* -- Names --------------------------------------------------------------------------------------
+ */
 
 struct name {
     const char *name;
@@ -267,7 +280,8 @@ bool ide_find_symbol(const struct ide *s, const char *name, struct tb_symbol *ou
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const struct name *n = &names[i];
         if (strlen(n->name) == length && strncmp(n->name, name, length) == 0) {
-            *out = (struct tb_symbol){block_base(s, channel, (enum block)n->block) + n->offset, TB_IO, n->size};
+            *out = (struct tb_symbol){block_base(s, channel, (enum block)n->block) + n->offset,
+                                      TB_IO, n->size};
             return true;
         }
     }

@@ -39,20 +39,20 @@ enum {
 #define ATA_ERR  0x01u
 
 /* Error (7.9) */
-#define ATA_ICRC 0x80u /* UltraDMA CRC */
-#define ATA_UNC  0x40u /* data uncorrectable */
-#define ATA_IDNF 0x10u /* address not found */
-#define ATA_ABRT 0x04u
+#define ATA_ICRC              0x80u /* UltraDMA CRC */
+#define ATA_UNC               0x40u /* data uncorrectable */
+#define ATA_IDNF              0x10u /* address not found */
+#define ATA_ABRT              0x04u
 #define ATA_DIAGNOSTIC_PASSED 0x01u /* after a reset or EXECUTE DEVICE DIAGNOSTIC (9.11) */
 
 /* Device (7.7) and device control (7.8) */
-#define ATA_DEV_LBA    0x40u
-#define ATA_DEV_DEV    0x10u /* device 1 */
-#define ATA_DEV_HEAD   0x0fu /* head, or LBA 27:24 */
-#define ATA_DEV_ONES   0xa0u /* obsolete bits, read as ones */
-#define ATA_CTL_HOB    0x80u
-#define ATA_CTL_SRST   0x04u
-#define ATA_CTL_NIEN   0x02u
+#define ATA_DEV_LBA  0x40u
+#define ATA_DEV_DEV  0x10u /* device 1 */
+#define ATA_DEV_HEAD 0x0fu /* head, or LBA 27:24 */
+#define ATA_DEV_ONES 0xa0u /* obsolete bits, read as ones */
+#define ATA_CTL_HOB  0x80u
+#define ATA_CTL_SRST 0x04u
+#define ATA_CTL_NIEN 0x02u
 
 /* Commands (8) */
 enum {

@@ -12,7 +12,7 @@
 #define BMIDE_TABLE   4u
 
 /* Command */
-#define BMIDE_START   0x01u
+#define BMIDE_START     0x01u
 #define BMIDE_TO_MEMORY 0x08u /* direction: the device is read */
 
 /* Status */
@@ -28,15 +28,15 @@
 #define BMIDE_PRD_EOT   0x80000000u
 
 /* PCI configuration header of the function (PCI 2.1, 6.1) and what of it the PIIX3 implements. */
-#define BMIDE_CFG_ID      0x00u
-#define BMIDE_CFG_COMMAND 0x04u
-#define BMIDE_CFG_STATUS  0x06u
-#define BMIDE_CFG_CLASS   0x08u
-#define BMIDE_CFG_BAR0    0x10u
-#define BMIDE_CFG_BAR4    0x20u
-#define BMIDE_CFG_TIMING  0x40u
-#define BMIDE_CMD_IO      0x0001u
-#define BMIDE_CMD_MASTER  0x0004u
+#define BMIDE_CFG_ID           0x00u
+#define BMIDE_CFG_COMMAND      0x04u
+#define BMIDE_CFG_STATUS       0x06u
+#define BMIDE_CFG_CLASS        0x08u
+#define BMIDE_CFG_BAR0         0x10u
+#define BMIDE_CFG_BAR4         0x20u
+#define BMIDE_CFG_TIMING       0x40u
+#define BMIDE_CMD_IO           0x0001u
+#define BMIDE_CMD_MASTER       0x0004u
 #define BMIDE_STS_TARGET_ABORT 0x1000u /* received; write 1 to clear */
 #define BMIDE_STS_MASTER_ABORT 0x2000u /* received; write 1 to clear */
 
