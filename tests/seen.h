@@ -66,7 +66,8 @@ static inline void seen_free(struct seen *s)
 }
 
 /* The n-th transaction that a model began, if it has ended; NULL otherwise. */
-static inline const struct seen_txn *seen_find(const struct seen *s, const char *by, uint32_t number)
+static inline const struct seen_txn *seen_find(const struct seen *s, const char *by,
+                                               uint32_t number)
 {
     for (size_t i = 0; i < s->count; i++)
         if (!strcmp(s->at[i].by, by) && s->at[i].txn.number == number)

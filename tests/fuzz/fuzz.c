@@ -1,8 +1,9 @@
 /* Feeds damaged files to the program: fuzz PROGRAM SOURCE SECONDS [SEED]
  *
- * Takes the shipped scenarios, platforms, golden logs and iologs, damages one at a time, and runs the program on it
- * under limits. Whatever a file says, the program must end by itself with one of its four exit statuses: a signal, a
- * sanitizer's report or the time limit is a failure, and the file is kept. The same seed damages the same way.
+ * Takes the shipped scenarios, platforms, golden logs and iologs, damages one at a time, and runs
+ * the program on it under limits. Whatever a file says, the program must end by itself with one of
+ * its four exit statuses: a signal, a sanitizer's report or the time limit is a failure, and the
+ * file is kept. The same seed damages the same way.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_FILE ((size_t)64 << 10) /* larger ones are cut: their beginning is enough */
-#define RUN_SECONDS 20
+#define MAX_FILE       ((size_t)64 << 10) /* larger ones are cut: their beginning is enough */
+#define RUN_SECONDS    20
 #define SANITIZER_EXIT 99
 
 struct text {
@@ -35,26 +36,73 @@ struct fuzz {
     unsigned long runs, failures;
 };
 
-/* What a kind of file is damaged for. @ stands for the damaged file, % for the original. */
+/* What a kind of file is damaged for. In the arguments @ stands for the damaged file, % for the
+ * original, OUT for a folder to write to, and what begins with $ lies in the folder of damaged
+ * copies. */
 struct corpus {
     const char *pattern;
-    const char *suffix;
+    const char *as; /* name of the damaged file in the folder of copies; NULL: the original's */
+    const char *program; /* in place of the program, relative to its folder; NULL: the program */
     const char *arguments[8];
 };
 
 static const struct corpus corpora[] = {
-    {"configs/*.yaml", "yaml", {"check", "@"}},
-    {"configs/*.yaml", "yaml", {"run", "@", "--until", "20us", "--out", "OUT"}},
-    {"platforms/*.yaml", "yaml", {"check", "@"}},
-    {"tests/golden/*.log", "log", {"diff", "%", "@"}},
-    {"tests/golden/*.log", "log", {"diff", "@", "%"}},
+    {"configs/*.yaml", "configs/mutant.yaml", NULL, {"check", "@"}},
+    {"configs/*.yaml",
+     "configs/mutant.yaml",
+     NULL,
+     {"run", "@", "--until", "20us", "--out", "OUT"}},
+    {"configs/*.yaml", "configs/mutant.yaml", NULL, {"run", "@", "--until", "1ms", "--out", "OUT"}},
+    {"platforms/*.yaml", "platforms/mutant.yaml", NULL, {"check", "@"}},
+    {"configs/workloads/mix.iolog",
+     NULL,
+     NULL,
+     {"run", "$configs/replay-strict.yaml", "--until", "20us", "--out", "OUT"}},
+    {"tests/golden/*.log", "configs/mutant.log", NULL, {"diff", "%", "@"}},
+    {"tests/golden/*.log", "configs/mutant.log", NULL, {"diff", "@", "%"}},
+    {"tests/vectors/*/*.jsonl", "configs/mutant.jsonl", "tests/vectors/tollbridge-vectors", {"@"}},
 };
 
 /* Words that hurt. */
 static const char *const words[] = {
-    "0", "-1", "1", "18446744073709551615", "0xffffffffffffffff", "99999999999999999999999", "1e9", "0.0001ns",
-    "4294967296", "4KiB", "16EiB", "1ps", "0ns", "213d", "1/0MHz", "0B/s", "{", "}", "[", "]", "*a", "&a", "~", "\"", "'",
-    "null", "true", "\xff\xfe", "\xc3", ": ", "- ", "#", "|\n", "%s%n", "00:1f.7", "ff:ff.f", "unlimited", "none",
+    "0",
+    "-1",
+    "1",
+    "18446744073709551615",
+    "0xffffffffffffffff",
+    "99999999999999999999999",
+    "1e9",
+    "0.0001ns",
+    "4294967296",
+    "4KiB",
+    "16EiB",
+    "1ps",
+    "0ns",
+    "213d",
+    "1/0MHz",
+    "0B/s",
+    "{",
+    "}",
+    "[",
+    "]",
+    "*a",
+    "&a",
+    "~",
+    "\"",
+    "'",
+    "null",
+    "true",
+    "\xff\xfe",
+    "\xc3",
+    ": ",
+    "- ",
+    "#",
+    "|\n",
+    "%s%n",
+    "00:1f.7",
+    "ff:ff.f",
+    "unlimited",
+    "none",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -149,19 +197,33 @@ static void damage(struct fuzz *f, struct text *t)
     }
 }
 
-static void fill_arguments(const struct fuzz *f, const struct corpus *c, char *mutant, const char *original, char *out,
-                           char **arguments)
+/* Paths that an attempt needs room for. */
+struct paths {
+    char mutant[512], out[512], other[512], program[512], keep[600];
+};
+
+static void fill_arguments(const struct fuzz *f, const struct corpus *c, const char *original,
+                           struct paths *p, char **arguments)
 {
     size_t n = 0;
-    arguments[n++] = (char *)(uintptr_t)f->program;
+    snprintf(p->out, sizeof p->out, "%s/out", f->folder);
+    snprintf(p->program, sizeof p->program, "%s", f->program);
+    if (c->program)
+        snprintf(p->program, sizeof p->program, "%.*s%s",
+                 (int)(strrchr(f->program, '/') + 1 - f->program), f->program, c->program);
+    arguments[n++] = p->program;
     for (size_t i = 0; c->arguments[i]; i++) {
         const char *a = c->arguments[i];
         if (!strcmp(a, "@"))
-            a = mutant;
+            a = p->mutant;
         else if (!strcmp(a, "%"))
             a = original;
         else if (!strcmp(a, "OUT"))
-            a = out;
+            a = p->out;
+        else if (a[0] == '$') {
+            snprintf(p->other, sizeof p->other, "%s/%s", f->folder, a + 1);
+            a = p->other;
+        }
         arguments[n++] = (char *)(uintptr_t)a;
     }
     arguments[n] = NULL;
@@ -187,7 +249,9 @@ static void become(char **arguments)
 static const char *verdict(int status)
 {
     if (WIFSIGNALED(status))
-        return WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGALRM ? "hangs" : strsignal(WTERMSIG(status));
+        return WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGALRM
+                   ? "hangs"
+                   : strsignal(WTERMSIG(status));
     if (WEXITSTATUS(status) == SANITIZER_EXIT)
         return "sanitizer's report";
     if (WEXITSTATUS(status) == 127)
@@ -204,20 +268,19 @@ static void save(const char *path, const struct text *t)
     }
 }
 
-/* One damaged file, one run. It lies in a folder beside the sources' names, so that relative paths lead on. */
+/* One damaged file, one run. It lies in the folder of copies, so that relative paths lead on. */
 static void attempt(struct fuzz *f, const struct corpus *c, const char *original)
 {
-    char mutant[512], out[512], keep[600];
+    struct paths p;
     char *arguments[COUNT(c->arguments) + 2];
-    const char *where = strstr(c->pattern, "platforms") ? "platforms" : "configs";
-    snprintf(mutant, sizeof mutant, "%s/%s/mutant.%s", f->folder, where, c->suffix);
-    snprintf(out, sizeof out, "%s/out", f->folder);
+    const char *as = c->as ? c->as : original + strlen(f->source) + 1;
+    snprintf(p.mutant, sizeof p.mutant, "%s/%s", f->folder, as);
     struct text t = load(original);
     for (uint64_t n = 1 + draw(f, 4); n > 0; n--)
         damage(f, &t);
-    save(mutant, &t);
+    save(p.mutant, &t);
     free(t.at);
-    fill_arguments(f, c, mutant, original, out, arguments);
+    fill_arguments(f, c, original, &p, arguments);
     pid_t child = fork();
     if (child == 0)
         become(arguments);
@@ -230,9 +293,14 @@ static void attempt(struct fuzz *f, const struct corpus *c, const char *original
     const char *wrong = verdict(status);
     if (!wrong)
         return;
-    snprintf(keep, sizeof keep, "%s/%s/failure-%lu.%s", f->folder, where, ++f->failures, c->suffix);
-    rename(mutant, keep);
-    printf("%s: %s %s (from %s)\n", wrong, c->arguments[0], keep, original);
+    snprintf(p.keep, sizeof p.keep, "%s/failure-%lu-%s", f->folder, ++f->failures,
+             strrchr(as, '/') + 1);
+    if (rename(p.mutant, p.keep) != 0)
+        perror(p.keep);
+    printf("%s: %s (from %s, for:", wrong, p.keep, original);
+    for (size_t i = 1; arguments[i]; i++)
+        printf(" %s", arguments[i]);
+    printf(")\n");
 }
 
 /* A folder with links to what scenarios refer to by relative paths. */
@@ -248,7 +316,8 @@ static void make_folder(struct fuzz *f)
     for (size_t i = 0; i < COUNT(shared); i++) {
         char command[1200];
         snprintf(command, sizeof command,
-                 i == 0 ? "ln -s '%s/%s' '%s/%s'" : "cp -r '%s/%s' '%s/%s'", f->source, shared[i], f->folder, shared[i]);
+                 i == 0 ? "ln -s '%s/%s' '%s/%s'" : "cp -r '%s/%s' '%s/%s'", f->source, shared[i],
+                 f->folder, shared[i]);
         if (system(command) != 0)
             exit(2);
     }
@@ -264,7 +333,7 @@ static void remove_folder(const struct fuzz *f)
 
 int main(int count, char **arguments)
 {
-    if (count < 4) {
+    if (count < 4 || !strchr(arguments[1], '/')) {
         fprintf(stderr, "usage: fuzz PROGRAM SOURCE SECONDS [SEED]\n");
         return 2;
     }

@@ -1,10 +1,11 @@
 /* The pending set once more, as a sorted list: an oracle.
  *
- * It implements sim/pending.h in the plainest way there is. A program built with it (-DTB_SORTED_LIST=ON)
- * must write the same logs to the byte: the order of events is (time, channel) and owes nothing to a data
- * structure.
+ * It implements sim/pending.h in the plainest way there is. A program built with it
+ * (-DTB_SORTED_LIST=ON) must write the same logs to the byte: the order of events is (time,
+ * channel) and owes nothing to a data structure.
  *
- * work[c] is the channel after c; work[channels] is the first one, and `channels` stands for the end.
+ * work[c] is the channel after c; work[channels] is the first one, and `channels` stands for the
+ * end.
  */
 #include "pending.h"
 

@@ -1,5 +1,5 @@
-/* What queueing theory and arithmetic say of simple platforms: analytic checks A1, A4, A5, A6 (A17 is in
- * unit/test_bus.c). A1 draws numbers and has 1 %; the others are exact. */
+/* What queueing theory and arithmetic say of simple platforms: analytic checks A1, A4, A5, A6 (A17
+ * is in unit/test_bus.c). A1 draws numbers and has 1 %; the others are exact. */
 #include "../suite.h"
 #include "tollbridge/sim.h"
 
@@ -12,8 +12,8 @@ struct sums {
     tb_time latency, longest, queue, first_end, last_end, last_created;
 };
 
-static void observe(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status,
-                    tb_time when)
+static void observe(void *context, struct tb_model *by, const struct tb_txn *t,
+                    enum tb_status status, tb_time when)
 {
     struct sums *s = context;
     (void)by;
@@ -65,7 +65,8 @@ static void check_near(double value, double expected, double tolerance)
     CU_ASSERT_TRUE(near);
 }
 
-/* A1: Poisson arrivals, 80 M/s, into a server of 10 ns (64 bytes at 6.4 GB/s): Wq = rho D / (2 (1 - rho)). */
+/* A1: Poisson arrivals, 80 M/s, into a server of 10 ns (64 bytes at 6.4 GB/s): Wq = rho D / (2 (1 -
+ * rho)). */
 static void test_m_d_1(void)
 {
     struct sums s = run("count: 2000000, rate: 80M/s, arrival: poisson, outstanding: 4096",
@@ -75,37 +76,41 @@ static void test_m_d_1(void)
     check_near((double)s.latency / (double)s.count, 30002, 0.01);
 }
 
-/* A4: a request every 10.1 ns into 10 ns of service never waits; one every 9.9 ns waits ever longer. */
+/* A4: a request every 10.1 ns into 10 ns of service never waits; one every 9.9 ns waits ever
+ * longer. */
 static void test_d_d_1(void)
 {
-    struct sums s = run("count: 1000000, rate: 10.1ns", "latency: 10ns, bandwidth: 6.4GB/s", "latency: 1ps", 0);
+    struct sums s =
+        run("count: 1000000, rate: 10.1ns", "latency: 10ns, bandwidth: 6.4GB/s", "latency: 1ps", 0);
     CU_ASSERT_EQUAL(s.count, 1000000);
     CU_ASSERT_EQUAL(s.queue, 0);
     CU_ASSERT_EQUAL(s.longest, 10002);
-    s = run("count: 1000, rate: 9.9ns, outstanding: 1000", "latency: 10ns, bandwidth: 6.4GB/s", "latency: 1ps", 0);
+    s = run("count: 1000, rate: 9.9ns, outstanding: 1000", "latency: 10ns, bandwidth: 6.4GB/s",
+            "latency: 1ps", 0);
     CU_ASSERT_EQUAL(s.queue, 100u * (999 * 1000 / 2)); /* 100 ps more for each */
 }
 
-/* A5: L = lambda W. 63.6 M/s times 433 ns are 27.5 outstanding: 28 keep up with the rate, 27 do not. */
+/* A5: L = lambda W. 63.6 M/s times 433 ns are 27.5 outstanding: 28 keep up with the rate, 27 do
+ * not. */
 static void test_little(void)
 {
-    struct sums s = run("count: 100000, rate: 63.6M/s, outstanding: 28", "latency: 431ns, bandwidth: unlimited",
-                        "latency: 1ns", 0);
+    struct sums s = run("count: 100000, rate: 63.6M/s, outstanding: 28",
+                        "latency: 431ns, bandwidth: unlimited", "latency: 1ns", 0);
     CU_ASSERT_EQUAL(s.latency, s.count * 433 * TB_NS);
     /* All of them come when the rate says: the last after 100000 periods. */
     CU_ASSERT_EQUAL(s.last_created, (UINT64_C(100000) * 10000000 + 635) / 636);
     double outstanding = (double)s.latency / (double)(s.last_end - 433 * TB_NS);
     check_near(outstanding, 63.6e6 * 433e-9, 1e-4);
-    s = run("count: 100000, rate: 63.6M/s, outstanding: 27", "latency: 431ns, bandwidth: unlimited", "latency: 1ns",
-            1000);
+    s = run("count: 100000, rate: 63.6M/s, outstanding: 27", "latency: 431ns, bandwidth: unlimited",
+            "latency: 1ns", 1000);
     /* 27 per 433 ns, whatever the rate asked for. */
     check_near((double)(s.count - 1) * 1e12 / (double)(s.last_end - s.first_end), 27e9 / 433, 1e-3);
 }
 
-/* A6: 64-byte reads over 57.885 Gbit/s, 20 bytes of header: 84 bytes are 11.61 ns, 86.1 M/s. The rest of the
- * 500 ns: a request's header 2.765 ns, links 2 x 1 ns, memory 483.625 ns. */
-#define A6(tags)                                                                                               \
-    run("count: 43000, outstanding: " tags, "latency: 483.625ns, bandwidth: unlimited",                        \
+/* A6: 64-byte reads over 57.885 Gbit/s, 20 bytes of header: 84 bytes are 11.61 ns, 86.1 M/s. The
+ * rest of the 500 ns: a request's header 2.765 ns, links 2 x 1 ns, memory 483.625 ns. */
+#define A6(tags)                                                                                   \
+    run("count: 43000, outstanding: " tags, "latency: 483.625ns, bandwidth: unlimited",            \
         "latency: 1ns, bandwidth: 57885/8000GB/s, header: 20B", 2000)
 
 static void test_bandwidth_delay(void)

@@ -1,7 +1,9 @@
-/* An IOMMU changes times, never bytes: the same requests, behind none and behind IOMMUs of every size, leave
- * the same bytes at every address that the devices use, and read the same. A21: none is lost, none is doubled.
+/* An IOMMU changes times, never bytes: the same requests, behind none and behind IOMMUs of every
+ * size, leave the same bytes at every address that the devices use, and read the same. A21: none is
+ * lost, none is doubled.
  *
- * The pages of the window lie in physical memory in another order, so that a wrong translation shows.
+ * The pages of the window lie in physical memory in another order, so that a wrong translation
+ * shows.
  */
 #include "../seen.h"
 #include "../suite.h"
@@ -25,7 +27,8 @@ static void write_table(FILE *to)
     for (unsigned id = 0x10; id <= 0x18; id += 8)
         fprintf(to, "  - {at: 0x%x, u64: [0x%llx, 1, 0, 0]}\n", TABLE + id * 32,
                 0x6000000000000403ull + TABLE + 0x10000);
-    fprintf(to, "  - {at: 0x%x, u64: [0x%llx]}\n", TABLE + 0x10000, 0x6000000000000201ull + TABLE + 0x11000);
+    fprintf(to, "  - {at: 0x%x, u64: [0x%llx]}\n", TABLE + 0x10000,
+            0x6000000000000201ull + TABLE + 0x11000);
     fprintf(to, "  - {at: 0x%x, u64: [", TABLE + 0x11000);
     for (unsigned page = 0; page < PAGES; page++)
         fprintf(to, "%s0x%llx", page ? ", " : "", 0x6000000000000001ull + place(page, true));
@@ -41,9 +44,11 @@ static char *scenario(const char *iommu)
             "scenario: iommu\n"
             "platform:\n"
             "  models:\n"
-            "    writer: {model: requester, id: \"00:02.0\", pattern: random, op: write, count: %u, burst: 256B,\n"
+            "    writer: {model: requester, id: \"00:02.0\", pattern: random, op: write, count: "
+            "%u, burst: 256B,\n"
             "             length: 192B, window: 1MiB, data: address, stream: 1}\n"
-            "    reader: {model: requester, id: \"00:03.0\", pattern: zipf, op: read, count: %u, base: 0x100000,\n"
+            "    reader: {model: requester, id: \"00:03.0\", pattern: zipf, op: read, count: %u, "
+            "base: 0x100000,\n"
             "             burst: 128B, length: 256B, window: 1MiB, stream: 2}\n"
             "    pci: {model: bus, protocol: pci, clock: 15ns, width: 8B}\n"
             "    root: {model: bridge, latency: 20ns%s%s%s}\n"
@@ -56,7 +61,8 @@ static char *scenario(const char *iommu)
             "    - {from: root.up, to: sys, latency: 10ns, credits: 8}\n"
             "    - {from: sys, to: dram, credits: 8}\n"
             "memory:\n",
-            COUNT, COUNT, *iommu ? ", iommu: {reset: {devtab: 0x800000, control: 1}, " : "", iommu, *iommu ? "}" : "");
+            COUNT, COUNT, *iommu ? ", iommu: {reset: {devtab: 0x800000, control: 1}, " : "", iommu,
+            *iommu ? "}" : "");
     write_table(to);
     fclose(to);
     return text;
@@ -77,7 +83,8 @@ static uint64_t hash(uint64_t h, const uint8_t *bytes, size_t length)
     return h;
 }
 
-static void observe(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status, tb_time when)
+static void observe(void *context, struct tb_model *by, const struct tb_txn *t,
+                    enum tb_status status, tb_time when)
 {
     struct outcome *o = context;
     (void)by;

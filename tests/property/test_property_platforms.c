@@ -1,8 +1,9 @@
 /* Properties of any run, on random platforms: trees of buses with requesters and memories anywhere.
  *
- * Every request gets exactly one end; the parts of every latency add up to it; all credits come back; every
- * byte that was written is where it belongs, and no byte was moved twice (A21); the same platform gives the
- * same run; a platform that is resolved and loaded again gives the same run.
+ * Every request gets exactly one end; the parts of every latency add up to it; all credits come
+ * back; every byte that was written is where it belongs, and no byte was moved twice (A21); the
+ * same platform gives the same run; a platform that is resolved and loaded again gives the same
+ * run.
  *
  * TB_SOAK_SECONDS=n goes on for n seconds; TB_SEED=n starts elsewhere.
  */
@@ -41,11 +42,13 @@ static bool have_class(const char *name)
 
 static void write_bus(struct world *w, unsigned i)
 {
-    fprintf(w->to, "  bus%u: {model: bus, arbitration: %s", i, draw(w, 3) ? "round-robin" : "fixed");
+    fprintf(w->to, "  bus%u: {model: bus, arbitration: %s", i,
+            draw(w, 3) ? "round-robin" : "fixed");
     switch (draw(w, 4)) {
     case 0:
         fprintf(w->to, ", protocol: pci, clock: %s, width: %s, latency_timer: %u",
-                draw(w, 2) ? "30ns" : "66MHz", draw(w, 2) ? "4B" : "8B", 16 + (unsigned)draw(w, 30));
+                draw(w, 2) ? "30ns" : "66MHz", draw(w, 2) ? "4B" : "8B",
+                16 + (unsigned)draw(w, 30));
         break;
     case 1:
         fprintf(w->to, ", bandwidth: 3.2GB/s, overhead: %uns, latency: %uns", (unsigned)draw(w, 10),
@@ -68,13 +71,16 @@ static void write_requester(struct world *w, unsigned i)
     /* The window may reach past the last memory: what nobody claims is a property, too. */
     uint64_t base = draw(w, w->memories) * MEMORY_BYTES;
     fprintf(w->to,
-            "  r%u: {model: requester, id: \"00:%02x.0\", posted: %s, relaxed: %s, outstanding: %u, burst: %uB, "
-            "pattern: %s, op: %s, count: %u, base: 0x%llx, window: 64KiB, length: %uB, stride: %uB, data: address",
-            i, i + 1, draw(w, 2) ? "true" : "false", draw(w, 4) ? "false" : "true", 1 + (unsigned)draw(w, 20),
-            4u << draw(w, 11), patterns[draw(w, 4)], ops[draw(w, 4)], count,
-            (unsigned long long)(base + 64 * draw(w, 256)), length, 64u << draw(w, 6));
+            "  r%u: {model: requester, id: \"00:%02x.0\", posted: %s, relaxed: %s, outstanding: "
+            "%u, burst: %uB, "
+            "pattern: %s, op: %s, count: %u, base: 0x%llx, window: 64KiB, length: %uB, stride: "
+            "%uB, data: address",
+            i, i + 1, draw(w, 2) ? "true" : "false", draw(w, 4) ? "false" : "true",
+            1 + (unsigned)draw(w, 20), 4u << draw(w, 11), patterns[draw(w, 4)], ops[draw(w, 4)],
+            count, (unsigned long long)(base + 64 * draw(w, 256)), length, 64u << draw(w, 6));
     if (draw(w, 3) == 0)
-        fprintf(w->to, ", rate: %uM/s, arrival: %s", 1 + (unsigned)draw(w, 50), draw(w, 2) ? "fixed" : "poisson");
+        fprintf(w->to, ", rate: %uM/s, arrival: %s", 1 + (unsigned)draw(w, 50),
+                draw(w, 2) ? "fixed" : "poisson");
     fprintf(w->to, "}\n");
     w->requests += (uint64_t)count * length;
 }
@@ -83,8 +89,8 @@ static void write_link(struct world *w, const char *from, const char *to)
 {
     static const char *const latencies[] = {"1ps", "1ns", "10ns", "0.333ns", "1us"};
     static const char *const rates[] = {"unlimited", "133MB/s", "1GB/s", "400/3MB/s", "8GB/s"};
-    fprintf(w->to, "  - {from: %s, to: %s, latency: %s, bandwidth: %s, header: %uB", from, to, latencies[draw(w, 5)],
-            rates[draw(w, 5)], (unsigned)draw(w, 25));
+    fprintf(w->to, "  - {from: %s, to: %s, latency: %s, bandwidth: %s, header: %uB", from, to,
+            latencies[draw(w, 5)], rates[draw(w, 5)], (unsigned)draw(w, 25));
     if (draw(w, 3))
         fprintf(w->to, ", credits: %u", 1 + (unsigned)draw(w, 8));
     if (draw(w, 3) == 0)
@@ -134,8 +140,10 @@ static char *make_platform(struct world *w)
     w->requests = 0;
     fprintf(w->to, "platform: random\nmodels:\n");
     for (unsigned i = 0; i < w->memories; i++)
-        fprintf(w->to, "  dram%u: {model: memory, base: 0x%x, size: 64KiB, latency: %uns, bandwidth: %s}\n", i,
-                i * MEMORY_BYTES, (unsigned)draw(w, 100), draw(w, 2) ? "12.8GB/s" : "400/3MB/s");
+        fprintf(
+            w->to,
+            "  dram%u: {model: memory, base: 0x%x, size: 64KiB, latency: %uns, bandwidth: %s}\n", i,
+            i * MEMORY_BYTES, (unsigned)draw(w, 100), draw(w, 2) ? "12.8GB/s" : "400/3MB/s");
     for (unsigned i = 0; i < w->buses; i++)
         write_bus(w, i);
     for (unsigned i = 1; bridges && i < w->buses; i++)
@@ -240,8 +248,14 @@ static uint64_t digest(const struct seen *s)
     uint64_t h = 0xCBF29CE484222325u;
     for (size_t i = 0; i < s->count; i++) {
         const struct seen_txn *t = &s->at[i];
-        uint64_t words[] = {t->ended, t->txn.number, t->status, t->txn.created, t->txn.iova,
-                            t->txn.spent[TB_PART_QUEUE], t->txn.spent[TB_PART_BUS], (uint64_t)t->by[1]};
+        uint64_t words[] = {t->ended,
+                            t->txn.number,
+                            t->status,
+                            t->txn.created,
+                            t->txn.iova,
+                            t->txn.spent[TB_PART_QUEUE],
+                            t->txn.spent[TB_PART_BUS],
+                            (uint64_t)t->by[1]};
         for (size_t k = 0; k < sizeof words / sizeof *words; k++)
             h = (h ^ words[k]) * 0x100000001B3u;
     }
@@ -249,7 +263,8 @@ static uint64_t digest(const struct seen *s)
 }
 
 /* Runs and ends a platform; returns what is wrong. */
-static const char *try_platform(const char *text, const struct world *w, uint64_t *result, char **resolved)
+static const char *try_platform(const char *text, const struct world *w, uint64_t *result,
+                                char **resolved)
 {
     struct seen s;
     seen_run(&s, text);

@@ -4,7 +4,6 @@
 
 #define CLOCK (30 * TB_NS)
 
-
 static tb_time bus_time(const struct seen *s, const char *by, uint32_t number)
 {
     const struct seen_txn *t = seen_find(s, by, number);
@@ -82,7 +81,8 @@ static void test_pci_saturated(void)
     seen_free(&s);
 }
 
-/* A clock that is no whole number of picoseconds: edge k is at k cycles, rounded up; nothing drifts. */
+/* A clock that is no whole number of picoseconds: edge k is at k cycles, rounded up; nothing
+ * drifts. */
 static void test_fractional_clock(void)
 {
     struct seen s;
@@ -117,7 +117,8 @@ static unsigned ended_by(const struct seen *s, const char *by, size_t among)
     "    r2: {model: requester, posted: true, pattern: sequential, op: write, count: 300}\n"       \
     "    pci: {model: bus, protocol: pci, clock: 30ns, arbitration: " arbitration "}\n"            \
     "    dram: {model: memory, size: 1MiB}\n"                                                      \
-    "  links: [{from: r1, to: pci}, {from: r0, to: pci}, {from: pci, to: dram}, {from: r2, to: pci}]\n"
+    "  links: [{from: r1, to: pci}, {from: r0, to: pci}, {from: pci, to: dram}, {from: r2, to: "   \
+    "pci}]\n"
 
 static void test_round_robin(void)
 {
@@ -155,7 +156,8 @@ static void test_fixed_priority(void)
     "    dram: {model: memory, size: 1MiB}\n"                                                      \
     "  links: [{from: r0, to: pci}, {from: r1, to: pci}, {from: pci, to: dram}]\n"
 
-/* A burst past its latency timer gives way at the next edge, and pays its overhead of 2 clocks again. */
+/* A burst past its latency timer gives way at the next edge, and pays its overhead of 2 clocks
+ * again. */
 static void test_latency_timer(void)
 {
     struct seen s;
@@ -284,8 +286,8 @@ static void test_unclaimed(void)
     seen_free(&s);
 }
 
-/* Credits: with one per class everything still comes through, and all of them come back (checked by the
- * kernel at the end). */
+/* Credits: with one per class everything still comes through, and all of them come back (checked by
+ * the kernel at the end). */
 static void test_one_credit(void)
 {
     struct seen s;
@@ -313,26 +315,28 @@ static void test_one_credit(void)
 static void test_holes(void)
 {
     struct seen s;
-    seen_run(&s, "scenario: holes\n"
-                 "platform:\n"
-                 "  models:\n"
-                 "    r: {model: requester, pattern: sequential, length: 64B, window: 128KiB, count: 2048}\n"
-                 "    sys: {model: bus}\n"
-                 "    first: {model: memory, size: 4KiB}\n"
-                 "    all: {model: memory, size: 128KiB}\n"
-                 "    middle: {model: memory, base: 0x8000, size: 16KiB}\n"
-                 "    inner: {model: memory, base: 0xa000, size: 4KiB}\n"
-                 "    last: {model: memory, base: 0x1f000, size: 4KiB}\n"
-                 "  links: [{from: r, to: sys}, {from: sys, to: first}, {from: sys, to: all},\n"
-                 "          {from: sys, to: middle}, {from: sys, to: inner}, {from: sys, to: last}]\n");
+    seen_run(
+        &s,
+        "scenario: holes\n"
+        "platform:\n"
+        "  models:\n"
+        "    r: {model: requester, pattern: sequential, length: 64B, window: 128KiB, count: 2048}\n"
+        "    sys: {model: bus}\n"
+        "    first: {model: memory, size: 4KiB}\n"
+        "    all: {model: memory, size: 128KiB}\n"
+        "    middle: {model: memory, base: 0x8000, size: 16KiB}\n"
+        "    inner: {model: memory, base: 0xa000, size: 4KiB}\n"
+        "    last: {model: memory, base: 0x1f000, size: 4KiB}\n"
+        "  links: [{from: r, to: sys}, {from: sys, to: first}, {from: sys, to: all},\n"
+        "          {from: sys, to: middle}, {from: sys, to: inner}, {from: sys, to: last}]\n");
     CU_ASSERT_EQUAL_FATAL(s.count, 2048);
     for (size_t i = 0; i < s.count; i++) {
         uint64_t a = s.at[i].txn.iova;
-        const char *to = a < 0x1000                    ? "first"
-                         : a >= 0x1f000                ? "last"
-                         : a >= 0xa000 && a < 0xb000   ? "inner"
-                         : a >= 0x8000 && a < 0xc000   ? "middle"
-                                                       : "all";
+        const char *to = a < 0x1000                  ? "first"
+                         : a >= 0x1f000              ? "last"
+                         : a >= 0xa000 && a < 0xb000 ? "inner"
+                         : a >= 0x8000 && a < 0xc000 ? "middle"
+                                                     : "all";
         CU_ASSERT_EQUAL(s.at[i].status, TB_OK);
         CU_ASSERT_EQUAL(s.at[i].txn.to, tb_sim_model(s.sim, to)->index);
     }
@@ -343,7 +347,8 @@ static void expect_error(const char *models, const char *links, const char *what
 {
     char text[2048];
     struct seen s;
-    snprintf(text, sizeof text, "scenario: bad\nplatform:\n  models:\n%s  links: [%s]\n", models, links);
+    snprintf(text, sizeof text, "scenario: bad\nplatform:\n  models:\n%s  links: [%s]\n", models,
+             links);
     seen_load(&s, text);
     CU_ASSERT_PTR_NULL(s.sim);
     bool said = false;
@@ -365,7 +370,8 @@ static void test_errors(void)
     expect_error("    a: {model: memory, size: 1MiB}\n"
                  "    b: {model: memory, size: 1MiB}\n"
                  "    pci: {model: bus}\n",
-                 "{from: a, to: pci}, {from: b, to: pci}", "'a' and 'b' both claim memory addresses 0x0 to 0xfffff");
+                 "{from: a, to: pci}, {from: b, to: pci}",
+                 "'a' and 'b' both claim memory addresses 0x0 to 0xfffff");
     expect_error("    a: {model: memory, size: 1MiB}\n"
                  "    pci: {model: bus, protocol: pci}\n",
                  "{from: a, to: pci}", "needs a clock");
@@ -375,7 +381,8 @@ static void test_errors(void)
     expect_error("    x: {model: bus}\n"
                  "    y: {model: bus}\n"
                  "    z: {model: bus}\n",
-                 "{from: x, to: y}, {from: y, to: z}, {from: z, to: x}", "'x' is on a loop of links");
+                 "{from: x, to: y}, {from: y, to: z}, {from: z, to: x}",
+                 "'x' is on a loop of links");
 }
 
 SUITE("bus", {"PCI bursts cost N + 2 and N + 16 clocks (A17)", test_pci_bursts},
@@ -385,4 +392,5 @@ SUITE("bus", {"PCI bursts cost N + 2 and N + 16 clocks (A17)", test_pci_bursts},
       {"latency timer, fixed priority", test_latency_timer_fixed},
       {"latency timer, two long bursts", test_latency_timer_both},
       {"what costs nothing passes by", test_free_passes_by}, {"peer to peer", test_peer_to_peer},
-      {"unclaimed", test_unclaimed}, {"one credit", test_one_credit}, {"holes", test_holes}, {"errors", test_errors})
+      {"unclaimed", test_unclaimed}, {"one credit", test_one_credit}, {"holes", test_holes},
+      {"errors", test_errors})
