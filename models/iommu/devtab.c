@@ -269,7 +269,7 @@ uint32_t tb_devtab_invalidate(struct tb_iommu *u, uint16_t device)
     struct tb_devtab *d = &u->devtab;
     uint32_t line = tb_cache_find(&d->cache, key_of(device));
     take_preload(u, device);
-    for (uint32_t i = 0; i < d->count; i++)
+    for (uint32_t i = 0; d->reads && i < d->count; i++)
         if (d->fetches[i].device == device)
             d->fetches[i].stale = true;
     if (line == TB_NO_LINE)

@@ -300,6 +300,8 @@ static bool holds(uint64_t first, uint64_t last, uint64_t iova)
  * page it finds may turn out to be a big one that overlaps. */
 void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last)
 {
+    if (!u->walker.busy)
+        return;
     for (uint32_t i = 0; i < u->walker.count; i++) {
         struct tb_walk *k = &u->walker.walks[i];
         if (k->state == TB_WALK_FREE || k->context.domain != domain)
@@ -314,7 +316,7 @@ void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint6
 
 void tb_walker_poison_device(struct tb_iommu *u, uint16_t device)
 {
-    for (uint32_t i = 0; i < u->walker.count; i++)
+    for (uint32_t i = 0; u->walker.busy && i < u->walker.count; i++)
         if (u->walker.walks[i].device == device)
             poison(u, i);
 }
