@@ -76,7 +76,7 @@ static enum tb_exit with_loaded(const struct cli_args *args,
                                 int (*show)(struct tb_sim *s, FILE *to))
 {
     struct tb_diag *diag = tb_diag_new();
-    struct tb_sim *s = load(args, args->words[0], 0, diag);
+    struct tb_sim *s = load(args, args->words[0], TB_NO_RUN, diag);
     enum tb_exit status = cli_errors(diag);
     if (s && show(s, stdout) != 0)
         status = cli_host("standard output", errno);

@@ -98,12 +98,15 @@ static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, bool cha
         print_link(to, &s->links[k], indent + 2, changed_only);
 }
 
-/* What a scenario says beside its platform, as it was given; overrides and runs have been applied. */
-static void print_scenario_keys(FILE *to, const struct tb_node *root)
+/* What a scenario says beside its platform, as it was given; overrides have been applied, and one of its runs, or else
+ * they are still to come. */
+static void print_scenario_keys(FILE *to, const struct tb_scenario *sc)
 {
+    const struct tb_node *root = sc->root;
     for (size_t k = 0; k < root->count; k++) {
         const struct tb_node *n = root->items[k];
-        if (strcmp(n->key, "platform") == 0 || strcmp(n->key, "set") == 0 || strcmp(n->key, "runs") == 0)
+        if (strcmp(n->key, "platform") == 0 || strcmp(n->key, "set") == 0 ||
+            (sc->in_run && strcmp(n->key, "runs") == 0))
             continue;
         fprintf(to, "%s:%s", n->key, n->kind == TB_SCALAR ? " " : "\n");
         if (!tb_node_yaml(to, n, 2) && n->kind != TB_SCALAR)
@@ -116,7 +119,7 @@ static void print_scenario_keys(FILE *to, const struct tb_node *root)
 int tb_sim_resolve(struct tb_sim *s, FILE *to)
 {
     if (s->scenario.root) {
-        print_scenario_keys(to, s->scenario.root);
+        print_scenario_keys(to, &s->scenario);
         fputs("platform:\n", to);
         print_platform(to, s, 2, false);
     } else {

@@ -284,6 +284,7 @@ static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *are
     struct run r = {0};
     if (run < runs->count && tb_params_read(run_table, runs->items[run], NULL, &r, arena, diag)) {
         sc->run_name = r.name;
+        sc->in_run = true;
         apply_map(sc, r.set, diag);
     }
 }

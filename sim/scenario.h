@@ -33,6 +33,7 @@ struct tb_scenario {
     tb_time until, warmup;
     uint64_t page_limit;
     unsigned runs;        /* how many runs the scenario has, at least 1 */
+    bool in_run;          /* one of its `runs:` has been applied */
     const char *run_name; /* of this one; "" if there is only one */
     struct tb_record record;
 };

@@ -10,6 +10,7 @@
 #include "tollbridge/model.h"
 #include "tollbridge/time.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@ struct tb_sim;
 /* How a run ended; also the exit status of the program (design, section 7). */
 enum tb_exit { TB_EXIT_OK = 0, TB_EXIT_VIOLATION = 1, TB_EXIT_INPUT = 2, TB_EXIT_HOST = 3 };
 
+#define TB_NO_RUN UINT_MAX
+
 /* What to load. Either a path, or text with a name for messages. */
 struct tb_input {
     const char *path;        /* a scenario or a platform file; NULL: text */
@@ -26,7 +29,7 @@ struct tb_input {
     size_t length;
     const char *name;        /* of the text, for messages and as the base of relative paths */
     const char *const *sets; /* NULL-terminated "path=value" overrides; NULL: none */
-    unsigned run;            /* which of the scenario's `runs:`, from 0 */
+    unsigned run;            /* which of the scenario's `runs:`, from 0; TB_NO_RUN: what they all begin with */
 };
 
 /* Loads, resolves, checks and elaborates; the simulator stands at time 0, set-up done. On any error reports all of
