@@ -1,8 +1,10 @@
 /* The AMD IOMMU as software and hardware both see it: registers, table entries, commands, events.
  *
- * From "AMD I/O Virtualization Technology (IOMMU) Specification", document 48882; section numbers
- * in comments are that document's (revision 3.05). Bits are numbered from 0, everything is
- * little-endian. A device table entry is four quadwords, a command or an event record two.
+ * After "AMD I/O Virtualization Technology (IOMMU) Specification", document 48882. Layouts were
+ * checked against the headers of Linux and VirtualBox; section numbers in comments are meant as
+ * pointers into that document and were not checked against a revision of it. Bits are numbered from
+ * 0, everything is little-endian. A device table entry is four quadwords, a command or an event
+ * record two.
  */
 #ifndef SPEC_AMDVI_H
 #define SPEC_AMDVI_H
