@@ -101,6 +101,11 @@ static void other_bytes(struct tb_txn *t)
     t->data = other;
 }
 
+static void other_pasid(struct tb_txn *t) /* the last key of the line */
+{
+    t->has_pasid = 1;
+}
+
 static void other_number(struct tb_txn *t)
 {
     t->number += LINES;
@@ -110,6 +115,7 @@ static const struct change changes[] = {
     {3, later, TB_TIMES, 0},
     {9999, elsewhere, TB_ADDRESSES, 0},
     {10000, other_hit, TB_OUTCOME, 1},
+    {15000, other_pasid, TB_ADDRESSES, 1},
     {20000, other_bytes, TB_BYTES_MOVED, 2},
     {24999, other_number, TB_ORDER, 2},
 };
