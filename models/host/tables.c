@@ -185,23 +185,50 @@ static void move_on(struct table_job *job, uint64_t by)
     job->pa += by;
 }
 
-static const char *map_entry(struct host *h, struct table_job *job)
+/* What is in the way of the page that begins at job->iova, in the table of its level: NULL if
+ * nothing. Asked before the first of its entries is written, so that a page is mapped as a whole or
+ * not at all. */
+static const char *in_the_way(struct host *h, const struct table_job *job, uint64_t table,
+                              unsigned leaf)
 {
-    unsigned leaf = page_level(job->page), level = job->domain->levels;
-    uint64_t table = job->domain->root;
+    uint64_t entries = job->page / span_of(leaf), slot = slot_of(table, job->iova, leaf);
+    for (uint64_t i = 0; i < entries; i++) {
+        uint64_t entry = *entry_at(h, slot + 8 * i);
+        if (!(entry & AMDVI_PTE_PR))
+            continue;
+        if (!is_page(entry) && !is_empty_table(h, entry & AMDVI_PTE_ADDRESS))
+            return "smaller pages are mapped there";
+        if (is_page(entry) && page_size_of(entry, leaf) != job->page)
+            return "a page of another size is mapped there";
+    }
+    return NULL;
+}
+
+/* The table whose entries map pages of the job's size at job->iova. */
+static const char *find_leaf(struct host *h, struct table_job *job, uint64_t *table, unsigned leaf)
+{
+    unsigned level = job->domain->levels;
+    *table = job->domain->root;
     if (leaf > level || (level < AMDVI_LEVELS && job->last >> tb_amdvi_level_shift(level + 1)))
         return "the domain's page table has too few levels for it";
     while (level > leaf) {
-        const char *wrong = descend(h, job, &table, &level, leaf);
+        const char *wrong = descend(h, job, table, &level, leaf);
         if (wrong)
             return wrong;
     }
+    return job->iova % job->page ? NULL : in_the_way(h, job, *table, leaf);
+}
+
+static const char *map_entry(struct host *h, struct table_job *job)
+{
+    unsigned leaf = page_level(job->page);
+    uint64_t table;
+    const char *wrong = find_leaf(h, job, &table, leaf);
+    if (wrong)
+        return wrong;
     uint64_t slot = slot_of(table, job->iova, leaf), entry = *entry_at(h, slot);
-    if ((entry & AMDVI_PTE_PR) && !is_page(entry)) {
-        if (!is_empty_table(h, entry & AMDVI_PTE_ADDRESS))
-            return "smaller pages are mapped there";
+    if ((entry & AMDVI_PTE_PR) && !is_page(entry))
         free_table(h, entry & AMDVI_PTE_ADDRESS);
-    }
     set_entry(h, slot, page_entry(job->pa & ~(job->page - 1), job->page, job->permissions));
     h->count.maps++;
     move_on(job, span_of(leaf));
