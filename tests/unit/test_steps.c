@@ -385,6 +385,25 @@ static void test_replays(void)
         }
 }
 
+/* Addresses come back: the log needs four times the window. */
+static void test_replay_addresses(void)
+{
+    static const char *const mappings[] = {"strict", "deferred",
+                                           "deferred, flush_every: 1s, batch: 60000"};
+    for (size_t i = 0; i < sizeof mappings / sizeof mappings[0]; i++) {
+        char body[1024];
+        struct seen s;
+        snprintf(body, sizeof body,
+                 "steps:\n"
+                 "- replay: {device: ide0, iolog: %s, window: {size: 16MiB}, outstanding: 4, "
+                 "mapping: %s}\n"
+                 "- expect: {counter: {of: host, name: requests, value: 500}}\n",
+                 SEQ, mappings[i]);
+        run(&s, "ide0.burst: 4KiB, host.timeout: 1s", body);
+        seen_free(&s);
+    }
+}
+
 /* A disk with bad sectors, and one that never answers: the replay goes on, counts, and says so at
  * its end. */
 static void test_replay_errors(void)
@@ -453,5 +472,5 @@ SUITE("steps", {"violations", test_violations}, {"refusals", test_refusals},
       {"small memory", test_small_memory}, {"times", test_times},
       {"ways of storing", test_ways_of_storing}, {"interrupts", test_interrupts},
       {"by hand", test_by_hand}, {"event overflow", test_event_overflow}, {"replays", test_replays},
-      {"replay errors", test_replay_errors}, {"replay without IOMMU", test_replay_without_iommu},
-      {"embedding", test_access})
+      {"replay addresses", test_replay_addresses}, {"replay errors", test_replay_errors},
+      {"replay without IOMMU", test_replay_without_iommu}, {"embedding", test_access})
