@@ -313,7 +313,7 @@ static enum tb_exit write_logs(struct session *s)
         return TB_EXIT_OK;
     if (!tb_golden_write_prints(s->print_path, s->log.prints, s->log.run_count))
         return cli_host(s->print_path, errno);
-    wrote(s, "prints", s->print_path);
+    wrote(s, "fingerprints", s->print_path);
     return TB_EXIT_OK;
 }
 
