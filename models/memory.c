@@ -144,7 +144,7 @@ static inline enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
         t->pa = msg->address;
         t->has_pa = 1;
     }
-    if ((msg->kind != TB_READ && !write) || msg->space != TB_MEMORY ||
+    if (msg->kind > TB_WRITE || msg->space != TB_MEMORY ||
         !holds(s, msg->address, msg->length))
         return TB_UNSUPPORTED;
     move(m, msg->address - s->base, t->data, msg->length, write);
@@ -161,9 +161,9 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     tb_time start = tb_max(when, s->free), lasts = slot_time(s, msg->length);
     s->free = start + lasts;
     s->busy += lasts;
-    tb_release(m, credit, start);
     if (msg->class != TB_NONPOSTED) {
         tb_txn_end(m, msg->txn, status, when);
+        tb_release(m, credit, start);
         return;
     }
     tb_txn_spend(m, msg->txn, TB_PART_QUEUE, start - when);
@@ -171,6 +171,14 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     struct tb_msg answer = *msg;
     tb_msg_answer(&answer, status);
     tb_send(m, port, &answer, start + s->latency, TB_NO_CREDIT);
+    tb_release(m, credit, start); /* last: it may bring the next request */
+}
+
+/* With one way in, the order of arrival there is the order of service. */
+static unsigned ahead(const struct tb_model *m, unsigned port)
+{
+    (void)port;
+    return tb_port_count(m) == 1 ? 1u << TB_NONPOSTED : 0;
 }
 
 /* -- elaboration ---------------------------------------------------------------------------- */
@@ -224,6 +232,7 @@ const struct tb_class tb_class_memory = {
     .check = check,
     .claims = claims,
     .recv = recv,
+    .ahead = ahead,
     .debug = debug,
     .fact = fact,
 };

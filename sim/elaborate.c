@@ -73,9 +73,8 @@ static void number_channels(struct tb_sim *s)
 static void make_channels(struct tb_sim *s)
 {
     number_channels(s);
-    uint32_t leaves = tb_pending_leaves(s->channel_count + 1);
-    s->pending.time = kernel_alloc(s, leaves, sizeof *s->pending.time);
-    s->pending.work = kernel_alloc(s, leaves, sizeof *s->pending.work);
+    s->pending.time = kernel_alloc(s, s->channel_count + 1, sizeof *s->pending.time);
+    s->pending.work = kernel_alloc(s, 1, tb_pending_work(s->channel_count + 1));
     tb_pending_init(&s->pending, s->channel_count + 1);
     s->lanes = kernel_alloc(s, s->lane_count + 1, sizeof *s->lanes);
     s->wires = kernel_alloc(s, s->wire_count + 1, sizeof *s->wires);
@@ -99,6 +98,15 @@ static bool check_all(struct tb_sim *s, struct tb_diag *diag)
             m->class->check(m, diag);
     }
     return tb_diag_count(diag) == 0;
+}
+
+/* What the model at the wire's end may take before its time. */
+static void ask_ahead(struct wire *w)
+{
+    unsigned classes = w->to->class->ahead ? w->to->class->ahead(w->to, w->to_port) : 0;
+    for (unsigned class = 0; class < TB_CLASSES; class++)
+        if (classes >> class & 1)
+            w->lanes[class].through = AHEAD;
 }
 
 /* What passes through the model at the wire's end goes straight on to the next wire. */
@@ -126,8 +134,10 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
     for (size_t k = 0; k < s->model_count; k++)
         if (s->models[k].pub.class->start)
             s->models[k].pub.class->start(&s->models[k].pub, diag);
-    for (uint32_t k = 0; k < s->wire_count; k++)
+    for (uint32_t k = 0; k < s->wire_count; k++) {
+        ask_ahead(&s->wires[k]);
         ask_through(&s->wires[k]);
+    }
     if (s->loop)
         tb_diag_at(diag, s->loop->node->key_place, "'%s' is on a loop of links: there must be one way only "
                    "from one model to another", s->loop->name);

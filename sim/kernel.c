@@ -41,13 +41,13 @@ static void run_event(struct tb_sim *s, uint32_t channel, tb_time when)
         fire_timer(s, channel, when);
 }
 
-/* Runs events up to and with `until`, or until *done. */
+/* Runs events up to and with `until` (below TB_NEVER), or until *done. */
 static void run_events(struct tb_sim *s, tb_time until, const bool *done)
 {
     for (;;) {
         uint32_t channel = tb_pending_first(&s->pending);
         tb_time when = s->pending.time[channel];
-        if (when > until || when == TB_NEVER || (done && *done))
+        if (when > until || (done && *done))
             return;
         run_event(s, channel, when);
     }
@@ -62,7 +62,7 @@ static bool run_guarded(struct tb_sim *s, tb_time until, const bool *done)
         return false;
     }
     s->escape = &here;
-    run_events(s, until, done);
+    run_events(s, until < TB_NEVER ? until : TB_NEVER - 1, done);
     s->escape = NULL;
     return true;
 }
@@ -77,7 +77,9 @@ enum tb_exit tb_sim_run(struct tb_sim *s, tb_time until)
     if (s->status == TB_EXIT_HOST)
         return s->status;
     tb_time limit = until < s->until ? until : s->until;
+    s->unseen = !s->program && limit == TB_NEVER;
     run_guarded(s, limit, NULL);
+    s->unseen = false;
     return s->status;
 }
 

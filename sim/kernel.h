@@ -28,7 +28,9 @@ struct waiting {
     struct tb_msg msg;
 };
 
-enum through { THROUGH_NOTHING, THROUGH_ALL, THROUGH_SOME };
+/* What arrives on a lane: waits for its event, passes through the model there, does so if its address is one
+ * of some, or is taken ahead of time while nobody looks. */
+enum through { BY_EVENT, THROUGH_ALL, THROUGH_SOME, AHEAD };
 
 /* One message class on one wire: a channel of the pending set. */
 struct lane {
@@ -40,7 +42,7 @@ struct lane {
     uint32_t limit; /* how many credits there are; 0: unlimited */
     uint32_t channel;
     uint8_t bit;     /* of its class, for the wire's sets of classes */
-    uint8_t through; /* enum through: does what arrives merely pass through the model there? */
+    uint8_t through; /* enum through */
     struct waiting *queue;
     uint32_t queue_head, queue_tail; /* in `queue`, with the ring's mask */
 };
@@ -121,6 +123,7 @@ struct tb_sim {
         void *context;
     } observers[TB_OBSERVERS];
     unsigned observer_count;
+    bool unseen;  /* nobody can look at the models before the run has ended: they may be ahead */
     bool watched; /* by observers, or for the breakdown */
     struct tally tally[TB_TXN_KINDS];
     struct tb_diag *diag;  /* of the run */

@@ -182,7 +182,17 @@ static __attribute__((noinline)) bool is_inside(const struct tb_ranges *ranges, 
 /* Does a message merely pass through the model at the wire's end? */
 HOT bool goes_through(const struct wire *w, const struct lane *l, const struct tb_msg *msg)
 {
-    return l->through && (l->through == THROUGH_ALL || is_inside(w->through_only, msg));
+    return l->through == THROUGH_ALL || (l->through == THROUGH_SOME && is_inside(w->through_only, msg));
+}
+
+/* Hands the message to the model at the wire's end, by event, or at once if that makes no difference. */
+HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
+                   tb_time arrival)
+{
+    if (l->through == AHEAD && s->unseen && l->head == l->tail)
+        w->recv(w->to, w->to_port, msg, credit_of(l, msg), arrival);
+    else
+        put_in_flight(s, l, msg, arrival);
 }
 
 /* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
@@ -210,7 +220,7 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
             return;
         }
         if (!goes_through(w, l, msg)) {
-            put_in_flight(s, l, msg, arrival);
+            hand_over(s, w, l, msg, arrival);
             return;
         }
         if (s->breakdown)
@@ -226,7 +236,7 @@ static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, t
 {
     struct wire *w = l->wire;
     if (!goes_through(w, l, msg)) {
-        put_in_flight(s, l, msg, arrival);
+        hand_over(s, w, l, msg, arrival);
         return;
     }
     if (s->breakdown)

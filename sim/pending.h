@@ -9,19 +9,20 @@
 
 #include "tollbridge/time.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct tb_pending {
     tb_time *time;     /* of each channel; TB_NEVER if it has nothing */
-    uint32_t *work;    /* the implementation's */
+    void *work;        /* the implementation's */
     uint32_t channels; /* how many there are */
-    uint32_t leaves;   /* how many elements the two arrays have */
+    uint32_t groups;   /* the implementation's */
 };
 
-/* How many elements `time` and `work` must have for a number of channels. */
-uint32_t tb_pending_leaves(uint32_t channels);
+/* How many bytes `work` must have for a number of channels; `time` has one element per channel. */
+size_t tb_pending_work(uint32_t channels);
 
-/* Makes an empty set. The caller has allocated time and work (leaves elements each). */
+/* Makes an empty set of at least one channel. The caller has allocated time and work. */
 void tb_pending_init(struct tb_pending *p, uint32_t channels);
 
 /* Sets a channel's instant (TB_NEVER: it has none). */

@@ -30,10 +30,9 @@ static uint64_t delay(struct hold *h)
 
 static bool prepare(struct hold *h, uint32_t entities)
 {
-    uint32_t leaves = tb_pending_leaves(entities);
     *h = (struct hold){.state = 0x9E3779B97F4A7C15};
-    h->pending.time = calloc(leaves, sizeof *h->pending.time);
-    h->pending.work = calloc(leaves, sizeof *h->pending.work);
+    h->pending.time = calloc(entities, sizeof *h->pending.time);
+    h->pending.work = calloc(1, tb_pending_work(entities));
     h->fired = calloc(entities, sizeof *h->fired);
     if (!h->pending.time || !h->pending.work || !h->fired)
         return false;

@@ -47,6 +47,8 @@ static struct tb_sim *rig(const char *link)
     got.count = 0;
     for (uint32_t w = 0; w < s->wire_count; w++)
         s->wires[w].recv = take;
+    for (uint32_t l = 0; l < s->lane_count; l++)
+        s->lanes[l].through = BY_EVENT;
     return s;
 }
 

@@ -147,6 +147,12 @@ struct tb_class {
      * chain of bridges costs one event, at its end. Asked once, after start; 0: nothing. */
     unsigned (*through)(const struct tb_model *m, unsigned port, struct tb_through *out);
 
+    /* The classes of messages to `port` whose order of arrival on that one wire is all that matters: the
+     * model may take them (recv) as soon as their arrival is known, with its instant as `when`, while
+     * nobody can look at its state in between. Never a class that ends transactions. Asked once, after
+     * start. */
+    unsigned (*ahead)(const struct tb_model *m, unsigned port);
+
     void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
 
     /* A transaction of m was ended by somebody else (a posted write was taken); its slot is free. */
