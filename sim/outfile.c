@@ -162,7 +162,8 @@ static void give_temporary_name(struct tb_outfile *f)
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", f->fd);
     unlink(f->temporary); /* left by a process that had our number */
-    if (linkat(AT_FDCWD, self, AT_FDCWD, f->temporary, AT_SYMLINK_FOLLOW) != 0)
+    if (linkat(AT_FDCWD, self, AT_FDCWD, f->temporary, AT_SYMLINK_FOLLOW) != 0 &&
+        linkat(f->fd, "", AT_FDCWD, f->temporary, AT_EMPTY_PATH) != 0) /* where /proc is missing */
         fail(f);
 }
 
