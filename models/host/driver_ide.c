@@ -10,7 +10,7 @@
 bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *node,
                  struct tb_diag *diag)
 {
-    if (!c->prd_at)
+    if (!c->prd_at && host_begin_memory(h))
         c->prd_at = host_memory(h, HOST_PRD_TABLE, HOST_PRD_TABLE);
     if (!c->prd_at)
         tb_diag_node(diag, node,

@@ -35,7 +35,7 @@ bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *n
     u->ring_at = host_memory(h, RING_BYTES, HOST_PAGE);
     u->log_at = host_memory(h, RING_BYTES, HOST_PAGE);
     u->flag_at = host_memory(h, HOST_PAGE, HOST_PAGE);
-    if (u->devtab_at && u->ring_at && u->log_at && u->flag_at)
+    if (host_begin_memory(h) && u->devtab_at && u->ring_at && u->log_at && u->flag_at)
         return true;
     tb_diag_node(diag, node,
                  "the driver has no memory for the tables of '%s': see 'driver_memory' of '%s'",

@@ -597,13 +597,19 @@ static void host_retired(struct tb_model *m, uint32_t txn, tb_time when)
 
 /* -- The rest of the class --------------------------------------------------------------------- */
 
+/* Descriptors of IDE are 32 bits wide, so all of the driver's memory has to be below 4 GiB. */
 static void host_check(struct tb_model *m, struct tb_diag *diag)
 {
     struct host *h = m->state;
-    (void)diag;
+    uint64_t at = h->params.memory.at, size = h->params.memory.size;
     h->m = m;
     for (unsigned i = 0; i < HOST_FLOWS; i++)
         h->flows[i].waits = true;
+    if (h->params.memory.at_given &&
+        (at == 0 || at % HOST_PAGE || at > HOST_4GIB || at + size > HOST_4GIB))
+        tb_diag_node(
+            diag, tb_node_get(tb_node_get(m->node, "driver_memory"), "at"),
+            "the driver's memory begins at a multiple of 4 KiB, not at 0, and ends below 4 GiB");
 }
 
 static void host_slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)

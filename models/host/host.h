@@ -15,6 +15,7 @@
 #define HOST_OPS         64 /* accesses a flow may queue at once */
 #define HOST_LINE_BYTES  64 /* largest access of the CPU, naturally aligned */
 #define HOST_PAGE        4096u
+#define HOST_4GIB        ((uint64_t)1 << 32)
 #define HOST_CHANNELS    2
 #define HOST_DRIVES      2 /* per channel */
 #define HOST_EVENT_CODES 16
@@ -304,6 +305,7 @@ struct host {
     size_t log_count;
     const char *mark; /* text of the last `mark` step */
     uint64_t memory_at, memory_size, memory_used;
+    bool memory_begun;
     uint64_t free_page; /* list of free page-table pages, through the mirror; 0: none */
     uint64_t *mirror;
 
@@ -385,7 +387,9 @@ struct host_line *host_line_of(struct host *h, uint64_t number);
 struct host_domain *host_domain_of(struct host *h, struct host_iommu *iommu, uint16_t id);
 /* Is the address one of memory's. */
 bool host_is_memory(const struct host *h, uint64_t address);
-/* Bytes of the driver's memory, aligned to `align` (a power of two); 0: used up. */
+/* Zeroes the driver's memory, once; false if there is none, or no memory is there. */
+bool host_begin_memory(struct host *h);
+/* Bytes of it, aligned to `align` (a power of two); 0: used up. */
 uint64_t host_memory(struct host *h, uint64_t bytes, uint64_t align);
 
 /* -- tables.c: page tables --------------------------------------------------------------------- */

@@ -72,15 +72,25 @@ static void place_memory(struct host *h)
     uint64_t top = memory_top(h);
     h->memory_at = h->params.memory.at_given ? h->params.memory.at : top > size ? top - size : 0;
     h->memory_size = h->memory_at ? size : 0;
-    h->memory_used =
-        h->memory_at % HOST_PRD_TABLE ? HOST_PRD_TABLE - h->memory_at % HOST_PRD_TABLE : 0;
     h->buffers_at = h->memory_at;
     h->mirror = tb_alloc(h->m, h->memory_size / 8 + 1, 8);
 }
 
+/* The driver's memory is zero when it begins, at no cost: an OS has zeroed pages at hand. */
+bool host_begin_memory(struct host *h)
+{
+    static const uint8_t zeros[HOST_PAGE];
+    bool ok = h->memory_size > 0;
+    for (uint64_t at = h->memory_at; ok && !h->memory_begun && at < h->memory_at + h->memory_size;
+         at += HOST_PAGE)
+        ok = host_is_memory(h, at) && host_poke(h, at, zeros, HOST_PAGE);
+    h->memory_begun = ok;
+    return ok;
+}
+
 uint64_t host_memory(struct host *h, uint64_t bytes, uint64_t align)
 {
-    uint64_t at = (h->memory_used + align - 1) & ~(align - 1);
+    uint64_t at = ((h->memory_at + h->memory_used + align - 1) & ~(align - 1)) - h->memory_at;
     if (bytes > h->memory_size || at > h->memory_size - bytes)
         return 0;
     h->memory_used = at + bytes;

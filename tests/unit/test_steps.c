@@ -228,6 +228,27 @@ static void test_small_memory(void)
     seen_free(&s);
 }
 
+/* Where the driver's memory may be, and that what was there before does not show. */
+static void test_driver_memory(void)
+{
+    static const char *const bad[] = {"0", "0x1234", "0xfffff000", "0xffffffffffff0000",
+                                      "0x20000000"};
+    struct seen s;
+    char set[128];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(set, sizeof set, "host.driver_memory.at: %s", bad[i]);
+        load(&s, set, "steps:\n" MAP);
+        CU_ASSERT_PTR_NULL(s.sim);
+        CU_ASSERT_TRUE(says(s.diag, i < 4 ? "ends below 4 GiB" : "the driver has no memory"));
+        seen_free(&s);
+    }
+    run(&s, "host.driver_memory: {at: 0x21000, size: 256KiB}",
+        "memory: [{at: 0x20000, size: 512KiB, pattern: counter}]\n"
+        "steps:\n" MAP READ "- wait: interrupt\n"
+        "- expect: {memory: {at: 0x100000, size: 512, equals_disk: {device: ide0}}}\n");
+    seen_free(&s);
+}
+
 /* Time passes as the steps say: 5 + 40 + 5 ns for a load. */
 static void test_times(void)
 {
@@ -469,8 +490,9 @@ static void test_access(void)
 }
 
 SUITE("steps", {"violations", test_violations}, {"refusals", test_refusals},
-      {"small memory", test_small_memory}, {"times", test_times},
-      {"ways of storing", test_ways_of_storing}, {"interrupts", test_interrupts},
-      {"by hand", test_by_hand}, {"event overflow", test_event_overflow}, {"replays", test_replays},
+      {"small memory", test_small_memory}, {"driver memory", test_driver_memory},
+      {"times", test_times}, {"ways of storing", test_ways_of_storing},
+      {"interrupts", test_interrupts}, {"by hand", test_by_hand},
+      {"event overflow", test_event_overflow}, {"replays", test_replays},
       {"replay addresses", test_replay_addresses}, {"replay errors", test_replay_errors},
       {"replay without IOMMU", test_replay_without_iommu}, {"embedding", test_access})
