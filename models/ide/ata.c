@@ -21,8 +21,7 @@ const char *const ata_mode_names[] = {"pio0",   "pio1",   "pio2",  "pio3",  "pio
 
 enum { READY = ATA_DRDY | ATA_DSC };
 
-/* -- Registers as addresses ---------------------------------------------------------------------
- */
+/* -- Registers as addresses ------------------------------------------------------------------ */
 
 static uint64_t chs_address(const struct ata_drive *d)
 {
@@ -73,8 +72,7 @@ void ata_set_address(struct ata_drive *d, uint64_t lba, bool ext)
     d->lbah.now = (uint8_t)(v >> 16);
 }
 
-/* -- Ends of commands ---------------------------------------------------------------------------
- */
+/* -- Ends of commands ------------------------------------------------------------------------ */
 
 void ata_raise(struct ata_drive *d)
 {
@@ -126,8 +124,7 @@ void ata_await(struct ata_drive *d, enum ata_state state, tb_time due, tb_time n
         ata_due(d, now);
 }
 
-/* -- Range and bad sectors ----------------------------------------------------------------------
- */
+/* -- Range and bad sectors ------------------------------------------------------------------- */
 
 static enum disk_op job_op(const struct ata_job *j)
 {
@@ -203,8 +200,7 @@ static void fail_medium(struct ata_drive *d)
     ata_fail(d, medium_error(d));
 }
 
-/* -- PIO data -----------------------------------------------------------------------------------
- */
+/* -- PIO data -------------------------------------------------------------------------------- */
 
 static uint32_t block_sectors(const struct ata_drive *d)
 {
@@ -344,8 +340,7 @@ static void bring_word(struct ata_drive *d, uint16_t word, tb_time now)
         next_block(d, now);
 }
 
-/* -- DMA data -----------------------------------------------------------------------------------
- */
+/* -- DMA data -------------------------------------------------------------------------------- */
 
 bool ata_dma_wanted(const struct ata_drive *d)
 {
@@ -452,8 +447,7 @@ void ata_dma_drop(struct ata_drive *d)
     end_job(d, false, READY, 0);
 }
 
-/* -- Reset --------------------------------------------------------------------------------------
- */
+/* -- Reset ----------------------------------------------------------------------------------- */
 
 void ata_signature(struct ata_drive *d)
 {
@@ -514,8 +508,7 @@ static void power_on(struct ata_drive *d)
     d->due = TB_NEVER;
 }
 
-/* -- What is due --------------------------------------------------------------------------------
- */
+/* -- What is due ----------------------------------------------------------------------------- */
 
 static void due_end(struct ata_drive *d, tb_time now)
 {
@@ -567,8 +560,7 @@ void ata_due(struct ata_drive *d, tb_time now)
     }
 }
 
-/* -- The cable ----------------------------------------------------------------------------------
- */
+/* -- The cable ------------------------------------------------------------------------------- */
 
 bool ata_bus_open(struct ata_bus *b, const struct disk_params *const params[2],
                   enum ata_conform conform, void *(*page)(void *, size_t), void *owner,
@@ -624,14 +616,20 @@ static int absent(const struct ata_bus *b, unsigned reg)
     return status || (qemu && reg == ATA_REG_ERROR) ? 0 : -1;
 }
 
+/* Reading the status, and writing a command, take the selected drive's interrupt back; QEMU's,
+ * both. */
+static void drop_interrupt(struct ata_bus *b)
+{
+    b->fell = b->fell || ata_bus_line(b);
+    selected(b)->pending = false;
+    if (b->conform == CONFORM_QEMU)
+        b->drive[!b->selected].pending = false;
+}
+
 static uint8_t read_status(struct ata_bus *b)
 {
-    struct ata_drive *d = selected(b);
-
-    d->pending = false;
-    if (b->conform == CONFORM_QEMU) /* one line for both */
-        b->drive[!b->selected].pending = false;
-    return d->status;
+    drop_interrupt(b);
+    return selected(b)->status;
 }
 
 uint8_t ata_bus_read(struct ata_bus *b, unsigned reg)
@@ -708,9 +706,7 @@ static void write_command(struct ata_bus *b, uint8_t opcode, tb_time now)
     struct ata_drive *d = selected(b), *other = &b->drive[!b->selected];
     bool qemu = b->conform == CONFORM_QEMU;
 
-    d->pending = false;
-    if (qemu)
-        other->pending = false;
+    drop_interrupt(b);
     if (!d->present && (!qemu || b->selected == 1))
         return;
     if (d->status & (ATA_BSY | ATA_DRQ) || d->state == ATA_AWAIT_WAKING)

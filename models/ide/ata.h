@@ -119,10 +119,10 @@ struct ata_bus {
     struct ata_drive drive[2];
     uint8_t selected;
     uint8_t conform;
+    bool fell; /* the line fell since the front last looked; it may have risen again */
 };
 
-/* -- The cable ----------------------------------------------------------------------------------
- */
+/* -- The cable ------------------------------------------------------------------------------- */
 
 /* Opens the drives whose params are not NULL and puts both into their power-on state. `page`,
  * `owner`: see disk_open. false: drive `*which` could not be opened, `why` says why. */
@@ -146,8 +146,7 @@ bool ata_bus_line(const struct ata_bus *b);
 /* Time of one word through the data register. */
 tb_time ata_bus_word_time(const struct ata_bus *b);
 
-/* -- A drive ------------------------------------------------------------------------------------
- */
+/* -- A drive --------------------------------------------------------------------------------- */
 
 /* The instant d->due has come. */
 void ata_due(struct ata_drive *d, tb_time now);
@@ -183,8 +182,7 @@ void ata_dma_abort(struct ata_drive *d);
 /* QEMU's answer to a PRD table that is too short: the command is forgotten without a word. */
 void ata_dma_drop(struct ata_drive *d);
 
-/* -- Between ata.c and its parts (command.c, identify.c) -----------------------------------------
- */
+/* -- Between ata.c and its parts (command.c, identify.c) ------------------------------------- */
 
 /* Looks the command up in the table and begins it. */
 void ata_command(struct ata_drive *d, uint8_t opcode, tb_time now);

@@ -24,8 +24,7 @@ static struct ata_drive *drive_of(struct bm_channel *c)
     return &c->bus.drive[c->drive];
 }
 
-/* -- Requests -----------------------------------------------------------------------------------
- */
+/* -- Requests -------------------------------------------------------------------------------- */
 
 /* Sends a request; the transaction's bytes are there already if it is a write. */
 static void send_request(struct tb_model *m, struct bm_channel *c, uint32_t txn, uint32_t address,
@@ -59,8 +58,7 @@ static uint32_t to_page_end(uint32_t address, uint64_t length)
     return length < room ? (uint32_t)length : room;
 }
 
-/* -- Descriptors --------------------------------------------------------------------------------
- */
+/* -- Descriptors ----------------------------------------------------------------------------- */
 
 static void forget_table(struct bm_channel *c)
 {
@@ -202,8 +200,7 @@ static uint32_t cut_piece(const struct ide *s, struct bm_channel *c, uint64_t mo
     return length;
 }
 
-/* -- Ends ---------------------------------------------------------------------------------------
- */
+/* -- Ends ------------------------------------------------------------------------------------ */
 
 /* The command that the engine worked for is gone: it failed, or the drive was reset. */
 static bool is_gone(struct bm_channel *c)
@@ -292,8 +289,7 @@ static void become_idle(struct tb_model *m, struct bm_channel *c)
     }
 }
 
-/* -- Data ---------------------------------------------------------------------------------------
- */
+/* -- Data ------------------------------------------------------------------------------------ */
 
 static void begin_streaming(struct tb_model *m, struct bm_channel *c, uint32_t bytes, tb_time now)
 {
@@ -441,8 +437,7 @@ void bm_streamed(struct tb_model *m, struct bm_channel *c)
     c->used--;
 }
 
-/* -- Answers ------------------------------------------------------------------------------------
- */
+/* -- Answers --------------------------------------------------------------------------------- */
 
 static void fetched(struct tb_model *m, struct bm_channel *c, enum tb_status status)
 {
@@ -505,8 +500,7 @@ bool bm_answered(struct tb_model *m, struct bm_channel *c, uint32_t txn, enum tb
     return mine;
 }
 
-/* -- Start and stop -----------------------------------------------------------------------------
- */
+/* -- Start and stop -------------------------------------------------------------------------- */
 
 void bm_start(struct tb_model *m, struct bm_channel *c)
 {
@@ -546,8 +540,7 @@ void bm_new_command(struct tb_model *m, struct bm_channel *c)
     }
 }
 
-/* -- Steps --------------------------------------------------------------------------------------
- */
+/* -- Steps ----------------------------------------------------------------------------------- */
 
 /* May the engine serve this drive? By the specification only in the direction that was set up, and
  * only while the function may be a master; QEMU asks neither. */

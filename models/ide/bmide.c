@@ -67,8 +67,7 @@ static const struct tb_counter counters[] = {
     {NULL, 0, NULL},
 };
 
-/* -- Commands as transactions -------------------------------------------------------------------
- */
+/* -- Commands as transactions ---------------------------------------------------------------- */
 
 static void begin_command(struct tb_model *m, struct bm_channel *c, unsigned i, tb_time now)
 {
@@ -119,8 +118,7 @@ static void follow_commands(struct tb_model *m, struct bm_channel *c, tb_time no
     }
 }
 
-/* -- Interrupts ---------------------------------------------------------------------------------
- */
+/* -- Interrupts ------------------------------------------------------------------------------ */
 
 static void send_edge(struct tb_model *m, struct bm_channel *c, tb_time now)
 {
@@ -145,8 +143,17 @@ static void send_edge(struct tb_model *m, struct bm_channel *c, tb_time now)
     tb_send(m, IDE_PORT, &msg, now, TB_NO_CREDIT);
 }
 
-/* The bus-master status notes a rising line; QEMU's notes every wish to raise it. Edges that find
- * all messages on their way merge until one is free: who is late sees the level. */
+/* An edge that finds all its messages on their way merges with what follows, until one is free: who
+ * is late sees the level. */
+static void set_line(struct tb_model *m, struct bm_channel *c, bool level, tb_time now)
+{
+    c->line = level;
+    if (c->line != c->sent && c->irq_open < BM_IRQ_SLOTS)
+        send_edge(m, c, now);
+}
+
+/* The bus-master status notes a rising line; QEMU's notes every wish to raise it. A line that fell
+ * and rose again at one instant has both edges. */
 static void follow_line(struct tb_model *m, struct bm_channel *c, tb_time now)
 {
     const struct ide *s = m->state;
@@ -156,15 +163,15 @@ static void follow_line(struct tb_model *m, struct bm_channel *c, tb_time now)
         wished = wished || c->raises[i] != c->bus.drive[i].raises;
         c->raises[i] = c->bus.drive[i].raises;
     }
+    if (c->line && c->bus.fell)
+        set_line(m, c, false, now);
+    c->bus.fell = false;
     if ((level && !c->line) || (wished && s->p.conform == CONFORM_QEMU))
         c->status |= BMIDE_INTERRUPT;
-    c->line = level;
-    if (c->line != c->sent && c->irq_open < BM_IRQ_SLOTS)
-        send_edge(m, c, now);
+    set_line(m, c, level, now);
 }
 
-/* -- Whatever happened --------------------------------------------------------------------------
- */
+/* -- Whatever happened ----------------------------------------------------------------------- */
 
 static void follow_timers(struct tb_model *m, struct bm_channel *c)
 {
@@ -203,8 +210,7 @@ void ide_settle(struct tb_model *m, struct bm_channel *c, tb_time now)
     answer_held(m, c, now);
 }
 
-/* -- Register accesses --------------------------------------------------------------------------
- */
+/* -- Register accesses ----------------------------------------------------------------------- */
 
 /* A write of START = 0 that QEMU lets wait for the end of the transfer. */
 static struct bm_channel *is_draining(struct ide *s, bool drained_before[BM_CHANNELS])
@@ -280,8 +286,7 @@ static void take_request(struct tb_model *m, const struct tb_msg *msg, tb_credit
         serve_due(m, now);
 }
 
-/* -- Messages and timers ------------------------------------------------------------------------
- */
+/* -- Messages and timers --------------------------------------------------------------------- */
 
 static void take_answer(struct tb_model *m, const struct tb_msg *msg, tb_time now)
 {
@@ -363,8 +368,7 @@ static void ide_retired(struct tb_model *m, uint32_t txn, tb_time when)
         }
 }
 
-/* -- Elaboration --------------------------------------------------------------------------------
- */
+/* -- Elaboration ----------------------------------------------------------------------------- */
 
 static const struct tb_node *node_of(const struct tb_model *m, const char *key)
 {
@@ -471,8 +475,7 @@ static void ide_stop(struct tb_model *m)
         ata_bus_close(&s->channel[i].bus);
 }
 
-/* -- Without time -------------------------------------------------------------------------------
- */
+/* -- Without time ---------------------------------------------------------------------------- */
 
 static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 {

@@ -136,8 +136,7 @@ enum {
     IDE_TIMERS = 7
 };
 
-/* -- bmdma.c ------------------------------------------------------------------------------------
- */
+/* -- bmdma.c --------------------------------------------------------------------------------- */
 
 /* Goes on as far as it can at `now`. */
 void bm_step(struct tb_model *m, struct bm_channel *c, tb_time now);
@@ -152,8 +151,7 @@ bool bm_answered(struct tb_model *m, struct bm_channel *c, uint32_t txn, enum tb
 /* QEMU: a new DMA command forgets the descriptor that was in use. */
 void bm_new_command(struct tb_model *m, struct bm_channel *c);
 
-/* -- pci.c --------------------------------------------------------------------------------------
- */
+/* -- pci.c ----------------------------------------------------------------------------------- */
 
 void pci_reset(struct ide *s);
 /* 1, 2 or 4 bytes at an aligned offset within 4 KiB. */
@@ -164,8 +162,7 @@ bool pci_io(const struct ide *s);
 /* The controller received an abort: bits of the status register. */
 void pci_note_abort(struct ide *s, enum tb_status status);
 
-/* -- registers.c --------------------------------------------------------------------------------
- */
+/* -- registers.c ----------------------------------------------------------------------------- */
 
 /* Does an access at once. The status is what its answer carries. */
 enum tb_status ide_access(struct tb_model *m, const struct tb_debug *access, tb_time now);
@@ -175,8 +172,7 @@ bool ide_claims(const struct ide *s, uint8_t space, uint64_t address);
 void ide_add_claims(struct tb_model *m, struct tb_ranges *out);
 bool ide_find_symbol(const struct ide *s, const char *name, struct tb_symbol *out);
 
-/* -- bmide.c ------------------------------------------------------------------------------------
- */
+/* -- bmide.c --------------------------------------------------------------------------------- */
 
 /* After anything that happened to a channel: transactions of commands, engine, interrupt, timers.
  */

@@ -221,8 +221,7 @@ static enum outcome native_max(struct ata_drive *d, tb_time now)
     return DONE;
 }
 
-/* -- SET FEATURES -------------------------------------------------------------------------------
- */
+/* -- SET FEATURES ---------------------------------------------------------------------------- */
 
 /* The mode that a transfer mode value names (8.46.11), or ATA_MODES. */
 static unsigned mode_of(uint8_t value)
@@ -307,8 +306,7 @@ static enum outcome set_features(struct ata_drive *d, tb_time now)
     return ABORTED;
 }
 
-/* -- The table ----------------------------------------------------------------------------------
- */
+/* -- The table ------------------------------------------------------------------------------- */
 
 static const struct row table[256] = {
     [ATA_RECALIBRATE] = {do_nothing, 0},

@@ -76,8 +76,7 @@ const struct tb_param disk_table[] = {
     {.name = NULL},
 };
 
-/* -- Opening ------------------------------------------------------------------------------------
- */
+/* -- Opening --------------------------------------------------------------------------------- */
 
 static bool open_file(struct disk *d, uint64_t *size, char *why)
 {
@@ -129,8 +128,7 @@ void disk_close(struct disk *d)
     d->fd = -1;
 }
 
-/* -- Base contents ------------------------------------------------------------------------------
- */
+/* -- Base contents --------------------------------------------------------------------------- */
 
 static uint64_t mix64(uint64_t x)
 {
@@ -202,8 +200,7 @@ static bool read_base(const struct disk *d, uint64_t offset, uint8_t *data, size
     return true;
 }
 
-/* -- Overlay ------------------------------------------------------------------------------------
- */
+/* -- Overlay --------------------------------------------------------------------------------- */
 
 /* The overlay's page, or NULL. With `make` it is made, zeroed, and *made says so. */
 static uint8_t *overlay_page(struct disk *d, uint64_t page, bool make, bool *made)
@@ -299,8 +296,7 @@ uint64_t disk_good(const struct disk *d, enum disk_op op, uint64_t lba, uint64_t
     return good;
 }
 
-/* -- Arm and platter ----------------------------------------------------------------------------
- */
+/* -- Arm and platter ------------------------------------------------------------------------- */
 
 /* y0 at x0, y1 at x1 (x0 < x1, y0 <= y1), rounded up in between. */
 static tb_time between(uint64_t x0, tb_time y0, uint64_t x1, tb_time y1, uint64_t x)

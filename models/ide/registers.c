@@ -71,8 +71,7 @@ void ide_add_claims(struct tb_model *m, struct tb_ranges *out)
             .base = config, .last = config + 0xfff, .space = TB_CONFIG, .model = m->index});
 }
 
-/* -- Bus-master block ---------------------------------------------------------------------------
- */
+/* -- Bus-master block ---------------------------------------------------------------------- */
 
 static uint8_t read_master_byte(const struct bm_channel *c, uint32_t offset, bool qemu)
 {
@@ -135,8 +134,7 @@ static void access_master(struct tb_model *m, const struct place *p, const struc
     }
 }
 
-/* -- Command block ------------------------------------------------------------------------------
- */
+/* -- Command block --------------------------------------------------------------------------- */
 
 static void access_data(struct bm_channel *c, const struct tb_debug *a, tb_time now)
 {
@@ -178,8 +176,7 @@ static void access_command(struct tb_model *m, const struct place *p, const stru
         bm_new_command(m, c);
 }
 
-/* -- Any of them --------------------------------------------------------------------------------
- */
+/* -- Any of them ----------------------------------------------------------------------------- */
 
 static enum tb_status access_config(struct ide *s, const struct tb_debug *a)
 {
@@ -242,8 +239,7 @@ tb_time ide_access_time(const struct ide *s, uint8_t space, uint64_t address, ui
     return s->p.register_latency;
 }
 
-/* -- Names --------------------------------------------------------------------------------------
- */
+/* -- Names ----------------------------------------------------------------------------------- */
 
 struct name {
     const char *name;

@@ -149,8 +149,7 @@ static bool holds(struct bench *b, uint32_t at, uint64_t offset, size_t length)
     return same;
 }
 
-/* -- Time ---------------------------------------------------------------------------------------
- */
+/* -- Time ------------------------------------------------------------------------------------ */
 
 /* A18: where the platform is not the limit, 64 KiB take what the mode says, to the picosecond. What
  * the command takes beside it is the driver's START, the descriptor and the last burst's way. */
@@ -245,8 +244,7 @@ static void test_pio(void)
     finish(&b);
 }
 
-/* -- Descriptors --------------------------------------------------------------------------------
- */
+/* -- Descriptors ----------------------------------------------------------------------------- */
 
 /* Random tables, both ways, in every way of working: what arrives is what left, in order, and every
  * request lies within a page and a burst. */
@@ -351,8 +349,7 @@ static void test_lengths(void)
     finish(&b);
 }
 
-/* -- Hostile ------------------------------------------------------------------------------------
- */
+/* -- Hostile --------------------------------------------------------------------------------- */
 
 /* Tables that no driver writes: everything ends, and the machine goes on. */
 static void test_hostile_tables(void)
@@ -458,8 +455,7 @@ static void test_ends_anywhere(void)
     }
 }
 
-/* -- Faults -------------------------------------------------------------------------------------
- */
+/* -- Faults ---------------------------------------------------------------------------------- */
 
 static void test_faults(void)
 {
@@ -566,8 +562,7 @@ static void test_stop(void)
     finish(&b);
 }
 
-/* -- Interrupts and addresses -------------------------------------------------------------------
- */
+/* -- Interrupts and addresses ---------------------------------------------------------------- */
 
 static void test_interrupts(void)
 {
@@ -629,8 +624,7 @@ static void test_native_mode(void)
     finish(&b);
 }
 
-/* -- Elaboration --------------------------------------------------------------------------------
- */
+/* -- Elaboration ----------------------------------------------------------------------------- */
 
 static void test_bad_parameters(void)
 {
