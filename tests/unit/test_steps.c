@@ -1,5 +1,6 @@
 /* The host's steps: what they do, what they say when it does not hold, and what is refused before
  * anything runs. */
+#include "host/host.h"
 #include "seen.h"
 #include "suite.h"
 #include "tollbridge/message.h"
@@ -489,10 +490,31 @@ static void test_access(void)
     seen_free(&s);
 }
 
+/* The README tells of every step, and every row of every table says what it is for. */
+static void test_documented(void)
+{
+    static char text[65536];
+    FILE *f = fopen(TB_SOURCE_DIR "/models/host/README.md", "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    size_t count = 0;
+    for (const struct host_step_kind *k; (k = host_step_kind_at(count)); count++) {
+        char name[64];
+        snprintf(name, sizeof name, "`%s`", k->name);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, name));
+        CU_ASSERT_PTR_NOT_NULL(k->doc);
+        for (const struct tb_param *p = k->params; p->name; p++)
+            CU_ASSERT_PTR_NOT_NULL(p->doc);
+    }
+    CU_ASSERT_TRUE(count > 20);
+}
+
 SUITE("steps", {"violations", test_violations}, {"refusals", test_refusals},
       {"small memory", test_small_memory}, {"driver memory", test_driver_memory},
       {"times", test_times}, {"ways of storing", test_ways_of_storing},
       {"interrupts", test_interrupts}, {"by hand", test_by_hand},
       {"event overflow", test_event_overflow}, {"replays", test_replays},
       {"replay addresses", test_replay_addresses}, {"replay errors", test_replay_errors},
-      {"replay without IOMMU", test_replay_without_iommu}, {"embedding", test_access})
+      {"replay without IOMMU", test_replay_without_iommu}, {"embedding", test_access},
+      {"documented", test_documented})
