@@ -166,8 +166,9 @@ static bool read_both_credits(struct tb_sim *s, struct tb_link_params *l, struct
         both = (struct both_nodes){{NULL, NULL}};
         ok = tb_params_read(credit_dirs_table, n, NULL, &both, s->arena, diag);
     }
-    return ok & read_credits(s, both.dir[0], l->credits_of[0], diag) &
-           read_credits(s, both.dir[1], l->credits_of[1], diag);
+    for (unsigned dir = 0; dir < 2; dir++)
+        ok = read_credits(s, both.dir[dir], l->credits_of[dir], diag) && ok;
+    return ok;
 }
 
 static bool read_rates(struct tb_sim *s, struct tb_link_params *l, struct tb_diag *diag)
@@ -284,7 +285,9 @@ static bool read_link(struct tb_sim *s, struct tb_link_params *l, const struct t
     l->node = node;
     if (!tb_params_read(tb_link_table, node, NULL, l, s->arena, diag))
         return false;
-    bool ok = read_both_credits(s, l, diag) & read_rates(s, l, diag) & read_latencies(s, l, diag);
+    bool ok = read_both_credits(s, l, diag);
+    ok = read_rates(s, l, diag) && ok;
+    ok = read_latencies(s, l, diag) && ok;
     if (!connect_end(s, l, 0, l->from, diag) || !connect_end(s, l, 1, l->to, diag))
         return false;
     for (unsigned end = 0; end < 2; end++) {
@@ -334,5 +337,6 @@ bool kernel_read_platform(struct tb_sim *s, const struct tb_node *platform, stru
         return false;
     }
     bool ok = read_models(s, models, diag);
-    return (!links || read_links(s, links, diag)) & ok && tb_diag_count(diag) == 0;
+    ok = (!links || read_links(s, links, diag)) && ok;
+    return ok && tb_diag_count(diag) == 0;
 }

@@ -206,7 +206,7 @@ static void apply_one(struct tb_scenario *sc, const char *set, struct tb_arena *
 {
     char *name = tb_arena_get(arena, strlen(set) + 8);
     strcat(strcpy(name, "--set "), set);
-    struct tb_place place = {name, 1, 1};
+    struct tb_place place = {name, 0, 0};
     const char *equals = strchr(set, '=');
     if (!equals || equals == set) {
         tb_diag_at(diag, place, "'%s' is not path=value", set);
@@ -215,7 +215,6 @@ static void apply_one(struct tb_scenario *sc, const char *set, struct tb_arena *
     char *path = tb_arena_copy(arena, set);
     path[equals - set] = '\0';
     struct target t;
-    place.column = (unsigned)(equals - set) + 2;
     if (!resolve_path(sc, path, &t))
         tb_diag_at(diag, place, "cannot set '%s'", path);
     else if (model_exists(sc, t.path, place, diag))
