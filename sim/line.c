@@ -14,6 +14,7 @@ const char *const tb_status_names[TB_LOG_STATUSES + 1] = {"ok",    "unsupported"
 static const char *const at_words[] = {"untranslated", "translation", "translated", NULL};
 static const char *const tlb_words[] = {"-", "hit", "miss", "coalesced", NULL};
 static const char *const edge_words[] = {"lower", "raise", NULL};
+static const char *const want_words[] = {"r", "rw", NULL};
 
 /* -- Writing values ------------------------------------------------------------------------- */
 
@@ -214,6 +215,27 @@ static char *put_value(char *out, const struct tb_key *key, const struct tb_line
     return put_hex64(out, key, from);
 }
 
+/* ITag or group. */
+static char *put_tag(char *out, const struct tb_key *key, const struct tb_line_source *from)
+{
+    (void)key;
+    return tb_put_decimal(out, from->txn->tag);
+}
+
+/* Whether a translation is to be written through. */
+static char *put_want(char *out, const struct tb_key *key, const struct tb_line_source *from)
+{
+    return put_text(out, key->words[from->txn->write]);
+}
+
+/* The first of the translations: unknown if there was no answer, whatever was asked. */
+static char *put_answer(char *out, const struct tb_key *key, const struct tb_line_source *from)
+{
+    if (from->status != TB_OK)
+        return put_absent(out);
+    return put_hex64(out, key, from);
+}
+
 /* -- Checking values ------------------------------------------------------------------------ */
 
 static bool is_absent(const char *text, size_t length)
@@ -339,6 +361,9 @@ FORMAT(as_op, put_op, valid_op, "an operation");
 FORMAT(as_at, put_at, valid_word, "an address type");
 FORMAT(as_status, put_status, valid_word, "a status");
 FORMAT(as_tlb, put_tlb, valid_word, "hit, miss, coalesced or -");
+FORMAT(as_tag, put_tag, valid_number, "a decimal number");
+FORMAT(as_want, put_want, valid_word, "r or rw");
+FORMAT(as_answer, put_answer, valid_address_or_absent, "0x and 16 hexadecimal digits, or -");
 FORMAT(as_edge, put_edge, valid_word, "raise or lower");
 FORMAT(as_pasid, put_pasid, valid_decimal_or_absent, "a decimal number, or -");
 
@@ -368,11 +393,13 @@ FORMAT(as_pasid, put_pasid, valid_decimal_or_absent, "a decimal number, or -");
 #define KEY_CRC {NAME("data"), TB_BYTES_MOVED, &as_crc, 0, NULL}
 #define KEY_VALUE(name, n) {NAME(name), TB_BYTES_MOVED, &as_value, FIELD(value[n]), NULL}
 #define KEY_WORD(name, n) {NAME(name), TB_BYTES_MOVED, &as_address, FIELD(value[n]), NULL}
+#define KEY_TAG(name) {NAME(name), TB_ADDRESSES, &as_tag, 0, NULL}
+#define KEY_WANT {NAME("want"), TB_ADDRESSES, &as_want, 0, want_words}
 #define KEY_EDGE {NAME("edge"), TB_BYTES_MOVED, &as_edge, 0, edge_words}
 #define KEY_PARTS                                                                                  \
     PART("queue", TB_PART_QUEUE), PART("wire", TB_PART_WIRE), PART("bus", TB_PART_BUS),            \
-    PART("bridge", TB_PART_BRIDGE), PART("lookup", TB_PART_LOOKUP), PART("walk", TB_PART_WALK),    \
-    PART("mem", TB_PART_MEM), PART("device", TB_PART_DEVICE)
+    PART("bridge", TB_PART_BRIDGE), PART("lookup", TB_PART_LOOKUP), PART("ats", TB_PART_ATS),      \
+    PART("walk", TB_PART_WALK), PART("mem", TB_PART_MEM), PART("device", TB_PART_DEVICE)
 #define KEY_END {NULL, 0, 0, NULL, 0, NULL}
 
 static const struct tb_key dma_keys[] = {
@@ -402,6 +429,19 @@ static const struct tb_key interrupt_keys[] = {
 static const struct tb_key disk_keys[] = {
     KEY_START, KEY_RID, KEY_OP, KEY_DECIMAL("drive", value[1]), KEY_DECIMAL("lba", iova),
     KEY_LENGTH("sectors"), KEY_STATUS, KEY_WORD("opcode", 0), KEY_PARTS, KEY_END};
+static const struct tb_key translation_keys[] = {
+    KEY_START, KEY_RID, KEY_OP, KEY_WANT, KEY_ADDRESS("iova"), KEY_LENGTH("len"), KEY_TO,
+    KEY_STATUS, KEY_TLB, {NAME("answer"), TB_BYTES_MOVED, &as_answer, FIELD(value[0]), NULL}, KEY_DECIMAL("pages", value[1]), KEY_PARTS,
+    KEY_PASID, KEY_END};
+static const struct tb_key invalidation_keys[] = {
+    KEY_START, KEY_RID, KEY_OP, KEY_TAG("itag"), KEY_ADDRESS("iova"), KEY_TO, KEY_STATUS,
+    KEY_WORD("range", 0), KEY_WORD("flags", 1), KEY_PARTS, KEY_PASID, KEY_END};
+static const struct tb_key pagereq_keys[] = {
+    KEY_START, KEY_RID, KEY_OP, KEY_TAG("group"), KEY_ADDRESS("iova"), KEY_TO, KEY_STATUS,
+    KEY_WORD("access", 0), KEY_DECIMAL("code", value[1]), KEY_PARTS, KEY_PASID, KEY_END};
+static const struct tb_key pageresp_keys[] = {
+    KEY_START, KEY_RID, KEY_OP, KEY_TAG("group"), KEY_TO, KEY_STATUS,
+    KEY_DECIMAL("code", value[0]), KEY_PARTS, KEY_PASID, KEY_END};
 /* clang-format on */
 
 static const char *const dma_ops[] = {"read", "write", NULL};
@@ -413,6 +453,10 @@ static const char *const command_ops[] = {"command", NULL};
 static const char *const event_ops[] = {"event", NULL};
 static const char *const interrupt_ops[] = {"interrupt", NULL};
 static const char *const disk_ops[] = {"disk", NULL};
+static const char *const translation_ops[] = {"translate", NULL};
+static const char *const invalidation_ops[] = {"invalidate", NULL};
+static const char *const pagereq_ops[] = {"pagereq", NULL};
+static const char *const pageresp_ops[] = {"pageresp", NULL};
 
 const struct tb_line_kind tb_line_kinds[TB_TXN_KINDS] = {
     [TB_TXN_DMA] = {"dma", dma_ops, dma_keys, "a device's memory access"},
@@ -424,6 +468,13 @@ const struct tb_line_kind tb_line_kinds[TB_TXN_KINDS] = {
     [TB_TXN_EVENT] = {"event", event_ops, event_keys, "an IOMMU event record"},
     [TB_TXN_INTERRUPT] = {"interrupt", interrupt_ops, interrupt_keys, "an interrupt"},
     [TB_TXN_DISK] = {"disk", disk_ops, disk_keys, "an ATA command"},
+    [TB_TXN_TRANSLATION] = {"translation", translation_ops, translation_keys,
+                            "a device's translation request"},
+    [TB_TXN_INVALIDATION] = {"invalidation", invalidation_ops, invalidation_keys,
+                             "an invalidation of a device's translations"},
+    [TB_TXN_PAGE_REQUEST] = {"pagereq", pagereq_ops, pagereq_keys, "a device's page request"},
+    [TB_TXN_PAGE_RESPONSE] = {"pageresp", pageresp_ops, pageresp_keys,
+                              "the response to a group of page requests"},
 };
 
 /* -- Lines ---------------------------------------------------------------------------------- */

@@ -10,10 +10,10 @@
 #define BAR 20 /* letters of the bar that shows the parts of a latency */
 
 const char *const tb_part_names[TB_PARTS + 1] = {"queue", "wire", "bus",    "bridge", "lookup",
-                                                 "walk",  "mem",  "device", NULL};
+                                                 "ats",   "walk", "mem",    "device", NULL};
 
 /* One letter per part in the bar: no two alike. */
-static const char part_letters[TB_PARTS + 1] = "qwbrlkmd";
+static const char part_letters[TB_PARTS + 1] = "qwbrlakmd";
 
 struct tb_model *tb_summary_model(struct tb_sim *s, size_t n)
 {
@@ -91,7 +91,7 @@ static void print_tally(FILE *to, unsigned kind, unsigned status, const struct t
 {
     char count[40], mean[48], max[48];
     const char *red = colour && status != TB_OK ? "\033[31m" : "";
-    fprintf(to, "  %-10s %s%-11s%s %13s", tb_line_kinds[kind].name, red, tb_status_names[status],
+    fprintf(to, "  %-12s %s%-11s%s %13s", tb_line_kinds[kind].name, red, tb_status_names[status],
             *red ? "\033[0m" : "", grouped(t->count, count));
     if (status != TB_UNFINISHED)
         fprintf(to, " %15s %15s", nanoseconds((tb_time)(t->sum / t->count), mean),
@@ -108,7 +108,7 @@ static void print_tallies(FILE *to, const struct tb_log *log, bool colour)
             if (log->tally[k][s].count == 0)
                 continue;
             if (!any)
-                fprintf(to, "\n  %-10s %-11s %13s %15s %15s  %s\n", "kind", "status", "count",
+                fprintf(to, "\n  %-12s %-11s %13s %15s %15s  %s\n", "kind", "status", "count",
                         "mean ns", "max ns", "where the time went");
             any = true;
             print_tally(to, k, s, &log->tally[k][s], colour);

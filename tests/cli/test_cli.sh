@@ -66,7 +66,7 @@ expect 2 'nofile.yaml' "$program" run nofile.yaml
 awk '/^t=/ { sum = 0; lat = 0
     for (i = 1; i <= NF; i++) { split($i, kv, "=")
         if (kv[1] == "lat") lat = kv[2] * 1000
-        if (kv[1] ~ /^(queue|wire|bus|bridge|lookup|walk|mem|device)$/) sum += kv[2] * 1000 }
+        if (kv[1] ~ /^(queue|wire|bus|bridge|lookup|ats|walk|mem|device)$/) sum += kv[2] * 1000 }
     if (sum < lat - 0.5 || sum > lat + 0.5) exit 1 }' out/tiny/tiny.log || fail 'parts do not add up'
 
 # Golden logs.

@@ -192,7 +192,7 @@ static void test_refusals(void)
         {"5%", "times", TB_EXIT_OK, "equal"},
         {NULL, "times", TB_EXIT_OK, "equal"},
         {NULL, "lat", TB_EXIT_INPUT, "cannot ignore a single key"},
-        {NULL, "t,lat,queue,wire,bus,bridge,lookup,walk,mem,device", TB_EXIT_OK, "equal"},
+        {NULL, "t,lat,queue,wire,bus,bridge,lookup,ats,walk,mem,device", TB_EXIT_OK, "equal"},
         {NULL, "tlb", TB_EXIT_VIOLATION, "different"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -56,7 +56,8 @@ struct tb_msg {
     uint32_t at : 2, class : 2, space : 2;
     uint32_t relaxed : 1, no_snoop : 1, last : 1;
     uint32_t creditless : 1; /* takes no credit, yet waits while there is none: an IOMMU's walks */
-    uint32_t reserved : 31;
+    uint32_t no_write : 1;   /* translation request: will not write (PCIe 10.2.2, NW) */
+    uint32_t reserved : 30;
     uint32_t reserved2;
 };
 _Static_assert(sizeof(struct tb_msg) == 32, "a message is 32 bytes");

@@ -28,6 +28,13 @@ enum tb_txn_kind {
     TB_TXN_INTERRUPT, /* op=interrupt: address the line, value[0] 1 = raised, 0 = lowered */
     TB_TXN_DISK,      /* op=disk: an ATA command: iova = LBA, len = sectors, value[0] = opcode,
                          value[1] the drive (0..3) */
+    TB_TXN_TRANSLATION,   /* op=translate: a device asks for translations (ATS): length = 8 bytes per page,
+                             write: it will write, value[0] the first answer, value[1] pages answered */
+    TB_TXN_INVALIDATION,  /* op=invalidate: an IOMMU has a device forget, until it says it did: iova the
+                             first address, tag the ITag, value[0] the range as coded, value[1] flags */
+    TB_TXN_PAGE_REQUEST,  /* op=pagereq: a device asks for a page (PRI), until the response for its group:
+                             tag the group, value[0] the access, value[1] the response code */
+    TB_TXN_PAGE_RESPONSE, /* op=pageresp: an IOMMU answers a group: tag the group, value[0] the code */
     TB_TXN_KINDS
 };
 
@@ -38,6 +45,7 @@ enum tb_part {
     TB_PART_BUS,    /* on a bus: arbitration won, the transfer itself */
     TB_PART_BRIDGE, /* through a bridge: its latency */
     TB_PART_LOOKUP, /* device-table cache and IOTLB */
+    TB_PART_ATS,    /* in a device, waiting for a translation it asked for, or for its cache */
     TB_PART_WALK,   /* waiting for a walk of one's page */
     TB_PART_MEM,    /* the memory's latency */
     TB_PART_DEVICE, /* inside a device or completer: register access, seek, media */
@@ -60,7 +68,8 @@ struct tb_txn {
     uint16_t requester;
     uint8_t kind;     /* enum tb_txn_kind */
     uint8_t write : 1, at : 2, has_pa : 1, tlb : 2, live : 1, has_pasid : 1;
-    uint32_t pasid;
+    uint32_t pasid : 20;
+    uint32_t tag : 12; /* ITag of an invalidation, group of page requests and their response */
     uint32_t owner;   /* for the initiator's use: what this transaction is part of */
     tb_time spent[TB_PARTS];
 };
