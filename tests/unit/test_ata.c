@@ -475,6 +475,24 @@ static void test_all_commands(void)
         }
 }
 
+/* SET FEATURES 66h: settings outlive a software reset; CCh: they do not (8.46.21). */
+static void test_keep_settings(void)
+{
+    struct bench b;
+
+    for (unsigned i = 0; i < 2; i++) {
+        prepare(&b);
+        plug(&b, CONFORM_ATA, false);
+        out(&b, ATA_REG_FEATURES, i ? ATA_FEATURE_KEEP_SETTINGS : ATA_FEATURE_REVERT_SETTINGS);
+        out(&b, ATA_REG_COMMAND, ATA_SET_FEATURES);
+        command(&b, ATA_SET_MULTIPLE, 0, 4);
+        out(&b, ATA_REG_CONTROL, ATA_CTL_SRST);
+        out(&b, ATA_REG_CONTROL, 0);
+        CU_ASSERT_EQUAL(b.bus.drive[0].multiple, i ? 4 : ATA_MULTIPLE_MAX);
+        unplug(&b);
+    }
+}
+
 static void test_power(void)
 {
     struct bench b;
@@ -712,7 +730,8 @@ SUITE("ata", {"addresses", test_addresses}, {"high order bytes", test_high_order
       {"errors", test_errors}, {"address of an error", test_error_address},
       {"28 bits", test_28_bits}, {"pio", test_pio}, {"dma, 48 bits, reset", test_dma_ext},
       {"two drives", test_two_drives}, {"absent drives", test_absent},
-      {"all commands", test_all_commands}, {"power", test_power}, {"rates (A18)", test_rates},
+      {"all commands", test_all_commands}, {"power", test_power},
+      {"kept settings", test_keep_settings}, {"rates (A18)", test_rates},
       {"modes are checked", test_modes_are_checked}, {"seek", test_seek},
       {"rotation", test_rotation}, {"contents", test_contents}, {"mix64", test_mix64},
       {"file", test_file})

@@ -137,6 +137,16 @@ static const struct seen_txn *last_of(const struct bench *b, enum tb_txn_kind ki
     return NULL;
 }
 
+/* When the first burst to memory left. */
+static tb_time first_write(const struct bench *b)
+{
+    for (size_t i = 0; i < b->seen.count; i++)
+        if (b->seen.at[i].txn.kind == TB_TXN_DMA && b->seen.at[i].txn.write &&
+            !strcmp(b->seen.at[i].by, "ide0"))
+            return b->seen.at[i].txn.created;
+    return TB_NEVER;
+}
+
 /* Does memory hold the disk's bytes? */
 static bool holds(struct bench *b, uint32_t at, uint64_t offset, size_t length)
 {
@@ -173,6 +183,9 @@ static void test_udma_rates(void)
             CU_ASSERT_PTR_NOT_NULL_FATAL(disk);
             CU_ASSERT_EQUAL(disk->txn.spent[TB_PART_DEVICE], rows[i].time);
             CU_ASSERT_TRUE(disk->txn.spent[TB_PART_QUEUE] < TB_US);
+            if (!write) /* from the first burst to the last */
+                CU_ASSERT_EQUAL(last_of(&b, TB_TXN_DMA)->txn.created - first_write(&b),
+                                rows[i].time / 1024 * 1023);
             CU_ASSERT_EQUAL(disk->txn.value[0], write ? ATA_WRITE_DMA : ATA_READ_DMA);
             CU_ASSERT_EQUAL(disk->txn.length, 128);
             CU_ASSERT_EQUAL(seen_counter(&b.seen, "ide0", "bursts"), 1024);
@@ -455,6 +468,25 @@ static void test_ends_anywhere(void)
     }
 }
 
+/* The configuration header tells of the master abort until a one is written. */
+static void check_pci_status(struct bench *b)
+{
+    uint8_t data[2];
+    struct tb_access a = {.address = (uint64_t)9 << 12 | BMIDE_CFG_STATUS,
+                          .data = data,
+                          .length = 2,
+                          .space = TB_CONFIG};
+
+    for (unsigned i = 0; i < 2; i++) {
+        a.write = false;
+        CU_ASSERT_TRUE(tb_sim_access(b->seen.sim, "cpu", &a));
+        CU_ASSERT_EQUAL(data[1] << 8 & BMIDE_STS_MASTER_ABORT, i ? 0 : BMIDE_STS_MASTER_ABORT);
+        data[1] = BMIDE_STS_MASTER_ABORT >> 8;
+        a.write = true;
+        CU_ASSERT_TRUE(tb_sim_access(b->seen.sim, "cpu", &a));
+    }
+}
+
 /* -- Faults ---------------------------------------------------------------------------------- */
 
 static void test_faults(void)
@@ -480,6 +512,8 @@ static void test_faults(void)
         build(&b, rows[i].how, "");
         put_prd(&b, 0, DATA, 256);
         put_prd(&b, 1, HOLE, 256 | BMIDE_PRD_EOT);
+        memset(memory, 0xa5, sizeof memory);
+        tb_sim_poke(b.seen.sim, DATA, memory, sizeof memory);
         out(&b, "bmidtp", rows[i].table ? HOLE : TABLE);
         command(&b, rows[i].write ? ATA_WRITE_DMA : ATA_READ_DMA, 9, 1);
         out(&b, "bmicom", BMIDE_START | (rows[i].write ? 0 : BMIDE_TO_MEMORY));
@@ -488,6 +522,7 @@ static void test_faults(void)
         CU_ASSERT_EQUAL(in(&b, "error"), rows[i].error);
         CU_ASSERT_EQUAL(edges(&b, 14), rows[i].edges);
         CU_ASSERT_TRUE(seen_counter(&b.seen, "ide0", "faults") >= 1);
+        check_pci_status(&b);
         tb_storage(b.ide, "disk0", 9 * 512, disk, 512, false);
         tb_sim_peek(b.seen.sim, DATA, memory, 512);
         if (rows[i].edges && rows[i].write) { /* pretended: what could not be read is zero */
@@ -529,6 +564,14 @@ static void test_direction_and_master(void)
     finish(&b);
 }
 
+static void poke_master(struct bench *b, uint8_t value)
+{
+    struct tb_debug d = {
+        .address = 0xc000, .data = &value, .length = 1, .space = TB_IO, .write = true};
+
+    CU_ASSERT_TRUE(b->ide->class->debug(b->ide, 0, &d));
+}
+
 /* START cleared while data moves: by the specification all is lost and the drive waits; QEMU
  * finishes. */
 static void test_stop(void)
@@ -559,6 +602,14 @@ static void test_stop(void)
     out(&b, "bmicom", 0); /* is answered when the transfer is over */
     CU_ASSERT_TRUE(tb_sim_now(b.seen.sim) > 640 * TB_US);
     check_status(&b, BMIDE_INTERRUPT, 0x50);
+    /* A debugger does not wait: what it sets while the engine drains holds when it has. */
+    command(&b, ATA_READ_DMA, 0, 127);
+    out(&b, "bmicom", BMIDE_START);
+    poke_master(&b, 0);
+    CU_ASSERT_EQUAL(in(&b, "bmista") & BMIDE_ACTIVE, BMIDE_ACTIVE);
+    poke_master(&b, BMIDE_START);
+    settle(&b);
+    check_status(&b, BMIDE_INTERRUPT | BMIDE_ACTIVE, 0x50);
     finish(&b);
 }
 
@@ -590,6 +641,36 @@ static void test_interrupts(void)
     out(&b, "control", 0); /* it was waiting behind nIEN */
     settle(&b);
     CU_ASSERT_EQUAL(edges(&b, 20), 3);
+    out(&b, "bmista", BMIDE_INTERRUPT);
+    out(&b, "command", ATA_CHECK_POWER); /* falls and rises at one instant */
+    settle(&b);
+    CU_ASSERT_EQUAL(edges(&b, 20), 5);
+    CU_ASSERT_EQUAL(in(&b, "bmista"), BMIDE_INTERRUPT);
+    finish(&b);
+}
+
+/* Two that come at once are served one after the other. */
+static void test_register_latency(void)
+{
+    static const char text[] =
+        "platform: two\nmodels:\n  a: {model: requester}\n  b: {model: requester}\n  sys: {model: "
+        "bus}\n"
+        "  ide0: {model: ide, register_latency: 500ns, disk0: {size: 1MiB}}\n"
+        "links: [{from: a, to: sys}, {from: b, to: sys}, {from: ide0, to: sys}]\n";
+    uint8_t data[2];
+    struct tb_access a[2];
+    struct bench b;
+
+    seen_load(&b.seen, text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(b.seen.sim);
+    for (unsigned i = 0; i < 2; i++) {
+        struct tb_model *m = tb_sim_model(b.seen.sim, i ? "b" : "a");
+        a[i] = (struct tb_access){.address = 0x1f7, .data = &data[i], .length = 1, .space = TB_IO};
+        m->class->access(m, &a[i], 0);
+    }
+    settle(&b);
+    CU_ASSERT_TRUE(a[0].done && a[1].done);
+    CU_ASSERT_EQUAL(a[1].finished - a[0].finished, 500 * TB_NS);
     finish(&b);
 }
 
@@ -662,5 +743,5 @@ SUITE("ide", {"UDMA rates (A18)", test_udma_rates}, {"outstanding", test_outstan
       {"hostile tables", test_hostile_tables}, {"random registers", test_random_registers},
       {"ends anywhere", test_ends_anywhere}, {"faults", test_faults},
       {"direction and bus mastering", test_direction_and_master}, {"stop", test_stop},
-      {"interrupts", test_interrupts}, {"native mode", test_native_mode},
-      {"bad parameters", test_bad_parameters})
+      {"interrupts", test_interrupts}, {"register latency", test_register_latency},
+      {"native mode", test_native_mode}, {"bad parameters", test_bad_parameters})
