@@ -623,8 +623,11 @@ static bool step_once(struct tb_model *m, struct bm_channel *c, tb_time now)
         give_up(ide_of(m), c);
         return true;
     }
-    if (c->state > BM_AWAIT_START && c->state < BM_AWAIT_QUIET)
+    if (c->state > BM_AWAIT_START && c->state < BM_AWAIT_QUIET) {
+        if (!is_qemu(ide_of(m)) && !pci_master(ide_of(m)))
+            return false; /* may not ask the bus for anything: goes on when it may */
         keep_fetching(m, c, now);
+    }
     switch (c->state) {
     case BM_AWAIT_START:
         return step_idle(m, c);
