@@ -728,7 +728,7 @@ static const char *const ports[] = {"*", NULL};
     }
 static const struct tb_counter counters[] = {
     COUNTER(transfers, "messages that crossed the bus"),
-    COUNTER(busy, "picoseconds during which the medium was occupied"),
+    {"busy_ps", offsetof(struct bus, busy), "time during which the medium was occupied, ps"},
     COUNTER(waits, "messages that found the medium occupied"),
     COUNTER(preemptions, "bursts that gave the bus up when their latency timer had run out"),
     COUNTER(unclaimed, "requests that nobody claimed"),

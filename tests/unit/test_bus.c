@@ -54,7 +54,7 @@ static void test_pci_bursts(void)
         CU_ASSERT_EQUAL(status_of(&s, "r0", i), TB_OK);
         busy += rows[i].clocks * CLOCK;
     }
-    CU_ASSERT_EQUAL(seen_counter(&s, "pci", "busy"), busy);
+    CU_ASSERT_EQUAL(seen_counter(&s, "pci", "busy_ps"), busy);
     CU_ASSERT_EQUAL(seen_counter(&s, "pci", "transfers"), 12);
     CU_ASSERT_EQUAL(seen_counter(&s, "pci", "preemptions"), 0);
     check_parts(&s);
