@@ -54,7 +54,7 @@ bool tb_devtab_make(struct tb_iommu *u, const struct tb_node *node, struct tb_di
 {
     struct tb_devtab *d = &u->devtab;
     const struct tb_devtab_params *p = &u->p->devtab;
-    if (!tb_cache_make(u, &d->cache, &p->cache, "devtab", 1, node, diag) ||
+    if (!tb_cache_make(u->m, &d->cache, &p->cache, "devtab", 1, node, diag) ||
         !read_preload(u, p->preload, diag))
         return false;
     d->lines = tb_alloc(u->m, d->cache.entries, sizeof *d->lines);

@@ -8,6 +8,8 @@
 #ifndef IOMMU_FORMAT_H
 #define IOMMU_FORMAT_H
 
+#include "cache/iotlb.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,14 +54,6 @@ struct tb_context {
     bool excluded;    /* the exclusion range is for it */
     bool silent;      /* page faults make no events */
     bool silent_next; /* page faults after the first make no events */
-};
-
-/* A translation: 2^shift bytes (12..64) at iova are at pa. Table permissions, not the device's. */
-struct tb_page {
-    uint64_t iova;
-    uint64_t pa;
-    uint8_t shift;
-    uint8_t perm;
 };
 
 /* A walk, between two reads. */

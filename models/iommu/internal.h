@@ -73,16 +73,6 @@ struct tb_walker {
     uint32_t busy, walkers;
 };
 
-struct tb_iotlb {
-    struct tb_cache cache;
-    struct tb_iotlb_line {
-        uint64_t pa;
-        uint8_t perm;
-    } * lines;
-    uint32_t of_size[65]; /* how many lines have pages of 2^n bytes */
-    uint64_t sizes;       /* bit n - 1: of_size[n] > 0 */
-};
-
 enum tb_fetch_state { TB_FETCH_FREE, TB_FETCH_WAITS, TB_FETCH_READS };
 
 struct tb_fetch {
@@ -238,21 +228,6 @@ void tb_iommu_send(struct tb_iommu *u, uint32_t txn, enum tb_msg_kind kind, uint
 /* Little-endian quadwords. */
 uint64_t tb_load64(const uint8_t *p);
 void tb_store64(uint8_t *p, uint64_t v);
-
-/* Memory for a cache; reports wrong parameters at `node`. */
-bool tb_cache_make(struct tb_iommu *u, struct tb_cache *c, const struct tb_cache_params *p,
-                   const char *what, unsigned stream, const struct tb_node *node,
-                   struct tb_diag *diag);
-
-/* -- iotlb.c ----------------------------------------------------------------------------------- */
-
-/* The translation of an address in a domain, and makes it the most recent. False: a miss. */
-bool tb_iotlb_lookup(struct tb_iotlb *t, uint16_t domain, uint64_t iova, struct tb_page *out);
-/* Makes a page the most recent. Returns true if another had to go. */
-bool tb_iotlb_fill(struct tb_iotlb *t, uint16_t domain, const struct tb_page *page);
-/* Drops every page of the domain that overlaps first..last; how many. */
-uint32_t tb_iotlb_invalidate(struct tb_iotlb *t, uint16_t domain, uint64_t first, uint64_t last);
-uint32_t tb_iotlb_clear(struct tb_iotlb *t);
 
 /* -- devtab.c ---------------------------------------------------------------------------------- */
 

@@ -22,46 +22,11 @@ void tb_store64(uint8_t *p, uint64_t v)
 
 static const struct tb_format *const formats[] = {&tb_format_amdvi};
 
-static const struct tb_node *node_of(const struct tb_node *group, const char *what, const char *key)
-{
-    const struct tb_node *part = group && group->kind == TB_MAP ? tb_node_get(group, what) : NULL;
-    const struct tb_node *row = part && part->kind == TB_MAP ? tb_node_get(part, key) : NULL;
-    return row ? row : part ? part : group;
-}
-
-static bool read_ways(const struct tb_cache_params *p, uint64_t *ways)
-{
-    *ways = 0;
-    if (!strcmp(p->ways, "full"))
-        return true;
-    char why[160];
-    return tb_value_parse(TB_COUNT, p->ways, ways, why) && *ways && *ways <= p->entries &&
-           p->entries % *ways == 0;
-}
-
-bool tb_cache_make(struct tb_iommu *u, struct tb_cache *c, const struct tb_cache_params *p,
-                   const char *what, unsigned stream, const struct tb_node *node,
-                   struct tb_diag *diag)
-{
-    uint64_t ways;
-    if (!read_ways(p, &ways)) {
-        tb_diag_node(diag, node_of(node, what, "ways"),
-                     "'%s' is no way to divide %llu entries (ways: a divisor of entries, or full)",
-                     p->ways, (unsigned long long)p->entries);
-        return false;
-    }
-    size_t bytes = tb_cache_bytes((uint32_t)p->entries, (uint32_t)ways);
-    tb_cache_init(c, tb_alloc(u->m, bytes + 1, 1), (uint32_t)p->entries, (uint32_t)ways,
-                  p->replacement, tb_random_of(u->m, stream));
-    return true;
-}
-
 static bool make_caches(struct tb_iommu *u, const struct tb_node *node, struct tb_diag *diag)
 {
-    bool good = tb_cache_make(u, &u->iotlb.cache, &u->p->iotlb.cache, "iotlb", 0, node, diag);
+    bool good = tb_iotlb_make(u->m, &u->iotlb, &u->p->iotlb.cache, "iotlb", 0, node, diag);
     good = tb_devtab_make(u, node, diag) && good;
-    good = tb_cache_make(u, &u->pdc.cache, &u->p->pdc.cache, "pdc", 2, node, diag) && good;
-    u->iotlb.lines = tb_alloc(u->m, u->iotlb.cache.entries + 1, sizeof *u->iotlb.lines);
+    good = tb_cache_make(u->m, &u->pdc.cache, &u->p->pdc.cache, "pdc", 2, node, diag) && good;
     u->pdc.lines = tb_alloc(u->m, u->pdc.cache.entries + 1, sizeof *u->pdc.lines);
     return good;
 }

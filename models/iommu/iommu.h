@@ -13,15 +13,9 @@
 #ifndef IOMMU_IOMMU_H
 #define IOMMU_IOMMU_H
 
-#include "cache.h"
+#include "cache/cache.h"
 #include "format.h"
 #include "tollbridge/model.h"
-
-struct tb_cache_params {
-    uint64_t entries;
-    const char *ways; /* "full" or a number */
-    unsigned replacement;
-};
 
 struct tb_iotlb_params {
     struct tb_cache_params cache;

@@ -1,26 +1,7 @@
 /* The parameters of `iommu:`, each said once. */
 #include "iommu.h"
 
-static const char *const replacements[] = {"lru", "fifo", "random", NULL};
 static const char *const formats[] = {"amdvi", NULL};
-
-#define CACHE_ROWS(owner, default_entries, least, what)                                            \
-    {.name = "entries",                                                                            \
-     .type = TB_COUNT,                                                                             \
-     .offset = offsetof(owner, cache.entries),                                                     \
-     .def = default_entries,                                                                       \
-     .min = least,                                                                                 \
-     .max = "65536",                                                                               \
-     .doc = "how many " what " it holds"},                                                         \
-        {.name = "ways",                                                                           \
-         .type = TB_STRING,                                                                        \
-         .offset = offsetof(owner, cache.ways),                                                    \
-         .def = "full",                                                                            \
-         .doc = "entries per set: a divisor of `entries`, or `full` for one set"},                 \
-    {                                                                                              \
-        .name = "replacement", .type = TB_ENUM, .offset = offsetof(owner, cache.replacement),      \
-        .def = "lru", .names = replacements, .doc = "which entry of a full set has to go"          \
-    }
 
 #define HIT_ROW(owner, time)                                                                       \
     {                                                                                              \
@@ -29,13 +10,13 @@ static const char *const formats[] = {"amdvi", NULL};
     }
 
 static const struct tb_param iotlb_rows[] = {
-    CACHE_ROWS(struct tb_iotlb_params, "64", "0", "translations"),
+    TB_CACHE_ROWS(struct tb_iotlb_params, "64", "0", "translations"),
     HIT_ROW(struct tb_iotlb_params, "2ns"),
     {0},
 };
 
 static const struct tb_param devtab_rows[] = {
-    CACHE_ROWS(struct tb_devtab_params, "16", "1", "device table entries"),
+    TB_CACHE_ROWS(struct tb_devtab_params, "16", "1", "device table entries"),
     HIT_ROW(struct tb_devtab_params, "0ns"),
     {.name = "fetches",
      .type = TB_COUNT,
@@ -52,7 +33,7 @@ static const struct tb_param devtab_rows[] = {
 };
 
 static const struct tb_param pdc_rows[] = {
-    CACHE_ROWS(struct tb_pdc_params, "0", "0", "pointers to page tables"),
+    TB_CACHE_ROWS(struct tb_pdc_params, "0", "0", "pointers to page tables"),
     HIT_ROW(struct tb_pdc_params, "0ns"),
     {0},
 };

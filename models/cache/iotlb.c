@@ -1,18 +1,28 @@
-/* The IOTLB: translations by (domain, page), pages of any size from 4 KiB up.
+/* Translations by (space, page), pages of any size from 4 KiB up: see iotlb.h.
  *
  * A page's key is its address, with the size's log2 in the low bits that a page has free, and its
- * domain. A look-up tries each size of which there is a page: with one size in use, one probe.
+ * space. A look-up tries each size of which there is a page: with one size in use, one probe.
  */
-#include "internal.h"
+#include "cache/iotlb.h"
+
+bool tb_iotlb_make(struct tb_model *m, struct tb_iotlb *t, const struct tb_cache_params *p,
+                   const char *what, unsigned stream, const struct tb_node *node,
+                   struct tb_diag *diag)
+{
+    if (!tb_cache_make(m, &t->cache, p, what, stream, node, diag))
+        return false;
+    t->lines = tb_alloc(m, t->cache.entries + 1, sizeof *t->lines);
+    return true;
+}
 
 static uint64_t page_mask(unsigned shift)
 {
     return shift >= 64 ? 0 : ~(uint64_t)0 << shift;
 }
 
-static struct tb_cache_key key_of(uint16_t domain, uint64_t iova, unsigned shift)
+static struct tb_cache_key key_of(uint64_t space, uint64_t iova, unsigned shift)
 {
-    return (struct tb_cache_key){domain, (iova & page_mask(shift)) | shift};
+    return (struct tb_cache_key){space, (iova & page_mask(shift)) | shift};
 }
 
 static void count(struct tb_iotlb *t, unsigned shift, int by)
@@ -27,20 +37,20 @@ static unsigned line_shift(const struct tb_iotlb *t, uint32_t line)
     return t->cache.lines[line].key.low & 0x7f;
 }
 
-static uint32_t find(const struct tb_iotlb *t, uint16_t domain, uint64_t iova)
+static uint32_t find(const struct tb_iotlb *t, uint64_t space, uint64_t iova)
 {
     for (uint64_t left = t->sizes; left; left &= left - 1) {
         unsigned shift = (unsigned)__builtin_ctzll(left) + 1;
-        uint32_t line = tb_cache_find(&t->cache, key_of(domain, iova, shift));
+        uint32_t line = tb_cache_find(&t->cache, key_of(space, iova, shift));
         if (line != TB_NO_LINE)
             return line;
     }
     return TB_NO_LINE;
 }
 
-bool tb_iotlb_lookup(struct tb_iotlb *t, uint16_t domain, uint64_t iova, struct tb_page *out)
+bool tb_iotlb_lookup(struct tb_iotlb *t, uint64_t space, uint64_t iova, struct tb_page *out)
 {
-    uint32_t line = find(t, domain, iova);
+    uint32_t line = find(t, space, iova);
     if (line == TB_NO_LINE)
         return false;
     unsigned shift = line_shift(t, line);
@@ -52,9 +62,9 @@ bool tb_iotlb_lookup(struct tb_iotlb *t, uint16_t domain, uint64_t iova, struct 
     return true;
 }
 
-bool tb_iotlb_fill(struct tb_iotlb *t, uint16_t domain, const struct tb_page *page)
+bool tb_iotlb_fill(struct tb_iotlb *t, uint64_t space, const struct tb_page *page)
 {
-    struct tb_cache_key key = key_of(domain, page->iova, page->shift), gone;
+    struct tb_cache_key key = key_of(space, page->iova, page->shift), gone;
     bool evicted = false;
     uint32_t line = tb_cache_find(&t->cache, key);
     if (line != TB_NO_LINE) {
@@ -86,23 +96,37 @@ static bool overlaps(const struct tb_iotlb *t, uint32_t line, uint64_t first, ui
 }
 
 /* One page: a probe per size, instead of a look at every line. */
-static uint32_t invalidate_page(struct tb_iotlb *t, uint16_t domain, uint64_t iova)
+static uint32_t invalidate_page(struct tb_iotlb *t, uint64_t space, uint64_t iova)
 {
     uint32_t n = 0, line;
-    while ((line = find(t, domain, iova)) != TB_NO_LINE) {
+    while ((line = find(t, space, iova)) != TB_NO_LINE) {
         drop(t, line);
         n++;
     }
     return n;
 }
 
-uint32_t tb_iotlb_invalidate(struct tb_iotlb *t, uint16_t domain, uint64_t first, uint64_t last)
+static bool is_space(uint64_t space, uint8_t perm, uint64_t with)
+{
+    (void)perm;
+    return space == with;
+}
+
+uint32_t tb_iotlb_invalidate(struct tb_iotlb *t, uint64_t space, uint64_t first, uint64_t last)
+{
+    if (last - first < 4096)
+        return invalidate_page(t, space, first);
+    return tb_iotlb_invalidate_if(t, is_space, space, first, last);
+}
+
+uint32_t tb_iotlb_invalidate_if(struct tb_iotlb *t,
+                                bool (*match)(uint64_t space, uint8_t perm, uint64_t with),
+                                uint64_t with, uint64_t first, uint64_t last)
 {
     uint32_t n = 0;
-    if (last - first < 4096)
-        return invalidate_page(t, domain, first);
     for (uint32_t line = 0; line < t->cache.entries; line++)
-        if (t->cache.lines[line].used && t->cache.lines[line].key.high == domain &&
+        if (t->cache.lines[line].used &&
+            match(t->cache.lines[line].key.high, t->lines[line].perm, with) &&
             overlaps(t, line, first, last)) {
             drop(t, line);
             n++;

@@ -1,4 +1,9 @@
+/* Sets, ways and replacement: see cache.h. */
 #include "cache.h"
+
+#include <string.h>
+
+const char *const tb_replacement_names[] = {"lru", "fifo", "random", NULL};
 
 static uint32_t bucket_count(uint32_t entries)
 {
@@ -151,4 +156,41 @@ uint32_t tb_cache_insert(struct tb_cache *c, struct tb_cache_key key, uint64_t i
     list_add(c, line);
     c->used++;
     return line;
+}
+
+/* -- From parameters --------------------------------------------------------------------------- */
+
+/* The parameter, or what is nearest to it in the file: its group, the group around. */
+static const struct tb_node *node_of(const struct tb_node *group, const char *what, const char *key)
+{
+    const struct tb_node *part = what && group && group->kind == TB_MAP ? tb_node_get(group, what) : group;
+    const struct tb_node *row = part && part->kind == TB_MAP ? tb_node_get(part, key) : NULL;
+    return row ? row : part ? part : group;
+}
+
+static bool read_ways(const struct tb_cache_params *p, uint64_t *ways)
+{
+    *ways = 0;
+    if (!strcmp(p->ways, "full"))
+        return true;
+    char why[160];
+    return tb_value_parse(TB_COUNT, p->ways, ways, why) && *ways && *ways <= p->entries &&
+           p->entries % *ways == 0;
+}
+
+bool tb_cache_make(struct tb_model *m, struct tb_cache *c, const struct tb_cache_params *p,
+                   const char *what, unsigned stream, const struct tb_node *node,
+                   struct tb_diag *diag)
+{
+    uint64_t ways;
+    if (!read_ways(p, &ways)) {
+        tb_diag_node(diag, node_of(node, what, "ways"),
+                     "'%s' is no way to divide %llu entries (ways: a divisor of entries, or full)",
+                     p->ways, (unsigned long long)p->entries);
+        return false;
+    }
+    size_t bytes = tb_cache_bytes((uint32_t)p->entries, (uint32_t)ways);
+    tb_cache_init(c, tb_alloc(m, bytes + 1, 1), (uint32_t)p->entries, (uint32_t)ways,
+                  p->replacement, tb_random_of(m, stream));
+    return true;
 }
