@@ -1,9 +1,10 @@
 /* A bus: decodes addresses, and is one medium that all its ports share, one message at a time.
  *
  * Routing: at time 0 the bus asks what is behind each port, and sorts the answers into one table
- * per address space; a range inside another port's is a hole in that (registers in front of memory);
- * what nobody claims goes to who claims subtractively (the bridge above). A request is never sent back where it came from. Completions go back by transaction number: an
- * entry per transaction remembers the port a request came in by.
+ * per address space; a range inside another port's is a hole in that (registers in front of
+ * memory); what nobody claims goes to who claims subtractively (the bridge above). A request is
+ * never sent back where it came from. Completions go back by transaction number: an entry per
+ * transaction remembers the port a request came in by.
  *
  * The medium: a message that finds it idle is sent ahead, ready at the end of its occupancy: one
  * event per hop. One that finds it busy waits in the queue of its port, with its credit; the
@@ -152,9 +153,9 @@ static void insert(struct routes *r, size_t at, struct route route)
     r->at[at] = route;
 }
 
-/* Puts a range into a sorted table of wider ones. In the middle of a wider one it is a hole in that:
- * a device's registers, or an aperture, in front of memory, as a PC's chipset has them. Returns the
- * range it cannot be told from, or NULL. */
+/* Puts a range into a sorted table of wider ones. In the middle of a wider one it is a hole in
+ * that: a device's registers, or an aperture, in front of memory, as a PC's chipset has them.
+ * Returns the range it cannot be told from, or NULL. */
 static const struct route *place(struct routes *r, const struct route *next)
 {
     size_t at = 0;
