@@ -189,7 +189,7 @@ HOT bool goes_through(const struct wire *w, const struct lane *l, const struct t
 HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
                    tb_time arrival)
 {
-    if (l->through == AHEAD && s->unseen && l->head == l->tail)
+    if (l->through == AHEAD && s->unseen && w->used == l->bit && l->head == l->tail)
         w->recv(w->to, w->to_port, msg, credit_of(l, msg), arrival);
     else
         put_in_flight(s, l, msg, arrival);
