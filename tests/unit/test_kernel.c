@@ -77,6 +77,36 @@ static void run_until(void)
                           "latency: 100ns, bandwidth: 4GB/s"));
 }
 
+static uint64_t digest_of(struct tb_sim *s)
+{
+    uint64_t digest = 0;
+    tb_sim_counter(s, "r", "digest", &digest);
+    return digest;
+}
+
+/* Simulators in one process do not meet: taken in turns, each does what it does alone. */
+static void two_at_once(void)
+{
+    const char *text[] = {PLATFORM("pattern: random, op: alternate, count: 300", "latency: 7ns, credits: 3"),
+                          PLATFORM("pattern: zipf, op: mixed, count: 400", "latency: 9ns, credits: 2")};
+    uint64_t alone[2];
+    for (unsigned k = 0; k < 2; k++) {
+        struct tb_sim *s = load_ok(text[k]);
+        tb_sim_run(s, TB_NEVER);
+        alone[k] = digest_of(s);
+        tb_sim_free(s);
+    }
+    struct tb_sim *a = load_ok(text[0]), *b = load_ok(text[1]);
+    for (tb_time t = 0; !tb_sim_idle(a) || !tb_sim_idle(b); t += 5 * TB_NS) {
+        tb_sim_run(a, t);
+        tb_sim_run(b, t);
+    }
+    CU_ASSERT_EQUAL(digest_of(a), alone[0]);
+    CU_ASSERT_EQUAL(digest_of(b), alone[1]);
+    tb_sim_free(a);
+    tb_sim_free(b);
+}
+
 struct seen {
     unsigned ended;
     bool sums;
@@ -193,7 +223,7 @@ static void page_limit(void)
 }
 
 SUITE("kernel", {"one write, by hand", one_write}, {"a credit's way back paces", credit_return_paces},
-      {"running in steps", run_until}, {"parts add up", parts_add_up},
+      {"running in steps", run_until}, {"two at once", two_at_once}, {"parts add up", parts_add_up},
       {"a posted write ends at its target", posted_write_ends_at_target},
       {"an embedding program's access", access_moves_bytes}, {"bad platforms", bad_platforms},
       {"the pool of pages has an end", page_limit})
