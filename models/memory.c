@@ -134,7 +134,7 @@ static inline tb_time slot_time(const struct memory *s, unsigned bytes)
     return s->clock.time ? tb_clock_edge(s->clock, lasts) : lasts;
 }
 
-static inline enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
+static inline enum tb_status serve(struct tb_model *m, const struct tb_msg *msg, tb_time when)
 {
     struct memory *s = m->state;
     struct tb_txn *t = tb_txn(m, msg->txn);
@@ -148,6 +148,7 @@ static inline enum tb_status serve(struct tb_model *m, const struct tb_msg *msg)
         !holds(s, msg->address, msg->length))
         return TB_UNSUPPORTED;
     move(m, msg->address - s->base, t->data, msg->length, write);
+    t->served = when;
     s->count[write]++;
     s->bytes[write] += msg->length;
     return TB_OK;
@@ -157,7 +158,7 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
                  tb_time when)
 {
     struct memory *s = m->state;
-    enum tb_status status = serve(m, msg);
+    enum tb_status status = serve(m, msg, when);
     tb_time start = tb_max(when, s->free), lasts = slot_time(s, msg->length);
     s->free = start + lasts;
     s->busy += lasts;

@@ -132,6 +132,7 @@ struct tb_sim {
     size_t page_bytes, page_limit;
     jmp_buf *escape; /* where to go when the host's memory is used up */
     struct tb_scenario scenario;
+    struct tb_checker *checker; /* of `record: {check: ...}`; NULL: none */
 };
 
 static inline struct instance *instance_of(const struct tb_model *m)

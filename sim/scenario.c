@@ -56,7 +56,11 @@ static const struct tb_param run_table[] = {
 struct record_map {
     const struct tb_node *log;
     bool breakdown, fingerprint;
+    unsigned check;
 };
+
+enum { CHECK_NONE, CHECK_DMA_SAFETY };
+static const char *const check_names[] = {"none", "dma-safety", NULL};
 
 static const struct tb_param record_table[] = {
     {.name = "log", .type = TB_NODE, .offset = offsetof(struct record_map, log),
@@ -65,6 +69,8 @@ static const struct tb_param record_table[] = {
      .doc = "the parts of every latency"},
     {.name = "fingerprint", .type = TB_BOOL, .offset = offsetof(struct record_map, fingerprint), .def = "false",
      .doc = "the log as fingerprints instead of lines"},
+    {.name = "check", .type = TB_ENUM, .offset = offsetof(struct record_map, check), .names = check_names,
+     .def = "none", .doc = "watch the run: dma-safety holds accesses to what the driver declared unmapped"},
     {0}};
 
 struct log_map {
@@ -133,6 +139,7 @@ static void read_record(const struct tb_node *record, struct tb_scenario *sc, st
     } else if (record && tb_params_read(record_table, record, NULL, &m, arena, diag)) {
         sc->record.breakdown = m.breakdown;
         sc->record.fingerprint = m.fingerprint;
+        sc->record.safety = m.check == CHECK_DMA_SAFETY;
         if (m.log)
             read_log(m.log, &sc->record, arena, diag);
     }

@@ -14,6 +14,7 @@ struct tb_record {
     bool none;            /* nothing at all: `record: none` */
     bool breakdown;       /* the parts of every latency */
     bool fingerprint;     /* the log as fingerprints only */
+    bool safety;          /* the DMA-safety checker is on */
     const char *log;      /* file name under --out; NULL: no log */
     struct tb_items only; /* struct tb_record_only: ops or kinds to log; none: all */
 };

@@ -1,4 +1,5 @@
 /* Making and destroying a simulator: see tollbridge/sim.h. */
+#include "checker.h"
 #include "kernel.h"
 
 #include <stdlib.h>
@@ -43,6 +44,10 @@ static bool build(struct tb_sim *s, const struct tb_input *input, struct tb_diag
     s->until = s->scenario.until;
     s->warmup = s->scenario.warmup;
     ok = ok && kernel_elaborate(s, diag);
+    if (ok && s->scenario.record.safety) {
+        s->checker = tb_checker_new(s);
+        tb_sim_observe(s, tb_checker_observe, s->checker);
+    }
     if (ok)
         run_setup(s, diag);
     ok = ok && tb_diag_count(diag) == 0;

@@ -266,6 +266,52 @@ uint64_t tb_random_next(struct tb_random *r);
 /* Uniform on 0..n-1 (n >= 1): the high word of the 128-bit product. */
 uint64_t tb_random_below(struct tb_random *r, uint64_t n);
 
+/* -- What a driver declares ------------------------------------------------------------------ */
+
+/* For `record: {check: dma-safety}`: a driver says what it lets devices do, the checker compares that with what
+ * they did. Costs nothing when nobody checks. */
+enum tb_declared {
+    TB_MAPPED,        /* devices of the space may go there; what was mapped there before is being replaced */
+    TB_UNMAP_STARTED, /* what is mapped there is being taken away; caches may still know it */
+    TB_UNMAPPED,      /* the driver waited for that: nobody may go there any more by what was started */
+    TB_ATTACHED,      /* the requester goes by this space; by the one before, not for much longer */
+    TB_DETACHED       /* the driver waited for that: it may not go by an earlier space any more */
+};
+
+enum { TB_MAY_READ = 1, TB_MAY_WRITE = 2 };
+
+#define TB_EVERYWHERE 0u          /* a space: whoever is attached to it may go anywhere (passthrough) */
+#define TB_NOWHERE    UINT32_MAX  /* a space in which nothing is mapped (blocked) */
+
+/* What is declared. The first group of fields is of TB_MAPPED .. TB_UNMAPPED, the second of TB_ATTACHED and
+ * TB_DETACHED. */
+struct tb_mapping {
+    uint64_t iova, pa, size; /* pa: of TB_MAPPED */
+    uint8_t access;          /* of TB_MAPPED: TB_MAY_... */
+    uint16_t requester;
+    bool has_pasid;
+    uint32_t pasid;
+    uint32_t space;              /* of both: an address space, numbered by the driver */
+    tb_time started_by;          /* of TB_UNMAPPED, TB_DETACHED: only what was started then or before */
+    const struct tb_node *node;  /* the step, for messages; NULL: none */
+};
+
+void tb_declare(struct tb_model *m, enum tb_declared what, const struct tb_mapping *of, tb_time when);
+
+/* What the checker has found so far. */
+struct tb_safety {
+    uint64_t checked;    /* accesses to memory of requesters that are attached somewhere */
+    uint64_t unwatched;  /* of others, or where nothing was ever declared */
+    uint64_t stale;      /* of the checked, through a mapping that was being taken away */
+    uint64_t violations; /* of the checked, through one that was declared unmapped */
+    uint64_t windows;    /* times between the beginning of an unmap and its end */
+    tb_time stale_max;   /* longest after its unmap had begun that an access went through */
+    tb_time window_max, window_sum;
+};
+
+/* False if nobody checks. */
+bool tb_safety_of(const struct tb_model *m, struct tb_safety *out);
+
 /* -- Outcome of a scenario ------------------------------------------------------------------ */
 
 /* An expectation of the scenario does not hold: the run's exit status becomes 1. `node` says where it

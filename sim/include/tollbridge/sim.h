@@ -68,7 +68,7 @@ bool tb_sim_poke(struct tb_sim *s, uint64_t address, const void *data, size_t le
  * observer (at most TB_OBSERVERS; false if there are more). `status` is TB_UNFINISHED for those still open at the end of the simulation. */
 typedef void tb_observer(void *context, struct tb_model *by, const struct tb_txn *txn, enum tb_status status,
                          tb_time when);
-#define TB_OBSERVERS 4
+#define TB_OBSERVERS 5
 bool tb_sim_observe(struct tb_sim *s, tb_observer *observer, void *context);
 
 /* Ends the simulation: reports open transactions to the observers as unfinished, checks that credits are back where

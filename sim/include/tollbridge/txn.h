@@ -61,6 +61,7 @@ struct tb_txn {
     uint64_t iova;    /* the address its initiator used */
     uint64_t pa;      /* the address it was served at; valid if has_pa */
     uint64_t value[2];
+    tb_time served;   /* when memory served it, which is when its bytes moved; 0: it has not */
     uint32_t number;  /* counts per (model, kind), from 0, in the order of creation */
     uint32_t length;
     uint16_t by;      /* index of the model that began it */
