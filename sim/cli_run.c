@@ -1,5 +1,6 @@
 /* `tollbridge run`: the runs of a scenario one after another into one log, then the golden log. */
 #include "cli_diff.h"
+#include "compare.h"
 #include "golden.h"
 #include "log.h"
 #include "scenario.h"
@@ -29,6 +30,8 @@ struct session {
     enum tb_golden_form form;
     struct tb_log_file *golden; /* NULL: none, or to be blessed */
     struct tb_log log;
+    struct tb_compare *table; /* NULL: none is asked for */
+    unsigned explored, violated; /* interleavings */
     json_t *runs;
     double wall;
     uint64_t events, transactions;
@@ -105,9 +108,9 @@ static bool check_only(struct session *s, struct tb_sim *sim)
 }
 
 /* Bad input is found before anything is run or written. */
-static bool check_other_runs(struct session *s, unsigned runs)
+static bool check_other_runs(struct session *s, unsigned variants)
 {
-    for (unsigned i = 1; i < runs; i++) {
+    for (unsigned i = 1; i < variants; i++) {
         struct tb_sim *sim = load(s, i);
         if (sim)
             check_only(s, sim);
@@ -229,6 +232,39 @@ static void begin_log(struct session *s, struct tb_sim *sim, unsigned run)
     free(words);
 }
 
+/* One line for one of many interleavings. */
+static void print_interleaving(const struct session *s, struct tb_sim *sim)
+{
+    struct tb_safety n;
+    char time[40] = "";
+    *tb_put_time(time, tb_sim_now(sim)) = '\0';
+    printf("  %-24s %s, end at %s ns", tb_sim_run_name(sim),
+           tb_sim_status(sim) == TB_EXIT_OK ? "holds" : "VIOLATED", time);
+    if (tb_safety_of(tb_summary_model(sim, 0), &n))
+        printf(", %" PRIu64 " accesses, %" PRIu64 " stale, %" PRIu64 " violations", n.checked, n.stale,
+               n.violations);
+    printf("\n");
+    (void)s;
+}
+
+/* Tells what became of a run: violations, always; the rest as it was asked for. */
+static void tell_run(struct session *s, struct tb_sim *sim)
+{
+    bool quiet = s->args->json || s->args->quiet, explores = tb_sim_explores(sim);
+    s->explored += explores;
+    s->violated += explores && tb_sim_status(sim) != TB_EXIT_OK;
+    if (explores && tb_diag_count(tb_sim_diag(sim)))
+        fprintf(stderr, "run %s:\n", tb_sim_run_name(sim));
+    tb_diag_print(tb_sim_diag(sim), stderr);
+    if (s->table && !tb_compare_add(s->table, sim, &s->log))
+        exit(cli_host("the comparison", ENOMEM));
+    if (explores && !quiet)
+        print_interleaving(s, sim);
+    else if (!quiet && !s->table)
+        tb_summary_print(sim, &s->log, stdout, cli_colour(stdout));
+    json_array_append_new(s->runs, tb_summary_json(sim, &s->log));
+}
+
 static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
 {
     s->sim = sim;
@@ -241,10 +277,7 @@ static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
     end_progress(s);
     tb_log_end(&s->log);
     s->events += tb_sim_events(sim);
-    tb_diag_print(tb_sim_diag(sim), stderr);
-    if (!s->args->json && !s->args->quiet)
-        tb_summary_print(sim, &s->log, stdout, cli_colour(stdout));
-    json_array_append_new(s->runs, tb_summary_json(sim, &s->log));
+    tell_run(s, sim);
     return tb_sim_status(sim);
 }
 
@@ -363,10 +396,36 @@ static enum tb_exit hold_to_golden(struct session *s, enum tb_exit so_far, json_
     return so_far;
 }
 
+/* What only all runs together show. */
+static void tell_all(const struct session *s)
+{
+    if (s->args->json || s->args->quiet)
+        return;
+    if (s->explored)
+        printf("  explored %u interleavings: %u hold, %u violated\n", s->explored, s->explored - s->violated,
+               s->violated);
+    if (s->table)
+        tb_compare_print(s->table, stdout, cli_colour(stdout));
+}
+
+static enum tb_exit write_table(struct session *s)
+{
+    struct tb_outfile out;
+    char *path = join(s->folder, "compare.csv");
+    tb_outfile_open(&out, path);
+    tb_compare_csv(s->table, &out);
+    enum tb_exit status = tb_outfile_commit(&out) ? TB_EXIT_OK : cli_host(path, out.error);
+    if (status == TB_EXIT_OK)
+        wrote(s, "table", path);
+    free(path);
+    return status;
+}
+
 /* Writes everything; the order is: logs, golden, results. */
 static enum tb_exit finish(struct session *s, enum tb_exit status)
 {
     json_t *result = json_object();
+    tell_all(s);
     enum tb_exit host = status == TB_EXIT_HOST ? TB_EXIT_HOST : write_logs(s);
     if (host == TB_EXIT_OK)
         status = cli_worse(status, hold_to_golden(s, status, result));
@@ -376,6 +435,8 @@ static enum tb_exit finish(struct session *s, enum tb_exit status)
     if (s->writes && status != TB_EXIT_HOST) {
         status = cli_worse(status, write_named(s, "summary.json", json_incref(result)));
         status = cli_worse(status, write_named(s, "timing.json", timing(s)));
+        if (s->table)
+            status = cli_worse(status, write_table(s));
     }
     if (s->args->json)
         return cli_worse(status, cli_dump(result));
@@ -388,7 +449,12 @@ static enum tb_exit run_session(struct session *s)
     struct tb_sim *first = load(s, 0);
     if (!first)
         return cli_errors(s->diag);
-    if (!check_only(s, first) || !check_other_runs(s, tb_sim_runs(first)) || !load_golden(s)) {
+    if (!check_only(s, first) || !check_other_runs(s, tb_sim_variants(first)) || !load_golden(s)) {
+        tb_sim_free(first);
+        return cli_errors(s->diag);
+    }
+    s->table = tb_compare_new(first, tb_sim_compare(first), s->diag);
+    if (tb_diag_count(s->diag)) {
         tb_sim_free(first);
         return cli_errors(s->diag);
     }
@@ -415,6 +481,7 @@ enum tb_exit cli_run(const struct cli_args *args)
     s.progress = isatty(STDERR_FILENO) && !args->quiet;
     status = run_session(&s);
     tb_log_close(&s.log);
+    tb_compare_free(s.table);
     json_decref(s.runs);
     free(s.folder);
     free(s.log_path);

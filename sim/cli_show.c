@@ -42,7 +42,7 @@ static void check_yaml(const struct cli_args *args, const char *path, struct tb_
     for (unsigned i = 0; i < runs; i++) {
         struct tb_sim *s = load(args, path, i, diag);
         if (s)
-            runs = tb_sim_runs(s);
+            runs = tb_sim_variants(s);
         tb_sim_free(s);
     }
 }

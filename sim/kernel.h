@@ -55,6 +55,9 @@ struct wire {
     tb_time credit_return;
     tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not a whole number of ticks, see rate */
     struct tb_rate rate;
+    tb_time jitter;       /* most that a message takes longer: of explored interleavings */
+    tb_time last_arrival; /* with jitter: nothing overtakes on a wire */
+    struct tb_random random;
     uint64_t order;
     uint32_t header; /* bytes that every message costs beyond its payload */
     uint32_t kick;   /* its channel for "may start what waits" */
@@ -150,6 +153,9 @@ void kernel_free_all(struct tb_sim *s);
 
 /* elaborate.c: from a resolved platform to a simulator at time 0 before the scenario's set-up. */
 bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag);
+
+/* random.c: the stream of a name, a number of its own, and a seed. */
+struct tb_random kernel_random(const char *name, uint64_t stream, uint64_t seed);
 
 /* txn.c: sizes the slots of all models. */
 void kernel_size_slots(struct tb_sim *s);

@@ -16,13 +16,18 @@ uint64_t tb_random_below(struct tb_random *r, uint64_t n)
 }
 
 /* The name is folded in by FNV-1a, so that streams do not depend on the order of models. */
-struct tb_random tb_random_of(const struct tb_model *m, unsigned stream)
+struct tb_random kernel_random(const char *name, uint64_t stream, uint64_t seed)
 {
     uint64_t h = UINT64_C(0xCBF29CE484222325);
-    for (const char *p = m->name; *p; p++)
+    for (const char *p = name; *p; p++)
         h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001B3);
     struct tb_random r = {h ^ stream};
-    r.state = tb_random_next(&r) ^ m->sim->scenario.seed;
+    r.state = tb_random_next(&r) ^ seed;
     r.state = tb_random_next(&r);
     return r;
+}
+
+struct tb_random tb_random_of(const struct tb_model *m, unsigned stream)
+{
+    return kernel_random(m->name, stream, m->sim->scenario.seed);
 }

@@ -8,11 +8,25 @@
 
 struct top {
     const char *scenario;
-    const struct tb_node *platform, *set, *memory, *record, *runs, *setup, *steps;
+    const struct tb_node *platform, *set, *memory, *record, *runs, *setup, *steps, *compare;
+    struct explore {
+        uint64_t seeds, first;
+        tb_time jitter;
+    } explore;
+    bool has_explore;
     uint64_t seed, page_limit;
     tb_time until, warmup;
     bool has_until;
 };
+
+static const struct tb_param explore_table[] = {
+    {.name = "seeds", .type = TB_COUNT, .offset = offsetof(struct explore, seeds), .flags = TB_REQUIRED, .min = "1",
+     .max = "1000", .doc = "how many interleavings are run"},
+    {.name = "first", .type = TB_COUNT, .offset = offsetof(struct explore, first), .def = "0", .max = "0xffffffff",
+     .doc = "the first one's number; number 0 is the run without jitter"},
+    {.name = "jitter", .type = TB_TIME, .offset = offsetof(struct explore, jitter), .def = "10ns", .min = "1ps",
+     .max = "1ms", .doc = "most that a message takes longer on a link"},
+    {0}};
 
 const struct tb_param tb_scenario_table[] = {
     {.name = "scenario", .type = TB_STRING, .offset = offsetof(struct top, scenario), .flags = TB_REQUIRED,
@@ -34,6 +48,10 @@ const struct tb_param tb_scenario_table[] = {
      .doc = "from when statistics count"},
     {.name = "runs", .type = TB_NODE, .offset = offsetof(struct top, runs),
      .doc = "several runs: a list of {name, set}"},
+    {.name = "explore", .type = TB_GROUP, .offset = offsetof(struct top, explore), .sub = explore_table,
+     .present = offsetof(struct top, has_explore) + 1, .doc = "many interleavings of every run"},
+    {.name = "compare", .type = TB_NODE, .offset = offsetof(struct top, compare),
+     .doc = "a table of the runs: a list of columns, or {columns:, baseline:}"},
     {.name = "setup", .type = TB_NODE, .offset = offsetof(struct top, setup),
      .doc = "steps that take no time, before time 0"},
     {.name = "steps", .type = TB_NODE, .offset = offsetof(struct top, steps),
@@ -288,11 +306,31 @@ static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *are
     }
     sc->runs = (unsigned)runs->count;
     struct run r = {0};
-    if (run < runs->count && tb_params_read(run_table, runs->items[run], NULL, &r, arena, diag)) {
+    if (run != TB_NO_RUN &&
+        tb_params_read(run_table, runs->items[run % runs->count], NULL, &r, arena, diag)) {
         sc->run_name = r.name;
         sc->in_run = true;
         apply_map(sc, r.set, diag);
     }
+}
+
+/* The runs of a scenario once for every seed: all with the first, then all with the next. */
+static void explore(struct tb_scenario *sc, const struct top *top, unsigned run, struct tb_arena *arena)
+{
+    if (!top->has_explore)
+        return;
+    const struct explore *e = &top->explore;
+    uint64_t turn = run == TB_NO_RUN ? 0 : run / sc->runs;
+    sc->explored = true;
+    sc->variants = sc->runs;
+    sc->runs *= (unsigned)e->seeds;
+    sc->explore_seed = e->first + turn;
+    sc->jitter = run == TB_NO_RUN || sc->explore_seed == 0 ? 0 : e->jitter;
+    char *name = tb_arena_get(arena, strlen(sc->run_name) + 32);
+    sprintf(name, "seed-%llu%s%s", (unsigned long long)sc->explore_seed, sc->run_name[0] ? "/" : "",
+            sc->run_name);
+    if (run != TB_NO_RUN)
+        sc->run_name = name;
 }
 
 static void read_names(struct tb_scenario *sc, const struct top *top, const struct tb_input *in,
@@ -343,6 +381,9 @@ bool tb_scenario_load(const struct tb_input *in, struct tb_scenario *sc, struct 
         return false;
     read_names(sc, &top, in, diag);
     read_record(top.record, sc, arena, diag);
+    sc->variants = sc->runs;
+    explore(sc, &top, in->run, arena);
+    sc->compare = top.compare;
     sc->memory = top.memory;
     sc->seed = top.seed;
     sc->until = top.has_until ? top.until : TB_NEVER;
@@ -383,6 +424,21 @@ unsigned tb_sim_runs(const struct tb_sim *s)
 const char *tb_sim_run_name(const struct tb_sim *s)
 {
     return s->scenario.run_name;
+}
+
+bool tb_sim_explores(const struct tb_sim *s)
+{
+    return s->scenario.explored;
+}
+
+unsigned tb_sim_variants(const struct tb_sim *s)
+{
+    return s->scenario.variants;
+}
+
+const struct tb_node *tb_sim_compare(const struct tb_sim *s)
+{
+    return s->scenario.compare;
 }
 
 const struct tb_record *tb_sim_record(const struct tb_sim *s)

@@ -33,7 +33,12 @@ struct tb_scenario {
     uint64_t seed;
     tb_time until, warmup;
     uint64_t page_limit;
-    unsigned runs;        /* how many runs the scenario has, at least 1 */
+    unsigned runs;        /* how many runs the scenario has, at least 1: variants times seeds */
+    unsigned variants;    /* its `runs:`, at least 1 */
+    bool explored;        /* every variant is run with several seeds */
+    uint64_t explore_seed;
+    tb_time jitter;       /* most that a message takes longer on a link; 0: none */
+    const struct tb_node *compare; /* a table of the runs; NULL: none */
     bool in_run;          /* one of its `runs:` has been applied */
     const char *run_name; /* of this one; "" if there is only one */
     struct tb_record record;
@@ -53,6 +58,9 @@ const char *tb_sim_platform(const struct tb_sim *s);
 uint64_t tb_sim_seed(const struct tb_sim *s);
 unsigned tb_sim_runs(const struct tb_sim *s);
 const char *tb_sim_run_name(const struct tb_sim *s);
+bool tb_sim_explores(const struct tb_sim *s);
+unsigned tb_sim_variants(const struct tb_sim *s);
+const struct tb_node *tb_sim_compare(const struct tb_sim *s);
 const struct tb_record *tb_sim_record(const struct tb_sim *s);
 
 /* SHA-256, as 64 hex digits and a NUL, over the resolved values that differ from their defaults. */

@@ -144,6 +144,26 @@ static void print_counters(FILE *to, struct tb_sim *s)
     }
 }
 
+static void print_safety(FILE *to, const struct tb_safety *n, bool colour)
+{
+    char text[48];
+    bool red = colour && n->violations;
+    fprintf(to, "  %-10s %s%s violations%s", "dma-safety", red ? "\033[31m" : "", grouped(n->violations, text),
+            red ? "\033[0m" : "");
+    fprintf(to, " in %s accesses", grouped(n->checked, text));
+    if (n->unwatched)
+        fprintf(to, " (%s more unwatched)", grouped(n->unwatched, text));
+    if (n->windows) {
+        fprintf(to, "; %s unmaps", grouped(n->windows, text));
+        fprintf(to, ", open for %s ns at most", nanoseconds(n->window_max, text));
+    }
+    if (n->stale) {
+        fprintf(to, "; %s stale accesses", grouped(n->stale, text));
+        fprintf(to, ", up to %s ns late", nanoseconds(n->stale_max, text));
+    }
+    fprintf(to, "\n");
+}
+
 void tb_summary_print(struct tb_sim *s, const struct tb_log *log, FILE *to, bool colour)
 {
     char time[48], events[40];
@@ -156,6 +176,9 @@ void tb_summary_print(struct tb_sim *s, const struct tb_log *log, FILE *to, bool
     print_tallies(to, log, colour);
     fprintf(to, "\n");
     print_counters(to, s);
+    struct tb_safety safety;
+    if (tb_safety_of(tb_summary_model(s, 0), &safety))
+        print_safety(to, &safety, colour);
 }
 
 /* -- For a machine --------------------------------------------------------------------------------
@@ -232,6 +255,15 @@ static json_t *violations_json(struct tb_sim *s)
     return list;
 }
 
+static json_t *safety_json(const struct tb_safety *n)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "checked", (json_int_t)n->checked, "unwatched",
+                     (json_int_t)n->unwatched, "violations", (json_int_t)n->violations, "stale",
+                     (json_int_t)n->stale, "stale_max_ps", (json_int_t)n->stale_max, "unmaps",
+                     (json_int_t)n->windows, "window_max_ps", (json_int_t)n->window_max, "window_sum_ps",
+                     (json_int_t)n->window_sum);
+}
+
 json_t *tb_summary_json(struct tb_sim *s, const struct tb_log *log)
 {
     char hash[65];
@@ -249,5 +281,8 @@ json_t *tb_summary_json(struct tb_sim *s, const struct tb_log *log)
                         tallies_json(log, !tb_sim_record(s)->none && tb_sim_record(s)->breakdown));
     json_object_set_new(o, "counters", counters_json(s));
     json_object_set_new(o, "violations", violations_json(s));
+    struct tb_safety safety;
+    if (tb_safety_of(tb_summary_model(s, 0), &safety))
+        json_object_set_new(o, "dma_safety", safety_json(&safety));
     return o;
 }
