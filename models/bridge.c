@@ -137,6 +137,12 @@ static const struct tb_counter counters[] = {
     IOMMU_COUNTER(prefetches, "walks asked for by prefetch commands"),
     IOMMU_COUNTER(interrupts, "interrupts raised"),
     IOMMU_COUNTER(evictions, "pages that had to leave the IOTLB for others"),
+    IOMMU_COUNTER(translations, "translation requests of devices (ATS)"),
+    IOMMU_COUNTER(denied, "pages they asked for and got no permission for"),
+    IOMMU_COUNTER(pretranslated, "translated requests passed"),
+    IOMMU_COUNTER(ats_invalidations, "Invalidate Requests sent to devices"),
+    IOMMU_COUNTER(ats_timeouts, "of these not answered in time"),
+    IOMMU_COUNTER(spurious, "messages of devices that answer nothing"),
     {NULL, 0, NULL},
 };
 
@@ -232,7 +238,7 @@ static void start(struct tb_model *m, struct tb_diag *diag)
     (void)diag;
     add_below(m, &b->below);
     if (b->iommu)
-        tb_iommu_start(b->iommu);
+        tb_iommu_start(b->iommu, &b->below);
 }
 
 /* -- Messages -------------------------------------------------------------------------------- */

@@ -86,6 +86,13 @@ static unsigned coded_shift(uint64_t entry)
     return shift + 1;
 }
 
+/* What an entry says of a page beside where it is and who may access it. */
+static uint8_t attributes(uint64_t entry)
+{
+    return (entry & AMDVI_PTE_U ? TB_PERM_UNTRANSLATED : 0) |
+           (entry & AMDVI_PTE_FC ? TB_PERM_COHERENT : 0);
+}
+
 static enum tb_step map_page(struct tb_cursor *c, uint64_t entry, unsigned next)
 {
     unsigned natural = tb_amdvi_level_shift(c->level);
@@ -98,7 +105,7 @@ static enum tb_step map_page(struct tb_cursor *c, uint64_t entry, unsigned next)
     c->page = (struct tb_page){.iova = c->iova & ~offset,
                                .pa = entry & AMDVI_PTE_ADDRESS & ~offset,
                                .shift = (uint8_t)shift,
-                               .perm = c->perm};
+                               .perm = c->perm | attributes(entry)};
     return TB_STEP_PAGE;
 }
 

@@ -106,20 +106,16 @@ static void push(struct tb_iommu *u, tb_time when)
 static void completion_wait(struct tb_iommu *u, tb_time when)
 {
     struct tb_commands *c = &u->commands;
-    uint8_t old = u->epoch;
-    u->epoch = !old;
-    if (!u->inside[old]) {
-        push(u, when);
-        return;
-    }
+    u->epoch = !u->epoch;
     c->state = TB_COMMAND_DRAIN;
     c->since = when;
+    tb_commands_drained(u, when);
 }
 
 void tb_commands_drained(struct tb_iommu *u, tb_time when)
 {
     struct tb_commands *c = &u->commands;
-    if (c->state != TB_COMMAND_DRAIN)
+    if (c->state != TB_COMMAND_DRAIN || u->inside[!u->epoch] || u->invalidations.open)
         return;
     tb_txn_spend(u->m, c->txn, TB_PART_QUEUE, when - c->since);
     push(u, when);
@@ -131,6 +127,7 @@ static void invalidate_devtab_entry(struct tb_iommu *u, tb_time when)
 {
     uint16_t device = (uint16_t)(u->commands.q[0] & AMDVI_COMMAND_DEVICE);
     u->n->invalidations++;
+    u->changes++;
     u->n->invalidated += tb_devtab_invalidate(u, device);
     tb_walker_poison_device(u, device);
     advance(u, when);
@@ -153,6 +150,7 @@ static void invalidate_pages(struct tb_iommu *u, uint16_t domain, uint64_t q)
     uint64_t first, last;
     range_of(q, &first, &last);
     u->n->invalidations++;
+    u->changes++;
     u->n->invalidated += tb_iotlb_invalidate(&u->iotlb, domain, first, last);
     if (q & AMDVI_PAGES_PDE)
         tb_pdc_invalidate(u, domain, first, last);
@@ -169,6 +167,7 @@ static void invalidate_iommu_pages(struct tb_iommu *u, tb_time when)
 static void invalidate_all(struct tb_iommu *u, tb_time when)
 {
     u->n->invalidations++;
+    u->changes++;
     u->n->invalidated += tb_devtab_clear(u) + tb_iotlb_clear(&u->iotlb);
     tb_pdc_clear(u);
     tb_walker_poison_all(u);
@@ -196,9 +195,32 @@ static void prefetch(struct tb_iommu *u, tb_time when)
     advance(u, when);
 }
 
-/* What concerns device-side caches and page requests, of which there are none below this bridge,
- * and interrupt remapping: nothing is cached, nothing is asked, so the command is answered at once.
+/* The device's own cache. While no tag is free, it waits, and with it what comes after it (2.4.4).
  */
+static void invalidate_iotlb_pages(struct tb_iommu *u, tb_time when)
+{
+    struct tb_commands *c = &u->commands;
+    if (tb_invalidation_send(u, c->q, c->address, when)) {
+        advance(u, when);
+        return;
+    }
+    c->state = TB_COMMAND_TAG;
+    c->since = when;
+    tb_invalidations_wait(u, when);
+}
+
+void tb_commands_tag(struct tb_iommu *u, bool expired, tb_time when)
+{
+    struct tb_commands *c = &u->commands;
+    if (c->state != TB_COMMAND_TAG ||
+        (!expired && !tb_invalidation_send(u, c->q, c->address, when)))
+        return;
+    tb_txn_spend(u->m, c->txn, TB_PART_QUEUE, when - c->since);
+    advance(u, when);
+}
+
+/* What concerns page requests, of which there are none below this bridge, and interrupt remapping:
+ * nothing is cached, nothing is asked, so the command is answered at once. */
 static void nothing(struct tb_iommu *u, tb_time when)
 {
     advance(u, when);
@@ -218,7 +240,7 @@ static const struct {
                                       invalidate_iommu_pages},
     [AMDVI_INVALIDATE_IOTLB_PAGES] = {{AMDVI_MASK(59, 0), AMDVI_MASK(63, 12) | AMDVI_MASK(5, 4) |
                                                               AMDVI_BIT(2) | AMDVI_BIT(0)},
-                                      nothing},
+                                      invalidate_iotlb_pages},
     [AMDVI_INVALIDATE_INTERRUPT_TABLE] = {{AMDVI_MASK(15, 0), 0}, nothing},
     [AMDVI_PREFETCH_IOMMU_PAGES] = {{AMDVI_MASK(51, 24) | AMDVI_MASK(15, 0),
                                      AMDVI_MASK(63, 12) | AMDVI_BIT(4) | AMDVI_BIT(2) |

@@ -26,6 +26,7 @@ static const struct {
     [TB_REFUSE_LEVEL] = {AMDVI_IO_PAGE_FAULT, TB_FAULT, AMDVI_EVENT_PR},
     [TB_REFUSE_SKIPPED] = {AMDVI_IO_PAGE_FAULT, TB_FAULT, AMDVI_EVENT_PR},
     [TB_REFUSE_SIZE] = {AMDVI_IO_PAGE_FAULT, TB_FAULT, AMDVI_EVENT_PR},
+    [TB_REFUSE_NO_PASID] = {AMDVI_IO_PAGE_FAULT, TB_FAULT, 0},
     [TB_REFUSE_PERMISSION] = {AMDVI_IO_PAGE_FAULT, TB_FAULT, AMDVI_EVENT_PR | AMDVI_EVENT_PE},
 };
 
@@ -137,6 +138,11 @@ static bool log_record(struct tb_iommu *u, const uint64_t q[2], tb_time when)
 
 /* -- Records --------------------------------------------------------------------------------- */
 
+bool tb_event_record(struct tb_iommu *u, const uint64_t q[2], tb_time when)
+{
+    return u->events.waiting.head == TB_NOTHING && log_record(u, q, when);
+}
+
 static void compose(const struct tb_iommu *u, uint32_t txn, uint64_t q[2])
 {
     const struct tb_request *r = &u->requests[txn];
@@ -158,11 +164,19 @@ static void compose(const struct tb_iommu *u, uint32_t txn, uint64_t q[2])
                 (uint64_t)(r->msg.pasid & 0xffff) << AMDVI_EVENT_DOMAIN_SHIFT;
 }
 
+/* A translation request is answered in PCIe's words (10.2.3.3). */
+static enum tb_status status_of(const struct tb_request *r)
+{
+    if (r->msg.kind != TB_ATS_TRANSLATE)
+        return refusals[r->refusal].status;
+    return r->refusal == TB_REFUSE_NOT_ATS ? TB_UNSUPPORTED : TB_ABORT;
+}
+
 bool tb_event_of_request(struct tb_iommu *u, uint32_t txn, tb_time when, enum tb_status *status)
 {
     struct tb_request *r = &u->requests[txn];
     uint64_t q[2];
-    *status = refusals[r->refusal].status;
+    *status = status_of(r);
     if (refusals[r->refusal].code == AMDVI_IO_PAGE_FAULT &&
         !tb_devtab_report(u, r->msg.requester, &r->context))
         return true;
@@ -204,8 +218,9 @@ static void refill(struct tb_iommu *u, tb_time when)
             return;
         tb_list_pop(u, &e->waiting);
         tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - u->requests[txn].since);
-        tb_request_answer(u, txn, refusals[u->requests[txn].refusal].status, when);
+        tb_request_answer(u, txn, status_of(&u->requests[txn]), when);
     }
+    tb_invalidations_report(u, when);
 }
 
 static void land(struct tb_iommu *u, struct tb_event *record)

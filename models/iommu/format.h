@@ -13,7 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { TB_PERM_READ = 1, TB_PERM_WRITE = 2 };
+/* What a page may be used for, and how. */
+enum {
+    TB_PERM_READ = 1,
+    TB_PERM_WRITE = 2,
+    TB_PERM_EXEC = 4,          /* guest pages: executed */
+    TB_PERM_USER = 8,          /* guest pages: by unprivileged requests too */
+    TB_PERM_UNTRANSLATED = 16, /* devices must not cache it for use (ATS: U) */
+    TB_PERM_COHERENT = 32,     /* accesses must snoop (ATS: N) */
+    TB_PERM_GLOBAL = 64,       /* guest pages: the same for every PASID */
+    TB_PERM_ACCESS = TB_PERM_READ | TB_PERM_WRITE | TB_PERM_EXEC | TB_PERM_USER
+};
 
 /* Why a request is refused. event.c has what becomes of each in AMD's event log. */
 enum tb_refusal {
@@ -32,6 +42,7 @@ enum tb_refusal {
     TB_REFUSE_SKIPPED,          /* address bits of a skipped level not zero */
     TB_REFUSE_SIZE,             /* coded page size does not fit the level */
     TB_REFUSE_PERMISSION,       /* translated, but this access is not allowed */
+    TB_REFUSE_NO_PASID,         /* the device has no address space of that PASID */
     TB_REFUSALS
 };
 

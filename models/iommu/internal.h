@@ -4,6 +4,7 @@
 
 #include "iommu.h"
 #include "spec/amdvi.h"
+#include "spec/ats.h"
 
 #define TB_NOTHING UINT32_MAX /* no transaction, walk, line: end of a list */
 
@@ -33,6 +34,7 @@ struct tb_request {
         due; /* TB_REQUEST_LOOKUP, and what passes up: when its time through the bridge is over */
     uint64_t order;                      /* place in the order of arrival */
     uint64_t where;                      /* address of what could not be read */
+    uint64_t space;                      /* of its addresses: tag of what is cached for it */
     uint32_t next;                       /* in the list it waits in */
     uint32_t posted_older, posted_newer; /* in the list of posted writes */
     tb_credit credit;
@@ -41,7 +43,10 @@ struct tb_request {
     uint8_t failure; /* enum tb_status of the read that failed */
     bool counted;    /* in iommu.inside[epoch] */
     uint8_t epoch;
-    bool early; /* arrived while nothing was translated: pays no look-up */
+    bool early;       /* arrived while nothing was translated: pays no look-up */
+    bool guest;       /* its addresses are a guest's, of a PASID */
+    uint8_t answered; /* of a translation request: pages so far */
+    uint32_t changes; /* iommu.changes when it was looked up first */
 };
 
 enum tb_walk_state { TB_WALK_FREE, TB_WALK_WAITS, TB_WALK_DELAY, TB_WALK_READS };
@@ -49,8 +54,9 @@ enum tb_walk_state { TB_WALK_FREE, TB_WALK_WAITS, TB_WALK_DELAY, TB_WALK_READS }
 struct tb_walk {
     struct tb_context context;
     struct tb_cursor cursor;
-    tb_time started; /* has had a walker since; TB_NEVER: none yet */
-    tb_time due;     /* TB_WALK_DELAY: end of the look-up in the page-directory cache */
+    uint64_t space, iova; /* what is looked for */
+    tb_time started;      /* has had a walker since; TB_NEVER: none yet */
+    tb_time due;          /* TB_WALK_DELAY: end of the look-up in the page-directory cache */
     struct tb_list waiters;
     uint32_t next; /* free, waiting or delayed */
     uint32_t hash_next;
@@ -125,7 +131,9 @@ enum tb_command_state {
     TB_COMMAND_IDLE,
     TB_COMMAND_FETCH, /* awaits the command's bytes */
     TB_COMMAND_BUSY,  /* awaits the end of its time */
-    TB_COMMAND_DRAIN, /* COMPLETION_WAIT awaits what was translated before */
+    TB_COMMAND_TAG,   /* INVALIDATE_IOTLB_PAGES awaits an earlier one's end */
+    TB_COMMAND_DRAIN, /* COMPLETION_WAIT awaits what was translated before, and the devices' answers
+                       */
     TB_COMMAND_STORE  /* COMPLETION_WAIT awaits its store, or the read in place of it */
 };
 
@@ -137,6 +145,24 @@ struct tb_commands {
     tb_time since;
     uint8_t state;
     bool dropped; /* disabled meanwhile: its bytes are ignored when they come */
+};
+
+/* An Invalidate Request that a device has not answered. */
+struct tb_invalidation {
+    uint64_t command; /* address of its command, for the event */
+    tb_time deadline; /* TB_NEVER: none */
+    uint32_t txn;     /* TB_NO_TXN: free */
+    uint16_t device, queue;
+    uint8_t tag;
+    uint8_t completions; /* that have come */
+    bool late;           /* its time is over, which was reported; the tag stays taken */
+};
+
+struct tb_invalidations {
+    struct tb_invalidation *at;
+    uint32_t size;
+    uint32_t open;         /* neither answered nor late */
+    tb_time blocked_until; /* TB_COMMAND_TAG: the command waits no longer than this */
 };
 
 struct tb_interrupts {
@@ -159,7 +185,8 @@ struct tb_iommu {
     struct tb_request *requests; /* per transaction of the simulator */
     uint32_t total;
     struct tb_list lookups, passing;
-    tb_time last_lookup, last_pass; /* due times never go backwards */
+    struct tb_list direct;                       /* translated requests: no look-up delays them */
+    tb_time last_lookup, last_pass, last_direct; /* due times never go backwards */
     uint64_t arrivals;
     struct tb_list posted; /* posted writes inside, oldest first, by posted_newer */
     struct tb_list held;   /* TB_REQUEST_ORDER */
@@ -175,6 +202,9 @@ struct tb_iommu {
     struct tb_walker walker;
     struct tb_events events;
     struct tb_commands commands;
+    struct tb_invalidations invalidations;
+    uint32_t changes;              /* counts what was invalidated */
+    const struct tb_ranges *below; /* what the bridge passes down */
     struct tb_interrupts interrupts;
     uint64_t reg[16]; /* registers.c */
 };
@@ -207,6 +237,12 @@ static inline uint32_t tb_list_pop(struct tb_iommu *u, struct tb_list *l)
 void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when);
 /* Its page is known. */
 void tb_request_mapped(struct tb_iommu *u, uint32_t txn, const struct tb_page *page, tb_time when);
+/* Sends it on, in order. */
+void tb_request_depart(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Goes on with a request whose address has to be translated by tables. */
+void tb_request_look_up_page(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Its address is in the exclusion range, and the range is for its device. */
+bool tb_request_excluded(const struct tb_iommu *u, const struct tb_request *r);
 /* It is refused: event, answer. */
 void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when);
 /* Its event is on its way: answer. */
@@ -217,6 +253,18 @@ void tb_request_resume(struct tb_iommu *u, tb_time when);
 static inline bool tb_request_writes(const struct tb_request *r)
 {
     return r->msg.kind == TB_WRITE;
+}
+
+/* Is it one of the messages of ATS and PRI that an IOMMU takes. */
+static inline bool tb_request_is_ats(const struct tb_request *r)
+{
+    return r->msg.kind == TB_ATS_TRANSLATE || r->msg.kind == TB_PAGE_REQUEST;
+}
+
+/* The table's permission and the device's are both needed (2.2.3). */
+static inline uint8_t tb_request_perm(const struct tb_request *r, uint8_t perm)
+{
+    return perm & (r->context.perm | (uint8_t) ~(TB_PERM_READ | TB_PERM_WRITE));
 }
 
 /* A transaction of the IOMMU's own, and its request: `length` bytes at `address`, a write's from
@@ -311,12 +359,43 @@ bool tb_event_of_request(struct tb_iommu *u, uint32_t txn, tb_time when, enum tb
 /* Reports an error of command processing. */
 void tb_event_of_command(struct tb_iommu *u, unsigned code, uint64_t flags, uint64_t address,
                          tb_time when);
+/* The same for others; false: no buffer is free, tb_invalidations_report will be called. */
+bool tb_event_record(struct tb_iommu *u, const uint64_t q[2], tb_time when);
 void tb_event_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
 /* Type field of a hardware error event, from the status of the read that failed. */
 uint64_t tb_event_type(enum tb_status status);
 /* Software has moved the tail or the log: records under way still land where they were sent. */
 void tb_events_moved(struct tb_iommu *u);
 void tb_events_enabled(struct tb_iommu *u, bool enabled, tb_time when);
+
+/* -- ats.c ------------------------------------------------------------------------------------- */
+
+/* Goes on with a translation request whose device's entry is known. */
+void tb_ats_begin(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Goes on with the next of its pages. */
+void tb_ats_next(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* The page it asked for is known. */
+void tb_ats_page(struct tb_iommu *u, uint32_t txn, const struct tb_page *page, tb_time when);
+/* True: that was no reason to refuse it as a whole, and it has gone on. */
+bool tb_ats_refused(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when);
+/* A translated request: goes on if its device may send any. */
+void tb_ats_translated(struct tb_iommu *u, uint32_t txn, tb_time when);
+
+/* -- invalidate.c ------------------------------------------------------------------------------ */
+
+void tb_invalidations_make(struct tb_iommu *u);
+/* INVALIDATE_IOTLB_PAGES: sends an Invalidate Request for command q, which lies at `command`.
+ * False: no tag or place is free. True as well if there is nobody to send it to. */
+bool tb_invalidation_send(struct tb_iommu *u, const uint64_t q[2], uint64_t command, tb_time when);
+/* The command processor waits for a tag from now on. */
+void tb_invalidations_wait(struct tb_iommu *u, tb_time when);
+/* An Invalidate Completion. */
+void tb_invalidation_answered(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Somebody else has ended it: nobody is there who could answer. */
+void tb_invalidation_retired(struct tb_iommu *u, uint32_t txn, tb_time when);
+void tb_invalidations_timer(struct tb_iommu *u, tb_time when);
+/* A buffer for events is free. */
+void tb_invalidations_report(struct tb_iommu *u, tb_time when);
 
 /* -- command.c --------------------------------------------------------------------------------- */
 
@@ -326,7 +405,9 @@ void tb_commands_kick(struct tb_iommu *u, tb_time when);
 void tb_commands_enabled(struct tb_iommu *u, bool enabled, tb_time when);
 void tb_commands_timer(struct tb_iommu *u, tb_time when);
 void tb_commands_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
-/* The last request of an earlier epoch is done. */
+/* The last request of an earlier epoch is done, or the last device has answered. */
 void tb_commands_drained(struct tb_iommu *u, tb_time when);
+/* A tag is free, or (expired) will not be in time. */
+void tb_commands_tag(struct tb_iommu *u, bool expired, tb_time when);
 
 #endif

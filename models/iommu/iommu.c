@@ -43,7 +43,7 @@ struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *
     u->up = up;
     u->down = down;
     u->pushed = true;
-    u->lookups = u->passing = u->posted = u->held = tb_list_empty();
+    u->lookups = u->direct = u->passing = u->posted = u->held = tb_list_empty();
     bool good = make_caches(u, node, diag);
     if (p->mmio % AMDVI_MMIO_SIZE) {
         tb_diag_node(diag, node, "'mmio' of the IOMMU of '%s' is not a multiple of 0x%x", m->name,
@@ -52,19 +52,21 @@ struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *
     }
     tb_events_make(u);
     tb_commands_make(u);
+    tb_invalidations_make(u);
     tb_registers_reset(u);
     return good ? u : NULL;
 }
 
 void tb_iommu_slots(const struct tb_iommu *u, uint32_t *count, uint32_t *bytes)
 {
-    *count =
-        (uint32_t)(u->p->walkers + u->p->devtab.fetches + u->p->events) + TB_IOMMU_INTERRUPTS + 2;
+    *count = (uint32_t)(u->p->walkers + u->p->devtab.fetches + u->p->events + u->p->invalidations) +
+             TB_IOMMU_INTERRUPTS + 2;
     *bytes = TB_IOMMU_DATA;
 }
 
-void tb_iommu_start(struct tb_iommu *u)
+void tb_iommu_start(struct tb_iommu *u, const struct tb_ranges *below)
 {
+    u->below = below;
     u->total = tb_txn_total(u->m);
     u->requests = tb_alloc(u->m, u->total + 1, sizeof *u->requests);
     tb_devtab_start(u);
@@ -155,8 +157,6 @@ static bool must_wait(const struct tb_iommu *u, const struct tb_request *r)
     return false;
 }
 
-static void depart(struct tb_iommu *u, uint32_t txn, tb_time when);
-
 /* A posted write has left: what it held up may go. Goes round again when that lets go another one.
  */
 static void release_held(struct tb_iommu *u, tb_time when)
@@ -171,7 +171,7 @@ static void release_held(struct tb_iommu *u, tb_time when)
         u->again = false;
         u->held = tb_list_empty();
         while ((txn = tb_list_pop(u, &held)) != TB_NOTHING)
-            depart(u, txn, when);
+            tb_request_depart(u, txn, when);
     }
     u->releasing = false;
 }
@@ -213,8 +213,7 @@ static void hold(struct tb_iommu *u, uint32_t txn, tb_time when)
     tb_list_push(u, &u->held, txn);
 }
 
-/* Sends a request on, or makes it wait for its turn. */
-static void depart(struct tb_iommu *u, uint32_t txn, tb_time when)
+void tb_request_depart(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     if (u->posted.head != TB_NOTHING && must_wait(u, r)) {
@@ -241,7 +240,10 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
         tb_release(u->m, r->credit, when);
         posted_gone(u, txn, when);
     } else {
+        bool translation = r->msg.kind == TB_ATS_TRANSLATE && status == TB_OK;
         tb_msg_answer(&r->msg, status);
+        if (translation)
+            r->msg.kind = TB_DATA;
         tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->down);
         tb_send(u->m, TB_DOWN_PORT, &r->msg, when + u->down, r->credit);
     }
@@ -251,6 +253,8 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
 void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when)
 {
     enum tb_status status;
+    if (u->requests[txn].msg.kind == TB_ATS_TRANSLATE && tb_ats_refused(u, txn, refusal, when))
+        return;
     u->requests[txn].refusal = (uint8_t)refusal;
     u->n->faults++;
     if (tb_event_of_request(u, txn, when, &status))
@@ -261,7 +265,10 @@ void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal
 
 static bool allowed(const struct tb_request *r, uint8_t perm)
 {
-    return perm & (tb_request_writes(r) ? TB_PERM_WRITE : TB_PERM_READ);
+    uint8_t need = tb_request_writes(r) ? TB_PERM_WRITE : TB_PERM_READ;
+    if (r->guest)
+        need |= (r->msg.execute ? TB_PERM_EXEC : 0) | (r->msg.privileged ? 0 : TB_PERM_USER);
+    return (perm & need) == need;
 }
 
 static void depart_at(struct tb_iommu *u, uint32_t txn, uint64_t pa, tb_time when)
@@ -270,26 +277,27 @@ static void depart_at(struct tb_iommu *u, uint32_t txn, uint64_t pa, tb_time whe
     t->pa = pa;
     t->has_pa = 1;
     u->requests[txn].msg.address = pa;
-    depart(u, txn, when);
+    tb_request_depart(u, txn, when);
 }
 
-/* The table's permission and the device's are both needed (2.2.3). */
 void tb_request_mapped(struct tb_iommu *u, uint32_t txn, const struct tb_page *page, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
-    if (allowed(r, page->perm & r->context.perm))
+    if (r->msg.kind == TB_ATS_TRANSLATE)
+        tb_ats_page(u, txn, page, when);
+    else if (allowed(r, tb_request_perm(r, page->perm)))
         depart_at(u, txn, page->pa | (r->msg.address - page->iova), when);
     else
         tb_request_refuse(u, txn, TB_REFUSE_PERMISSION, when);
 }
 
-static void lookup_page(struct tb_iommu *u, uint32_t txn, tb_time when)
+void tb_request_look_up_page(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     struct tb_txn *t = tb_txn(u->m, txn);
     struct tb_page page;
     struct tb_cursor cursor;
-    if (tb_iotlb_lookup(&u->iotlb, r->context.domain, r->msg.address, &page)) {
+    if (tb_iotlb_lookup(&u->iotlb, r->space, r->msg.address, &page)) {
         u->n->hits++;
         t->tlb = TB_TLB_HIT;
         tb_request_mapped(u, txn, &page, when);
@@ -305,7 +313,7 @@ static void lookup_page(struct tb_iommu *u, uint32_t txn, tb_time when)
     }
 }
 
-static bool in_exclusion_range(const struct tb_iommu *u, const struct tb_request *r)
+bool tb_request_excluded(const struct tb_iommu *u, const struct tb_request *r)
 {
     uint64_t base = u->reg[TB_REG_EXCL_BASE];
     return base & AMDVI_EXCL_ENABLE && (base & AMDVI_EXCL_ALLOW || r->context.excluded) &&
@@ -318,35 +326,30 @@ static bool entry_is_illegal(const struct tb_context *c)
     return c->kind == TB_CONTEXT_REFUSE && c->refusal != TB_REFUSE_NO_TRANSLATION;
 }
 
-/* A device that may use ATS has checked the translation itself; another one has forged it. */
-static void pretranslated(struct tb_iommu *u, uint32_t txn, tb_time when)
-{
-    if (u->requests[txn].context.ats)
-        depart(u, txn, when);
-    else
-        tb_request_refuse(u, txn, TB_REFUSE_NOT_ATS, when);
-}
-
 static void pass(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     u->n->passed++;
-    depart(u, txn, when);
+    tb_request_depart(u, txn, when);
 }
 
 void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     const struct tb_context *c = &r->context;
+    r->space = c->domain;
+    r->guest = false;
     if (entry_is_illegal(c))
         tb_request_refuse(u, txn, c->refusal, when);
+    else if (r->msg.kind == TB_ATS_TRANSLATE)
+        tb_ats_begin(u, txn, when);
     else if (r->msg.at == TB_TRANSLATED)
-        pretranslated(u, txn, when);
-    else if (c->kind == TB_CONTEXT_PASS || in_exclusion_range(u, r))
+        tb_ats_translated(u, txn, when);
+    else if (c->kind == TB_CONTEXT_PASS || tb_request_excluded(u, r))
         pass(u, txn, when);
     else if (c->kind == TB_CONTEXT_REFUSE)
         tb_request_refuse(u, txn, c->refusal, when);
     else if (c->kind == TB_CONTEXT_TABLE)
-        lookup_page(u, txn, when);
+        tb_request_look_up_page(u, txn, when);
     else if (allowed(r, c->perm))
         depart_at(u, txn, r->msg.address, when);
     else
@@ -355,22 +358,28 @@ void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
 
 /* -- Look-ups -------------------------------------------------------------------------------- */
 
-static tb_time lookup_time(const struct tb_iommu *u)
+/* Nothing, while nothing is translated; a translated request has its device looked up only. */
+static tb_time lookup_time(const struct tb_iommu *u, const struct tb_request *r)
 {
-    return u->p->devtab.hit + u->p->iotlb.hit;
+    if (r->early)
+        return 0;
+    return u->p->devtab.hit + (r->msg.at == TB_TRANSLATED ? 0 : u->p->iotlb.hit);
 }
 
-/* Initiators split at 4 KiB (PCIe 2.2.7): a request that crosses is malformed. */
+/* Initiators split at 4 KiB (PCIe 2.2.7): a request that crosses is malformed. A translation
+ * request asks for whole translations (10.2.2). */
 static bool is_malformed(const struct tb_msg *msg)
 {
-    return (msg->address & 0xfff) + msg->length > 4096 ||
-           (msg->kind != TB_READ && msg->kind != TB_WRITE);
+    if (msg->kind == TB_ATS_TRANSLATE)
+        return msg->length % ATS_ENTRY || !msg->length;
+    return (msg->address & 0xfff) + msg->length > 4096 || msg->at == TB_TRANSLATION_REQUEST ||
+           msg->at > TB_TRANSLATED || (msg->kind != TB_READ && msg->kind != TB_WRITE);
 }
 
 static void book_bridge(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     const struct tb_request *r = &u->requests[txn];
-    tb_time lookup = r->early ? 0 : lookup_time(u);
+    tb_time lookup = lookup_time(u, r);
     tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
     tb_txn_spend(u->m, txn, TB_PART_LOOKUP, lookup);
     tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up - lookup);
@@ -381,13 +390,16 @@ static void look_up(struct tb_iommu *u, uint32_t txn, tb_time when)
     struct tb_request *r = &u->requests[txn];
     book_bridge(u, txn, when);
     r->counted = false;
-    if (r->msg.space != TB_MEMORY || !tb_iommu_enabled(u)) {
-        depart(u, txn, when);
+    if (!tb_request_is_ats(r) && (r->msg.space != TB_MEMORY || !tb_iommu_enabled(u))) {
+        tb_request_depart(u, txn, when);
         return;
     }
     u->n->requests++;
     count_in(u, r);
-    if (is_malformed(&r->msg))
+    r->answered = 0;
+    r->changes = u->changes;
+    u->n->translations += r->msg.kind == TB_ATS_TRANSLATE;
+    if (is_malformed(&r->msg) || !tb_iommu_enabled(u))
         tb_request_answer(u, txn, TB_UNSUPPORTED, when);
     else
         tb_devtab_lookup(u, txn, when);
@@ -409,6 +421,19 @@ static void run_lookups(struct tb_iommu *u, tb_time when)
     }
 }
 
+/* Translated requests have a queue of their own, so that no look-up delays them. */
+static void run_direct(struct tb_iommu *u, tb_time when)
+{
+    while (u->direct.head != TB_NOTHING) {
+        struct tb_request *r = &u->requests[u->direct.head];
+        if (r->due > when) {
+            tb_timer_set(u->m, TB_IOMMU_DIRECT, r->due);
+            return;
+        }
+        look_up(u, tb_list_pop(u, &u->direct), when);
+    }
+}
+
 void tb_request_resume(struct tb_iommu *u, tb_time when)
 {
     if (!u->stalled)
@@ -417,24 +442,33 @@ void tb_request_resume(struct tb_iommu *u, tb_time when)
     tb_timer_set(u->m, TB_IOMMU_LOOKUP, when);
 }
 
+static void enqueue(struct tb_iommu *u, struct tb_list *queue, tb_time *last, unsigned timer,
+                    uint32_t txn)
+{
+    struct tb_request *r = &u->requests[txn];
+    bool empty = queue->head == TB_NOTHING;
+    r->due = *last = tb_max(*last, r->since + u->up + lookup_time(u, r));
+    tb_list_push(u, queue, txn);
+    if (empty)
+        tb_timer_set(u->m, timer, r->due);
+}
+
 static void take_request(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
                          tb_time when)
 {
     struct tb_request *r = &u->requests[msg->txn];
-    bool empty = u->lookups.head == TB_NOTHING;
     r->msg = *msg;
     r->credit = credit;
     r->since = when;
     r->order = ++u->arrivals;
     r->state = TB_REQUEST_LOOKUP;
-    r->early = msg->space != TB_MEMORY || !tb_iommu_enabled(u);
-    r->due = tb_max(u->last_lookup, when + u->up + (r->early ? 0 : lookup_time(u)));
-    u->last_lookup = r->due;
+    r->early = (msg->space != TB_MEMORY && !tb_request_is_ats(r)) || !tb_iommu_enabled(u);
     if (msg->class == TB_POSTED)
         posted_add(u, msg->txn);
-    tb_list_push(u, &u->lookups, msg->txn);
-    if (empty)
-        tb_timer_set(u->m, TB_IOMMU_LOOKUP, r->due);
+    if (msg->at == TB_TRANSLATED && !r->early && u->p->iotlb.hit)
+        enqueue(u, &u->direct, &u->last_direct, TB_IOMMU_DIRECT, msg->txn);
+    else
+        enqueue(u, &u->lookups, &u->last_lookup, TB_IOMMU_LOOKUP, msg->txn);
 }
 
 /* -- What passes up: completions, interrupts, answers, register accesses ----------------------- */
@@ -480,8 +514,12 @@ static void access_register(struct tb_iommu *u, struct tb_request *r, tb_time wh
 static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
-    if (r->msg.class == TB_NONPOSTED || r->msg.class == TB_POSTED) {
+    if (r->msg.class <= TB_NONPOSTED && r->msg.kind != TB_ATS_INVALIDATED) {
         access_register(u, r, when);
+        return;
+    }
+    if (r->msg.kind == TB_ATS_INVALIDATED) {
+        tb_invalidation_answered(u, txn, when);
         return;
     }
     tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
@@ -522,7 +560,11 @@ void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
         add_passing(u, msg, credit, 0, when);
         break;
     default:
-        take_request(u, msg, credit, when);
+        if (msg->kind ==
+            TB_ATS_INVALIDATED) /* pushes what was posted before it, as a completion does */
+            add_passing(u, msg, credit, u->arrivals, when);
+        else
+            take_request(u, msg, credit, when);
     }
 }
 
@@ -547,16 +589,17 @@ bool tb_iommu_from_above(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
 void tb_iommu_timer(struct tb_iommu *u, unsigned timer, tb_time when)
 {
     static void (*const handlers[TB_IOMMU_TIMERS])(struct tb_iommu *, tb_time) = {
-        [TB_IOMMU_LOOKUP] = run_lookups,
-        [TB_IOMMU_PASS] = run_passing,
-        [TB_IOMMU_WALK] = tb_walker_timer,
-        [TB_IOMMU_COMMAND] = tb_commands_timer,
+        [TB_IOMMU_LOOKUP] = run_lookups,        [TB_IOMMU_DIRECT] = run_direct,
+        [TB_IOMMU_PASS] = run_passing,          [TB_IOMMU_WALK] = tb_walker_timer,
+        [TB_IOMMU_COMMAND] = tb_commands_timer, [TB_IOMMU_TIMEOUT] = tb_invalidations_timer,
     };
     handlers[timer](u, when);
 }
 
 void tb_iommu_retired(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
-    (void)txn;
-    tb_interrupts_retired(u, when);
+    if (tb_txn(u->m, txn)->kind == TB_TXN_INVALIDATION)
+        tb_invalidation_retired(u, txn, when);
+    else
+        tb_interrupts_retired(u, when);
 }

@@ -48,6 +48,7 @@ struct tb_iommu_params {
     uint64_t walkers;
     uint64_t pending;
     uint64_t events;
+    uint64_t invalidations;
     tb_time command_time;
     struct tb_iotlb_params iotlb;
     struct tb_devtab_params devtab;
@@ -59,7 +60,15 @@ struct tb_iommu_params {
 extern const struct tb_param tb_iommu_param_table[];
 
 /* Timers of the bridge that belong to the IOMMU. */
-enum { TB_IOMMU_LOOKUP, TB_IOMMU_PASS, TB_IOMMU_WALK, TB_IOMMU_COMMAND, TB_IOMMU_TIMERS };
+enum {
+    TB_IOMMU_LOOKUP,
+    TB_IOMMU_DIRECT,
+    TB_IOMMU_PASS,
+    TB_IOMMU_WALK,
+    TB_IOMMU_COMMAND,
+    TB_IOMMU_TIMEOUT,
+    TB_IOMMU_TIMERS
+};
 
 /* Counters, in the bridge's state. */
 struct tb_iommu_counters {
@@ -67,6 +76,8 @@ struct tb_iommu_counters {
     uint64_t devtab_hits, devtab_misses, devtab_reads, passed, faults;
     uint64_t events, events_lost, commands, illegal_commands, invalidations, invalidated;
     uint64_t waits, poisoned, prefetches, interrupts, evictions;
+    uint64_t translations, denied, pretranslated;
+    uint64_t ats_invalidations, ats_timeouts, spurious;
 };
 
 struct tb_iommu;
@@ -81,8 +92,8 @@ struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *
 /* Transactions it can have open, and bytes for each. */
 void tb_iommu_slots(const struct tb_iommu *u, uint32_t *count, uint32_t *bytes);
 
-/* Time 0. */
-void tb_iommu_start(struct tb_iommu *u);
+/* Time 0. `below`: what the bridge passes down. */
+void tb_iommu_start(struct tb_iommu *u, const struct tb_ranges *below);
 
 /* A message from below: requests, and what passes up (completions, interrupts). */
 void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,

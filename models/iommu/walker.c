@@ -12,9 +12,9 @@ static uint64_t page_number(uint64_t iova)
     return iova >> 12;
 }
 
-static uint32_t bucket_of(const struct tb_walker *w, uint16_t domain, uint64_t page)
+static uint32_t bucket_of(const struct tb_walker *w, uint64_t space, uint64_t page)
 {
-    uint64_t h = (page ^ (uint64_t)domain << 48) * 0x9e3779b97f4a7c15;
+    uint64_t h = (page ^ space << 44) * 0x9e3779b97f4a7c15;
     return (uint32_t)(h >> 32) & w->mask;
 }
 
@@ -45,11 +45,10 @@ static void append(struct tb_walker *w, struct tb_list *l, uint32_t walk)
     l->tail = walk;
 }
 
-static uint32_t find(const struct tb_walker *w, uint16_t domain, uint64_t page)
+static uint32_t find(const struct tb_walker *w, uint64_t space, uint64_t page)
 {
-    uint32_t i = w->buckets[bucket_of(w, domain, page)];
-    while (i != TB_NOTHING &&
-           (w->walks[i].context.domain != domain || page_number(w->walks[i].cursor.iova) != page))
+    uint32_t i = w->buckets[bucket_of(w, space, page)];
+    while (i != TB_NOTHING && (w->walks[i].space != space || page_number(w->walks[i].iova) != page))
         i = w->walks[i].hash_next;
     return i;
 }
@@ -59,25 +58,26 @@ static void unhash(struct tb_walker *w, uint32_t walk)
     struct tb_walk *k = &w->walks[walk];
     if (!k->hashed)
         return;
-    uint32_t *at = &w->buckets[bucket_of(w, k->context.domain, page_number(k->cursor.iova))];
+    uint32_t *at = &w->buckets[bucket_of(w, k->space, page_number(k->iova))];
     while (*at != walk)
         at = &w->walks[*at].hash_next;
     *at = k->hash_next;
     k->hashed = false;
 }
 
-static uint32_t add(struct tb_iommu *u, const struct tb_context *context, uint16_t device,
-                    uint64_t iova)
+static uint32_t add(struct tb_iommu *u, const struct tb_context *context, uint64_t space,
+                    uint16_t device, uint64_t iova)
 {
     struct tb_walker *w = &u->walker;
     uint32_t walk = w->free;
     if (walk == TB_NOTHING)
         return walk;
     struct tb_walk *k = &w->walks[walk];
-    uint32_t *bucket = &w->buckets[bucket_of(w, context->domain, page_number(iova))];
+    uint32_t *bucket = &w->buckets[bucket_of(w, space, page_number(iova))];
     w->free = k->next;
     *k = (struct tb_walk){.context = *context,
-                          .cursor = {.iova = iova},
+                          .space = space,
+                          .iova = iova,
                           .started = TB_NEVER,
                           .waiters = tb_list_empty(),
                           .hash_next = *bucket,
@@ -111,8 +111,7 @@ static void read_entry(struct tb_iommu *u, uint32_t walk, tb_time when)
 static void begin(struct tb_iommu *u, uint32_t walk, tb_time when)
 {
     struct tb_walk *k = &u->walker.walks[walk];
-    uint64_t iova = k->cursor.iova;
-    if (u->format->begin(&k->context, iova, &k->cursor) == TB_STEP_REFUSED) {
+    if (u->format->begin(&k->context, k->iova, &k->cursor) == TB_STEP_REFUSED) {
         finish(u, walk, k->cursor.refusal, NULL, when);
         return;
     }
@@ -162,10 +161,10 @@ static void start_or_wait(struct tb_iommu *u, uint32_t walk, tb_time when)
 bool tb_walker_miss(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
-    uint32_t walk = find(&u->walker, r->context.domain, page_number(r->msg.address));
+    uint32_t walk = find(&u->walker, r->space, page_number(r->msg.address));
     bool joined = walk != TB_NOTHING;
     if (!joined)
-        walk = add(u, &r->context, r->msg.requester, r->msg.address & ~(uint64_t)0xfff);
+        walk = add(u, &r->context, r->space, r->msg.requester, r->msg.address & ~(uint64_t)0xfff);
     r->state = TB_REQUEST_WALK;
     r->since = when;
     u->waiting++;
@@ -180,7 +179,7 @@ bool tb_walker_prefetch(struct tb_iommu *u, const struct tb_context *context, ui
 {
     if (find(&u->walker, context->domain, page_number(iova)) != TB_NOTHING)
         return false;
-    uint32_t walk = add(u, context, device, iova & ~(uint64_t)0xfff);
+    uint32_t walk = add(u, context, context->domain, device, iova & ~(uint64_t)0xfff);
     if (walk == TB_NOTHING)
         return false;
     start_or_wait(u, walk, when);
@@ -231,7 +230,7 @@ static void finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
     uint32_t txn;
     unhash(w, walk);
     if (refusal == TB_REFUSE_NOTHING && may_cache(k))
-        u->n->evictions += tb_iotlb_fill(&u->iotlb, k->context.domain, &k->cursor.page);
+        u->n->evictions += tb_iotlb_fill(&u->iotlb, k->space, &k->cursor.page);
     while ((txn = tb_list_pop(u, &k->waiters)) != TB_NOTHING)
         serve(u, k, txn, refusal, failed, when);
     k->state = TB_WALK_FREE;
@@ -267,7 +266,7 @@ void tb_walker_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     switch (u->format->step(&k->cursor, entry)) {
     case TB_STEP_READ:
         if (!k->poisoned && !k->invalidated)
-            tb_pdc_fill(u, k->context.domain, &k->cursor);
+            tb_pdc_fill(u, k->space, &k->cursor);
         read_entry(u, walk, when);
         break;
     case TB_STEP_PAGE:
@@ -309,7 +308,7 @@ void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint6
         k->first = k->invalidated && k->first < first ? k->first : first;
         k->last = k->invalidated && k->last > last ? k->last : last;
         k->invalidated = true;
-        if (holds(first, last, k->cursor.iova))
+        if (holds(first, last, k->iova))
             poison(u, i);
     }
 }

@@ -70,6 +70,14 @@ static inline uint32_t tb_amdvi_devtab_entries(uint64_t devtab)
 #define AMDVI_CONTROL_PPR           AMDVI_BIT(15)
 #define AMDVI_CONTROL_GT            AMDVI_BIT(16)
 
+/* The invalidation timeout of a control register in milliseconds; 0: none (0 and the reserved 7).
+ */
+static inline uint32_t tb_amdvi_timeout_ms(uint64_t control)
+{
+    static const uint32_t ms[8] = {0, 1, 10, 100, 1000, 10000, 100000, 0};
+    return ms[control >> AMDVI_CONTROL_TIMEOUT_SHIFT & 7];
+}
+
 /* Exclusion range (3.4.1): accesses in it pass untranslated, for all or with DTE.EX. */
 #define AMDVI_EXCL_ENABLE AMDVI_BIT(0)
 #define AMDVI_EXCL_ALLOW  AMDVI_BIT(1)
@@ -177,6 +185,14 @@ enum {
 
 #define AMDVI_COMMAND_DEVICE       AMDVI_MASK(15, 0) /* of those for a device, first quadword */
 #define AMDVI_COMMAND_DOMAIN_SHIFT 32                /* 47:32 of INVALIDATE_IOMMU_PAGES */
+
+/* INVALIDATE_IOTLB_PAGES, first quadword. */
+#define AMDVI_IOTLB_PASID_MID_SHIFT 16 /* 23:16: PASID 15:8 */
+#define AMDVI_IOTLB_MAXPEND_SHIFT                                                                  \
+    24 /* 31:24: how many may be unanswered; 0: as many as there are tags */
+#define AMDVI_IOTLB_QUEUE_SHIFT      32 /* 47:32: of which queue */
+#define AMDVI_IOTLB_PASID_LOW_SHIFT  48 /* 55:48: PASID 7:0 */
+#define AMDVI_IOTLB_PASID_HIGH_SHIFT 56 /* 59:56: PASID 19:16 */
 
 /* The invalidations of pages and PREFETCH, second quadword. */
 #define AMDVI_PAGES_S              AMDVI_BIT(0) /* more than 4 KiB: coded as for next level 7 */
