@@ -5,6 +5,7 @@
 #include "log.h"
 #include "scenario.h"
 #include "summary.h"
+#include "trace.h"
 
 #include "tollbridge/param.h"
 
@@ -32,6 +33,9 @@ struct session {
     struct tb_log log;
     struct tb_compare *table; /* NULL: none is asked for */
     unsigned explored, violated; /* interleavings */
+    char *trace_path; /* NULL: no trace */
+    struct tb_trace_writer *trace;
+    bool traced; /* the current run */
     json_t *runs;
     double wall;
     uint64_t events, transactions;
@@ -66,19 +70,27 @@ static void end_progress(struct session *s)
         fprintf(stderr, "\r\033[K");
 }
 
-/* The log, with an eye on the disk: a log that cannot be written ends the program at once, not
+static void give_up(struct session *s, const char *path, int error)
+{
+    end_progress(s);
+    tb_log_close(&s->log);
+    tb_trace_abandon(s->trace);
+    exit(cli_host(path, error));
+}
+
+/* The log and the trace, with an eye on the disk: a log that cannot be written ends the program at once, not
  * hours later. */
 static void observe(void *context, struct tb_model *by, const struct tb_txn *txn,
                     enum tb_status status, tb_time when)
 {
     struct session *s = context;
     tb_log_observe(&s->log, by, txn, status, when);
-    if (tb_log_failed(&s->log)) {
-        int error = s->log.file.error;
-        end_progress(s);
-        tb_log_close(&s->log);
-        exit(cli_host(s->log_path, error));
-    }
+    if (s->traced)
+        tb_trace_observe(s->trace, by, txn, status, when);
+    if (tb_log_failed(&s->log))
+        give_up(s, s->log_path, s->log.file.error);
+    if (s->traced && tb_trace_error(s->trace))
+        give_up(s, s->trace_path, tb_trace_error(s->trace));
     if (++s->looked % PROGRESS_EVERY == 0 && s->progress)
         show_progress(s);
 }
@@ -158,6 +170,8 @@ static void plan_output(struct session *s, struct tb_sim *sim)
     else if (lines)
         s->log_path = join(s->folder, own);
     free(own);
+    if (record->trace)
+        s->trace_path = join(s->folder, record->trace);
     tb_log_open(&s->log, s->log_path, s->print_path || (a->golden && s->form != TB_GOLDEN_LOG));
 }
 
@@ -265,10 +279,29 @@ static void tell_run(struct session *s, struct tb_sim *sim)
     json_array_append_new(s->runs, tb_summary_json(sim, &s->log));
 }
 
+/* A run can switch the trace off for itself. */
+static void begin_trace(struct session *s, struct tb_sim *sim)
+{
+    s->traced = s->trace && tb_sim_record(sim)->trace;
+    if (s->traced && tb_trace_begin(s->trace, sim) != 0)
+        give_up(s, s->trace_path, tb_trace_error(s->trace));
+}
+
+static void end_trace(struct session *s)
+{
+    if (!s->traced)
+        return;
+    tb_trace_end(s->trace);
+    if (tb_trace_error(s->trace))
+        give_up(s, s->trace_path, tb_trace_error(s->trace));
+    s->traced = false;
+}
+
 static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
 {
     s->sim = sim;
     begin_log(s, sim, run);
+    begin_trace(s, sim);
     tb_sim_observe(sim, observe, s);
     clock_gettime(CLOCK_MONOTONIC, &s->began);
     tb_sim_run(sim, s->until);
@@ -276,6 +309,7 @@ static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
     s->wall += seconds_since(&s->began);
     end_progress(s);
     tb_log_end(&s->log);
+    end_trace(s);
     s->events += tb_sim_events(sim);
     tell_run(s, sim);
     return tb_sim_status(sim);
@@ -336,12 +370,26 @@ static json_t *timing(const struct session *s)
                      (json_int_t)s->looked, "transactions_per_s", (double)s->looked / wall);
 }
 
+static enum tb_exit write_trace(struct session *s)
+{
+    if (!s->trace)
+        return TB_EXIT_OK;
+    int error = tb_trace_commit(s->trace);
+    s->trace = NULL;
+    if (error)
+        return cli_host(s->trace_path, error);
+    wrote(s, "trace", s->trace_path);
+    return TB_EXIT_OK;
+}
+
 static enum tb_exit write_logs(struct session *s)
 {
     if (s->log_path && !tb_log_commit(&s->log))
         return cli_host(s->log_path, errno);
     if (s->log_path)
         wrote(s, "log", s->log_path);
+    if (write_trace(s) != TB_EXIT_OK)
+        return TB_EXIT_HOST;
     if (!s->print_path)
         return TB_EXIT_OK;
     if (!tb_golden_write_prints(s->print_path, s->log.prints, s->log.run_count))
@@ -463,6 +511,11 @@ static enum tb_exit run_session(struct session *s)
         tb_sim_free(first);
         return cli_host(s->log_path, s->log.file.error);
     }
+    if (s->trace_path && !(s->trace = tb_trace_create(s->trace_path, tb_sim_record(first)->compress))) {
+        int error = errno;
+        tb_sim_free(first);
+        return cli_host(s->trace_path, error);
+    }
     enum tb_exit status = run_all(s, first);
     return tb_diag_count(s->diag) ? TB_EXIT_INPUT : finish(s, status);
 }
@@ -481,11 +534,13 @@ enum tb_exit cli_run(const struct cli_args *args)
     s.progress = isatty(STDERR_FILENO) && !args->quiet;
     status = run_session(&s);
     tb_log_close(&s.log);
+    tb_trace_abandon(s.trace);
     tb_compare_free(s.table);
     json_decref(s.runs);
     free(s.folder);
     free(s.log_path);
     free(s.print_path);
+    free(s.trace_path);
     tb_log_file_free(s.golden);
     tb_diag_free(s.diag);
     cli_free_sets(args, s.sets);

@@ -43,6 +43,7 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->per_byte = w->rate.units == 1 ? w->rate.time : w->rate.time ? TB_NEVER : 0;
     w->header = (uint32_t)p->header;
     w->kick = s->lane_count + n;
+    w->site = n;
     w->jitter = s->scenario.jitter;
     w->random = kernel_random(p->from, n, s->scenario.explore_seed);
     w->to = p->end[1 - dir];

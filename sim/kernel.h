@@ -8,6 +8,7 @@
 #ifndef SIM_KERNEL_H
 #define SIM_KERNEL_H
 
+#include "marks.h"
 #include "pending.h"
 #include "scenario.h"
 #include "tollbridge/sim.h"
@@ -61,6 +62,7 @@ struct wire {
     uint64_t order;
     uint32_t header; /* bytes that every message costs beyond its payload */
     uint32_t kick;   /* its channel for "may start what waits" */
+    uint32_t site;   /* its number in traces */
     uint16_t to_port;
     uint8_t used;    /* classes that were ever sent: bit per class */
     uint8_t waiting; /* classes that wait: bit per class */
@@ -116,6 +118,7 @@ struct tb_sim {
     size_t link_count;
     const struct tb_link_params *links;
     bool breakdown;
+    struct tb_marks marks; /* for traces; marks.next NULL: nobody records one */
     bool finished;
     enum tb_exit status;
     tb_time until, warmup;

@@ -91,6 +91,8 @@ HOT tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg 
     if (s->breakdown) {
         s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
         s->txns[msg->txn].spent[TB_PART_WIRE] += arrival - start;
+        if (s->marks.next)
+            tb_mark_wire(&s->marks, msg->txn, w->site, start - ready, arrival - start);
     }
     return arrival;
 }
@@ -205,6 +207,16 @@ HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struc
         put_in_flight(s, l, msg, arrival);
 }
 
+/* Books the time through the model at the wire's end. */
+HOT void spend_through(struct tb_sim *s, const struct wire *w, uint32_t txn)
+{
+    if (!s->breakdown)
+        return;
+    s->txns[txn].spent[w->through_part] += w->through_latency;
+    if (s->marks.next)
+        tb_mark_through(&s->marks, txn, w->site, w->through_part, w->through_latency);
+}
+
 /* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
 HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
 {
@@ -233,8 +245,7 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
             hand_over(s, w, l, msg, arrival);
             return;
         }
-        if (s->breakdown)
-            s->txns[msg->txn].spent[w->through_part] += w->through_latency;
+        spend_through(s, w, msg->txn);
         carried = credit_of(l, msg);
         ready = arrival + w->through_latency;
         w = w->next;
@@ -249,8 +260,7 @@ static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, t
         hand_over(s, w, l, msg, arrival);
         return;
     }
-    if (s->breakdown)
-        s->txns[msg->txn].spent[w->through_part] += w->through_latency;
+    spend_through(s, w, msg->txn);
     send_on(s, w->next, msg, arrival + w->through_latency, credit_of(l, msg));
 }
 

@@ -2,6 +2,7 @@
 #include "scenario.h"
 
 #include "kernel.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static const struct tb_param run_table[] = {
 /* -- record --------------------------------------------------------------------------------- */
 
 struct record_map {
-    const struct tb_node *log;
+    const struct tb_node *log, *trace;
     bool breakdown, fingerprint;
     unsigned check;
 };
@@ -87,8 +88,22 @@ static const struct tb_param record_table[] = {
      .doc = "the parts of every latency"},
     {.name = "fingerprint", .type = TB_BOOL, .offset = offsetof(struct record_map, fingerprint), .def = "false",
      .doc = "the log as fingerprints instead of lines"},
+    {.name = "trace", .type = TB_NODE, .offset = offsetof(struct record_map, trace),
+     .doc = "where each transaction was when: `true` (trace.tbt), a file's name, or {file:, compress: true}"},
     {.name = "check", .type = TB_ENUM, .offset = offsetof(struct record_map, check), .names = check_names,
      .def = "none", .doc = "watch the run: dma-safety holds accesses to what the driver declared unmapped"},
+    {0}};
+
+struct trace_map {
+    const char *file;
+    bool compress;
+};
+
+static const struct tb_param trace_table[] = {
+    {.name = "file", .type = TB_STRING, .offset = offsetof(struct trace_map, file), .short_form = true,
+     .doc = "relative to the output folder"},
+    {.name = "compress", .type = TB_BOOL, .offset = offsetof(struct trace_map, compress), .def = "false",
+     .doc = "by zstd"},
     {0}};
 
 struct log_map {
@@ -145,6 +160,31 @@ static void read_log(const struct tb_node *log, struct tb_record *out, struct tb
     read_only(m.only, out, arena, diag);
 }
 
+static bool is_word(const struct tb_node *node, const char *word)
+{
+    return node->kind == TB_SCALAR && !node->quoted && strcmp(node->text, word) == 0;
+}
+
+static void read_trace(const struct tb_node *trace, struct tb_record *out, struct tb_arena *arena,
+                       struct tb_diag *diag)
+{
+    struct trace_map m = {0};
+    if (is_word(trace, "false") || is_word(trace, "none"))
+        return;
+    if (is_word(trace, "true"))
+        m.file = "";
+    else if (!tb_params_read(trace_table, trace, NULL, &m, arena, diag))
+        return;
+    out->trace = m.file && m.file[0] ? m.file : "trace.tbt";
+    out->compress = m.compress;
+    if (!is_file_name(out->trace))
+        tb_diag_node(diag, trace, "'%s' is not a file name under the output folder", out->trace);
+    if (!out->breakdown)
+        tb_diag_node(diag, trace, "a trace needs 'breakdown: true'");
+    if (m.compress && !tb_trace_can_compress())
+        tb_diag_node(diag, trace, "'compress: true' needs a build with libzstd-dev, which this one is not");
+}
+
 static void read_record(const struct tb_node *record, struct tb_scenario *sc, struct tb_arena *arena,
                         struct tb_diag *diag)
 {
@@ -160,6 +200,8 @@ static void read_record(const struct tb_node *record, struct tb_scenario *sc, st
         sc->record.safety = m.check == CHECK_DMA_SAFETY;
         if (m.log)
             read_log(m.log, &sc->record, arena, diag);
+        if (m.trace)
+            read_trace(m.trace, &sc->record, arena, diag);
     }
 }
 

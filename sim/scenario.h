@@ -16,6 +16,8 @@ struct tb_record {
     bool fingerprint;     /* the log as fingerprints only */
     bool safety;          /* the DMA-safety checker is on */
     const char *log;      /* file name under --out; NULL: no log */
+    const char *trace;    /* file name under --out; NULL: no trace */
+    bool compress;        /* the trace, by zstd */
     struct tb_items only; /* struct tb_record_only: ops or kinds to log; none: all */
 };
 

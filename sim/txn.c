@@ -25,6 +25,16 @@ static void fill_model(struct tb_sim *s, struct instance *i)
     i->pub.txns = s->txns;
 }
 
+static void make_marks(struct tb_sim *s)
+{
+    s->marks.base = kernel_alloc(s, (size_t)s->txn_total * TB_MARKS + 1, sizeof *s->marks.base);
+    s->marks.next = kernel_alloc(s, s->txn_total + 1, sizeof *s->marks.next);
+    for (uint32_t n = 0; n < s->txn_total; n++)
+        tb_marks_clear(&s->marks, n);
+    for (size_t k = 0; k < s->model_count; k++)
+        s->models[k].pub.traced = true;
+}
+
 void kernel_size_slots(struct tb_sim *s)
 {
     for (size_t k = 0; k < s->model_count; k++)
@@ -32,6 +42,8 @@ void kernel_size_slots(struct tb_sim *s)
     s->txns = kernel_alloc(s, s->txn_total + 1, sizeof *s->txns);
     for (size_t k = 0; k < s->model_count; k++)
         fill_model(s, &s->models[k]);
+    if (s->scenario.record.trace)
+        make_marks(s);
 }
 
 uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
@@ -41,8 +53,11 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
         return TB_NO_TXN;
     uint32_t n = i->free_slots[--i->free_count];
     struct tb_txn *t = &m->txns[n];
-    if (m->breakdown)
+    if (m->breakdown) {
         memset(t->spent, 0, sizeof t->spent);
+        if (m->traced)
+            tb_marks_clear(&m->sim->marks, n);
+    }
     memset((char *)t + offsetof(struct tb_txn, iova), 0,
            offsetof(struct tb_txn, spent) - offsetof(struct tb_txn, iova));
     t->created = when;
@@ -53,6 +68,12 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
     t->live = 1;
     m->sim->txn_open++;
     return n;
+}
+
+void tb_txn_mark(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
+{
+    struct tb_sim *s = m->sim;
+    tb_mark(&s->marks, txn, tb_mark_code(s->wire_count + m->index, part), spent);
 }
 
 /* A line whose parts do not add up would be a lie about where time went: the run must fail. */

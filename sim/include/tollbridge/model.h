@@ -44,6 +44,7 @@ struct tb_model {
     const struct tb_node *node; /* where it stands in the platform, for messages at elaboration */
     uint16_t index;             /* place in the platform's document order */
     bool breakdown;             /* somebody records the parts of latencies */
+    bool traced;                /* somebody records where they were spent, too */
 };
 
 /* A region of an address space that something claims. */
@@ -340,11 +341,18 @@ static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
     return &m->txns[txn];
 }
 
-/* Adds `spent` to a part of the transaction's latency. Free when nobody records the breakdown. */
+/* For tb_txn_spend: notes in the trace that the transaction was here for so long. */
+void tb_txn_mark(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent);
+
+/* Adds `spent` to a part of the transaction's latency; what is booked first was spent first. Free when nobody
+ * records the breakdown. */
 static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
 {
-    if (m->breakdown)
-        m->txns[txn].spent[part] += spent;
+    if (!m->breakdown)
+        return;
+    m->txns[txn].spent[part] += spent;
+    if (m->traced)
+        tb_txn_mark(m, txn, part, spent);
 }
 
 #endif

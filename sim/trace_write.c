@@ -1,0 +1,435 @@
+/* Writing the binary trace; see trace.h and docs/trace-format.md. */
+#include "trace.h"
+
+#include "kernel.h"
+#include "line.h"
+#include "outfile.h"
+#include "summary.h"
+#include "trace_header.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zlib.h>
+#ifdef TB_HAS_ZSTD
+#include <zstd.h>
+#endif
+
+#define OPS    (TB_TXN_KINDS * 2u)
+#define COUNTS (TB_MARKS + 1)
+#define NO_PAST UINT16_MAX
+
+/* What the next record like this one is compared with. */
+struct past {
+    uint64_t iova, offset, route, attributes, value[2];
+    uint32_t number, count, hops;
+    uint32_t chunk; /* in which it was written: it is not known in another */
+    uint8_t status;
+    uint64_t marks[TB_MARKS];
+};
+
+struct tb_trace_writer {
+    uint8_t *buffer, *at, *limit; /* the chunk that is being filled */
+    uint64_t records, first, last;
+    tb_time previous;
+    uint32_t chunk;
+    struct tb_sim *sim;
+    uint16_t *which; /* predecessor by initiator, op, number of marks */
+    uint32_t past_count;
+    struct past *pasts;
+    struct tb_trace_counts counts;
+    int fd, error;
+    bool compress;
+    void *packed;
+    size_t packed_size;
+    char *path, *part;
+};
+
+/* Fields of a transaction that change together are compared together. */
+_Static_assert(offsetof(struct tb_txn, to) == offsetof(struct tb_txn, length) + 6, "one word: length, by, to");
+_Static_assert(offsetof(struct tb_txn, owner) == offsetof(struct tb_txn, requester) + 8,
+               "one word: requester, kind, flags, PASID and tag");
+
+bool tb_trace_can_compress(void)
+{
+#ifdef TB_HAS_ZSTD
+    return true;
+#else
+    return false;
+#endif
+}
+
+/* -- The file ------------------------------------------------------------------------------- */
+
+static void fail(struct tb_trace_writer *w, int error)
+{
+    if (!w->error)
+        w->error = error ? error : EIO;
+}
+
+static void write_all(struct tb_trace_writer *w, const void *data, size_t size)
+{
+    const uint8_t *from = data;
+    while (size > 0 && !w->error) {
+        ssize_t n = write(w->fd, from, size);
+        if (n > 0) {
+            from += n;
+            size -= (size_t)n;
+            w->counts.bytes += (uint64_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            fail(w, errno);
+        }
+    }
+}
+
+static uint8_t *put_word(uint8_t *at, uint64_t value, unsigned bytes)
+{
+    for (unsigned k = 0; k < bytes; k++)
+        at[k] = (uint8_t)(value >> (8 * k));
+    return at + bytes;
+}
+
+static void write_chunk(struct tb_trace_writer *w, int type, unsigned flags, const void *data, size_t size,
+                        size_t unfolded)
+{
+    uint8_t head[TB_TRACE_HEAD] = {(uint8_t)type, (uint8_t)flags};
+    uint8_t *at = put_word(head + 4, size, 4);
+    at = put_word(at, unfolded, 4);
+    at = put_word(at, crc32(0, data, (uInt)size), 4);
+    at = put_word(at, w->records, 8);
+    at = put_word(at, w->first == TB_NEVER ? 0 : w->first, 8);
+    put_word(at, w->last, 8);
+    write_all(w, head, sizeof head);
+    write_all(w, data, size);
+}
+
+/* true: what is in the buffer is written compressed. */
+static bool write_packed(struct tb_trace_writer *w, size_t size)
+{
+#ifdef TB_HAS_ZSTD
+    size_t packed = w->compress ? ZSTD_compress(w->packed, w->packed_size, w->buffer, size, 3) : 0;
+    if (packed == 0 || ZSTD_isError(packed) || packed >= size)
+        return false;
+    write_chunk(w, TB_TRACE_RECORDS, TB_TRACE_ZSTD, w->packed, packed, size);
+    return true;
+#else
+    (void)w;
+    (void)size;
+    return false;
+#endif
+}
+
+static void begin_chunk(struct tb_trace_writer *w)
+{
+    w->at = w->buffer;
+    w->records = 0;
+    w->previous = 0;
+    w->first = TB_NEVER;
+    w->last = 0;
+    w->chunk++;
+}
+
+static void end_chunk(struct tb_trace_writer *w)
+{
+    size_t size = (size_t)(w->at - w->buffer);
+    if (size > 0 && !write_packed(w, size))
+        write_chunk(w, TB_TRACE_RECORDS, 0, w->buffer, size, size);
+    begin_chunk(w);
+}
+
+static bool open_file(struct tb_trace_writer *w, const char *path)
+{
+    char *slash = strrchr(path, '/');
+    w->path = strdup(path);
+    if (!w->path || asprintf(&w->part, "%s.part", path) < 0) {
+        w->part = NULL;
+        errno = ENOMEM;
+        return false;
+    }
+    if (slash && slash != path) {
+        w->path[slash - path] = '\0';
+        bool made = tb_make_folder(w->path);
+        w->path[slash - path] = '/';
+        if (!made)
+            return false;
+    }
+    w->fd = open(w->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return w->fd >= 0;
+}
+
+static bool get_memory(struct tb_trace_writer *w)
+{
+    w->buffer = malloc(TB_TRACE_CHUNK);
+    w->pasts = calloc(TB_TRACE_PASTS, sizeof *w->pasts);
+    w->limit = w->buffer + TB_TRACE_CHUNK - TB_TRACE_RECORD;
+#ifdef TB_HAS_ZSTD
+    w->packed_size = w->compress ? ZSTD_compressBound(TB_TRACE_CHUNK) : 1;
+    w->packed = malloc(w->packed_size);
+    return w->buffer && w->pasts && w->packed;
+#else
+    return w->buffer && w->pasts;
+#endif
+}
+
+static void free_writer(struct tb_trace_writer *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w->buffer);
+    free(w->pasts);
+    free(w->which);
+    free(w->packed);
+    free(w->path);
+    free(w->part);
+    free(w);
+}
+
+struct tb_trace_writer *tb_trace_create(const char *path, bool compress)
+{
+    struct tb_trace_writer *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->fd = -1;
+    w->compress = compress;
+    if (get_memory(w) && open_file(w, path)) {
+        begin_chunk(w);
+        write_all(w, TB_TRACE_MAGIC, TB_TRACE_MAGIC_BYTES);
+        return w;
+    }
+    int error = errno;
+    free_writer(w);
+    errno = error;
+    return NULL;
+}
+
+int tb_trace_error(const struct tb_trace_writer *w)
+{
+    return w->error;
+}
+
+struct tb_trace_counts tb_trace_counts(const struct tb_trace_writer *w)
+{
+    struct tb_trace_counts counts = w->counts;
+    counts.bytes += (uint64_t)(w->at - w->buffer);
+    return counts;
+}
+
+int tb_trace_commit(struct tb_trace_writer *w)
+{
+    end_chunk(w);
+    if (close(w->fd) != 0)
+        fail(w, errno);
+    w->fd = -1;
+    if (!w->error && rename(w->part, w->path) != 0)
+        fail(w, errno);
+    int error = w->error;
+    if (error)
+        unlink(w->part);
+    free_writer(w);
+    return error;
+}
+
+void tb_trace_abandon(struct tb_trace_writer *w)
+{
+    if (!w)
+        return;
+    unlink(w->part);
+    free_writer(w);
+}
+
+/* -- Runs ----------------------------------------------------------------------------------- */
+
+int tb_trace_begin(struct tb_trace_writer *w, struct tb_sim *s)
+{
+    size_t places = s->model_count * OPS * COUNTS;
+    char *header = tb_trace_header(s);
+    w->sim = s;
+    free(w->which);
+    w->which = malloc(places * sizeof *w->which);
+    if (!header || !w->which)
+        fail(w, ENOMEM);
+    for (size_t k = 0; w->which && k < places; k++)
+        w->which[k] = NO_PAST;
+    w->past_count = 0;
+    begin_chunk(w);
+    if (!w->error)
+        write_chunk(w, TB_TRACE_RUN, 0, header, strlen(header), strlen(header));
+    free(header);
+    return w->error;
+}
+
+void tb_trace_end(struct tb_trace_writer *w)
+{
+    end_chunk(w);
+    w->last = tb_sim_now(w->sim);
+    write_chunk(w, TB_TRACE_END, 0, "", 0, 0);
+    begin_chunk(w);
+}
+
+/* -- Records -------------------------------------------------------------------------------- */
+
+static inline uint64_t word_at(const void *from)
+{
+    uint64_t v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+/* A new kind of record gets a predecessor of its own, as long as there are any. */
+static __attribute__((noinline)) uint16_t new_past(struct tb_trace_writer *w, size_t place)
+{
+    uint32_t n = w->past_count < TB_TRACE_PASTS ? w->past_count++ : (uint32_t)(place % TB_TRACE_PASTS);
+    w->pasts[n].chunk = 0;
+    return w->which[place] = (uint16_t)n;
+}
+
+static inline struct past *past_of(struct tb_trace_writer *w, const struct tb_txn *t, uint32_t count)
+{
+    size_t place = ((size_t)t->by * OPS + t->kind * 2u + t->write) * COUNTS + count;
+    uint16_t n = w->which[place];
+    return &w->pasts[n != NO_PAST ? n : new_past(w, place)];
+}
+
+/* The marks in full. */
+static __attribute__((noinline)) uint8_t *put_path(uint8_t *at, struct past *p, const struct tb_txn *t,
+                                                   const uint64_t *marks, uint32_t count)
+{
+    at = tb_trace_put(at, t->by);
+    at = tb_trace_put(at, t->kind);
+    at = tb_trace_put(at, count);
+    p->hops = 0;
+    p->count = count;
+    for (uint32_t k = 0; k < count; k++) {
+        p->marks[k] = marks[k];
+        p->hops += (marks[k] & 15) == TB_PART_WIRE;
+        at = tb_trace_put(at, marks[k] & (TB_MARK_CODES - 1));
+        at = tb_trace_put(at, marks[k] >> TB_MARK_SHIFT);
+    }
+    return at;
+}
+
+/* Which marks changed, a bit each, then these; NULL if a code did. */
+static inline uint8_t *put_times(uint8_t *at, struct past *p, const uint64_t *marks, uint32_t count)
+{
+    uint64_t changed = 0;
+    uint8_t *bits = at;
+    at += (count + 7) / 8;
+    for (uint32_t k = 0; k < count; k++) {
+        uint64_t difference = marks[k] ^ p->marks[k];
+        if (difference == 0)
+            continue;
+        if (difference & (TB_MARK_CODES - 1))
+            return NULL;
+        changed |= (uint64_t)1 << k;
+        p->marks[k] = marks[k];
+        at = tb_trace_put(at, marks[k] >> TB_MARK_SHIFT);
+    }
+    changed = htole64(changed);
+    memcpy(bits, &changed, (count + 7) / 8);
+    return at;
+}
+
+static __attribute__((noinline)) uint8_t *put_route(uint8_t *at, const struct tb_txn *t)
+{
+    at = tb_trace_put(at, t->length);
+    return tb_trace_put(at, (uint16_t)(t->to + 1)); /* 0: nobody */
+}
+
+static __attribute__((noinline)) uint8_t *put_attributes(uint8_t *at, const struct tb_txn *t)
+{
+    unsigned flags = t->write | t->at << 1 | t->has_pa << 3 | t->tlb << 4 | t->has_pasid << 6;
+    at = tb_trace_put(at, t->requester);
+    at = tb_trace_put(at, flags);
+    at = tb_trace_put(at, t->pasid);
+    return tb_trace_put(at, t->tag);
+}
+
+/* What is seldom as in the predecessor's, in the order of the bits. */
+static inline uint8_t *put_changes(uint8_t *at, struct past *p, const struct tb_txn *t, unsigned *what)
+{
+    uint64_t route = word_at(&t->length), attributes = word_at(&t->requester);
+    uint64_t offset = t->has_pa ? t->pa - t->iova : p->offset;
+    if (route != p->route) {
+        *what |= TB_TRACE_ROUTE;
+        p->route = route;
+        at = put_route(at, t);
+    }
+    if (attributes != p->attributes) {
+        *what |= TB_TRACE_ATTR;
+        p->attributes = attributes;
+        at = put_attributes(at, t);
+    }
+    if (offset != p->offset) {
+        *what |= TB_TRACE_PA;
+        at = tb_trace_put(at, tb_trace_fold(offset - p->offset));
+        p->offset = offset;
+    }
+    if ((t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1])) {
+        *what |= TB_TRACE_VALUE;
+        p->value[0] = t->value[0];
+        p->value[1] = t->value[1];
+        at = tb_trace_put(tb_trace_put(at, t->value[0]), t->value[1]);
+    }
+    return at;
+}
+
+/* In a chunk, the first record of its kind has nothing before it. */
+static __attribute__((noinline)) void forget(struct past *p, uint32_t chunk)
+{
+    *p = (struct past){.chunk = chunk, .count = COUNTS, .attributes = UINT64_MAX, .route = UINT64_MAX};
+}
+
+/* One record; TB_TRACE_RECORD bytes are there. */
+static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn *t, enum tb_status status,
+                                  tb_time when, const uint64_t *marks, uint32_t count)
+{
+    struct past *p = past_of(w, t, count);
+    if (p->chunk != w->chunk)
+        forget(p, w->chunk);
+    unsigned what = 0;
+    uint8_t *at = tb_trace_put(w->at, (uint64_t)(p - w->pasts)), *head = at++, *times;
+    at = tb_trace_put(at, tb_trace_fold(when - w->previous));
+    at = tb_trace_put(at, tb_trace_fold((uint64_t)t->number - p->number));
+    at = tb_trace_put(at, tb_trace_fold(t->iova - p->iova));
+    p->number = t->number;
+    p->iova = t->iova;
+    at = put_changes(at, p, t, &what);
+    if (status != p->status) {
+        what |= TB_TRACE_STATUS;
+        p->status = (uint8_t)status;
+        *at++ = (uint8_t)status;
+    }
+    if (status == TB_UNFINISHED || when - t->created >= TB_MARK_LONGEST) {
+        what |= TB_TRACE_LATENCY;
+        at = tb_trace_put(at, when - t->created);
+    }
+    times = count == p->count ? put_times(at, p, marks, count) : NULL;
+    if (!times) {
+        what |= TB_TRACE_PATH;
+        times = put_path(at, p, t, marks, count);
+    }
+    *head = (uint8_t)what;
+    w->counts.hops += p->hops;
+    return times;
+}
+
+void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status,
+                      tb_time when)
+{
+    struct tb_trace_writer *w = context;
+    struct tb_sim *s = w->sim;
+    size_t n = (size_t)(t - s->txns);
+    const uint64_t *marks = s->marks.base + n * TB_MARKS;
+    (void)by;
+    if (w->at >= w->limit)
+        end_chunk(w);
+    w->at = put_record(w, t, status, when, marks, (uint32_t)(s->marks.next[n] - marks));
+    w->previous = when;
+    if (t->created < w->first)
+        w->first = t->created;
+    if (when > w->last)
+        w->last = when;
+    w->records++;
+    w->counts.records++;
+}
