@@ -47,9 +47,10 @@ enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t
                                   .pa = start,
                                   .last = c->prd_at + pages * HOST_PAGE - 1,
                                   .page = HOST_PAGE,
-                                  .permissions = HOST_MAY_READ};
+                                  .permissions = HOST_MAY_READ,
+                                  .node = node};
     }
-    const char *wrong = table_step(h, job);
+    const char *wrong = table_step(h, job, when);
     if (wrong)
         host_complain(h, node, when, "the PRD table of '%s' cannot be mapped: %s", d->model->name,
                       wrong);

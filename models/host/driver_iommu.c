@@ -13,6 +13,7 @@
 #define RING_ENTRIES (RING_BYTES / AMDVI_RING_ENTRY)
 #define RING_LENGTH  ((uint64_t)AMDVI_RING_LENGTH_MIN << AMDVI_RING_LENGTH_SHIFT)
 #define FLAG_BYTES   64
+#define QUEUE_SHIFT  32 /* 47:32 of INVALIDATE_IOTLB_PAGES: the device's queue */
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
@@ -105,6 +106,14 @@ void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova,
                  AMDVI_PAGES_PDE;
 }
 
+/* INVALIDATE_IOTLB_PAGES (2.4.4): to the device, by way of the IOMMU. */
+static void invalidate_cache_of(uint64_t command[2], uint16_t device, uint64_t iova, uint64_t last)
+{
+    iommu_invalidate_pages(command, 0, iova, last);
+    command[0] = opcode(AMDVI_INVALIDATE_IOTLB_PAGES) | device | (uint64_t)device << QUEUE_SHIFT;
+    command[1] &= ~AMDVI_PAGES_PDE;
+}
+
 void iommu_invalidate_device(uint64_t command[2], uint16_t device)
 {
     command[0] = opcode(AMDVI_INVALIDATE_DEVTAB_ENTRY) | device;
@@ -155,6 +164,8 @@ static void give(struct host *h, struct host_iommu *u, struct command_job *job, 
 {
     if (job->raw || job->command[0]) {
         h->count.invalidations += is_invalidation(job->command[0]);
+        h->count.device_invalidations +=
+            job->command[0] >> AMDVI_OPCODE_SHIFT == AMDVI_INVALIDATE_IOTLB_PAGES;
         put_command(h, u, job->command[0], job->command[1]);
     }
     if (wait)
@@ -172,9 +183,10 @@ static enum host_verdict pause_until(struct host *h, struct command_job *job, in
     return HOST_WAITS;
 }
 
-static enum host_verdict give_up(struct host *h, struct host_iommu *u, const struct tb_node *node,
-                                 tb_time when)
+static enum host_verdict give_up(struct host *h, struct host_iommu *u, struct command_job *job,
+                                 const struct tb_node *node, tb_time when)
 {
+    job->failed = true;
     host_complain(h, node, when, "'%s' has not done its commands within the timeout",
                   u->model->name);
     return HOST_DONE;
@@ -187,11 +199,28 @@ static enum host_verdict look_for_room(struct host *h, struct host_iommu *u,
     uint32_t head = (uint32_t)(u->head & AMDVI_RING_POINTER) % RING_BYTES;
     u->room = (head + RING_BYTES - u->tail - AMDVI_RING_ENTRY) % RING_BYTES / AMDVI_RING_ENTRY;
     if (u->room < 2 && when >= job->deadline)
-        return give_up(h, u, node, when);
+        return give_up(h, u, job, node, when);
     if (u->room < 2)
         return pause_until(h, job, COMMAND_AWAITS_ROOM, when);
     give(h, u, job, wait);
     return HOST_AGAIN;
+}
+
+/* Every invalidation in front of the wait that has ended is done: nobody may go by what was unmapped
+ * when it was given. */
+static void declare_done(struct host *h, struct host_iommu *u, tb_time when)
+{
+    for (; u->pending_first < u->pending_next; u->pending_first++) {
+        const struct host_pending *p = &u->pending[u->pending_first % HOST_PENDING];
+        if (p->value > u->seen)
+            return;
+        uint64_t size = p->last - p->iova + 1;
+        struct tb_mapping of = {.iova = p->iova,
+                                .size = size ? size : UINT64_MAX,
+                                .space = table_space(h, p->domain),
+                                .started_by = p->began};
+        tb_declare(h->m, TB_UNMAPPED, &of, when);
+    }
 }
 
 /* The flag says which wait was done last; numbers grow, so `at least` is the question. */
@@ -200,10 +229,11 @@ static enum host_verdict look_at_flag(struct host *h, struct host_iommu *u, stru
 {
     if (u->seen - job->value < (uint64_t)1 << 63) {
         u->room = RING_ENTRIES - 1;
+        declare_done(h, u, when);
         return HOST_DONE;
     }
     if (when >= job->deadline)
-        return give_up(h, u, node, when);
+        return give_up(h, u, job, node, when);
     if (u->control_value & AMDVI_CONTROL_WAIT_INT) {
         job->phase = COMMAND_AWAITS_COMPLETION;
         job->next = job->deadline; /* the handler of the interrupt wakes the program */
@@ -263,13 +293,81 @@ enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct com
     }
 }
 
+/* -- Invalidation of a range, in the IOMMU and then in the devices (2.4.3, 2.4.4) ---------------- */
+
+struct flush_job iommu_flush_of(struct host_domain *domain, uint64_t iova, uint64_t last)
+{
+    struct flush_job job = {.domain = domain, .iova = iova, .last = last};
+    if (!domain)
+        iommu_invalidate_all(job.command.command);
+    else if (iova == 0 && last == UINT64_MAX)
+        iommu_invalidate_domain(job.command.command, domain->id);
+    else
+        iommu_invalidate_pages(job.command.command, domain->id, iova, last);
+    return job;
+}
+
+static void remember(struct host_iommu *u, struct host_domain *domain, const struct flush_job *job,
+                     tb_time when)
+{
+    if (u->pending_next - u->pending_first == HOST_PENDING)
+        u->pending_first++;
+    u->pending[u->pending_next++ % HOST_PENDING] = (struct host_pending){
+        .domain = domain, .iova = job->iova, .last = job->last, .value = u->waits + 1, .began = when};
+}
+
+static void begin_flush(struct host *h, struct host_iommu *u, struct flush_job *job, tb_time when)
+{
+    job->begun = true;
+    for (size_t i = 0; i < h->domain_count; i++)
+        if (h->domains[i].iommu == u && (!job->domain || job->domain == &h->domains[i]))
+            remember(u, &h->domains[i], job, when);
+}
+
+/* The next device that may have translations of the range. */
+static const struct host_device *next_cache(const struct host *h, const struct host_iommu *u,
+                                            struct flush_job *job)
+{
+    for (; job->next < h->device_count && !job->without_devices; job->next++) {
+        const struct host_device *d = &h->devices[job->next];
+        if (d->iommu == u && d->ats && (!job->domain || d->domain == job->domain))
+            return d;
+    }
+    return NULL;
+}
+
+enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush_job *job, bool wait,
+                              const struct tb_node *node, tb_time when)
+{
+    if (!job->begun)
+        begin_flush(h, u, job, when);
+    for (;;) {
+        const struct host_device *d = next_cache(h, u, job);
+        enum host_verdict v = iommu_command(h, u, &job->command, wait && !d, node, when);
+        if (v != HOST_DONE)
+            return v;
+        if (!d || job->command.failed)
+            break;
+        job->next++;
+        job->command = (struct command_job){0};
+        invalidate_cache_of(job->command.command, d->id, job->iova, job->last);
+    }
+    if (h->instant) { /* nothing is cached before time 0 */
+        u->seen = UINT64_MAX;
+        declare_done(h, u, when);
+        u->seen = 0;
+    }
+    return HOST_DONE;
+}
+
 /* -- Device table (2.2.2) ---------------------------------------------------------------------- */
 
 enum {
     ATTACH_AWAITS_START,
     ATTACH_AWAITS_ENTRY,
     ATTACH_AWAITS_DEVICE_INVALIDATION,
-    ATTACH_AWAITS_DOMAIN_INVALIDATION
+    ATTACH_AWAITS_DOMAIN_INVALIDATION,
+    ATTACH_AWAITS_CACHE_INVALIDATION /* the device's own */
 };
 
 static uint64_t first_quadword(const struct host_domain *domain, enum host_mode mode,
@@ -277,7 +375,7 @@ static uint64_t first_quadword(const struct host_domain *domain, enum host_mode 
 {
     uint64_t q = AMDVI_DTE_V | AMDVI_DTE_TV;
     if (mode == HOST_BLOCKED)
-        return q;
+        return q; /* neither IR nor IW */
     if (mode == HOST_TRANSLATE)
         q |= domain->root | (uint64_t)domain->levels << AMDVI_DTE_MODE_SHIFT;
     return q | permissions;
@@ -290,8 +388,8 @@ static void write_entry(struct host *h, const struct host_device *d, const struc
     uint64_t domain = d->domain ? d->domain->id : 0;
     host_store(h, at + 24, 0, 8);
     host_store(h, at + 16, 0, 8);
-    host_store(h, at + 8, domain | job->flags, 8);
-    host_store(h, at, first_quadword(d->domain, d->mode, job->permissions), 8);
+    host_store(h, at + 8, domain | job->flags[1], 8);
+    host_store(h, at, first_quadword(d->domain, d->mode, job->permissions) | job->flags[0], 8);
 }
 
 static bool make_root(struct host *h, struct host_domain *domain, const struct tb_node *node,
@@ -307,6 +405,16 @@ static bool make_root(struct host *h, struct host_domain *domain, const struct t
     return domain->root != 0;
 }
 
+static void declare_attached(struct host *h, const struct host_device *d, enum tb_declared what,
+                             const struct tb_node *node, tb_time when)
+{
+    struct tb_mapping of = {.requester = d->id, .node = node, .started_by = when};
+    of.space = d->mode == HOST_PASSTHROUGH ? TB_EVERYWHERE
+               : d->mode == HOST_BLOCKED   ? TB_NOWHERE
+                                           : table_space(h, d->domain);
+    tb_declare(h->m, what, &of, when);
+}
+
 static bool take_over(struct host *h, struct host_device *d, struct host_domain *domain,
                       enum host_mode mode, struct attach_job *job, const struct tb_node *node,
                       tb_time when)
@@ -317,11 +425,32 @@ static bool take_over(struct host *h, struct host_device *d, struct host_domain 
     if (d->domain != domain || mode != HOST_TRANSLATE)
         for (unsigned i = 0; i < HOST_CHANNELS; i++)
             d->channels[i].prd_pages_mapped = 0;
+    job->had_ats = d->ats;
     d->domain = domain;
     d->mode = mode;
     d->attached = true;
+    d->ats = job->flags[1] & AMDVI_DTE_I;
     write_entry(h, d, job);
+    declare_attached(h, d, TB_ATTACHED, node, when);
     return true;
+}
+
+/* After the device's entry: what was cached of its former domain, in the IOMMU and in itself. */
+static bool next_invalidation(const struct host_device *d, struct attach_job *job)
+{
+    bool of_domain = job->phase == ATTACH_AWAITS_DEVICE_INVALIDATION && job->former &&
+                     job->former != d->domain;
+    bool of_cache = job->phase < ATTACH_AWAITS_CACHE_INVALIDATION && job->had_ats &&
+                    !job->without_devices;
+    job->command = (struct command_job){0};
+    if (of_domain) {
+        iommu_invalidate_domain(job->command.command, job->former->id);
+        job->phase = ATTACH_AWAITS_DOMAIN_INVALIDATION;
+    } else if (of_cache) {
+        invalidate_cache_of(job->command.command, d->id, 0, UINT64_MAX);
+        job->phase = ATTACH_AWAITS_CACHE_INVALIDATION;
+    }
+    return of_domain || of_cache;
 }
 
 enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct host_domain *domain,
@@ -340,18 +469,19 @@ enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct hos
         iommu_invalidate_device(job->command.command, d->id);
         job->phase = ATTACH_AWAITS_DEVICE_INVALIDATION;
         /* fall through */
-    case ATTACH_AWAITS_DEVICE_INVALIDATION: {
-        enum host_verdict v = iommu_command(h, d->iommu, &job->command, true, node, when);
-        if (v != HOST_DONE || !job->former || job->former == d->domain)
-            return v;
-        job->command = (struct command_job){0};
-        iommu_invalidate_domain(job->command.command, job->former->id);
-        job->phase = ATTACH_AWAITS_DOMAIN_INVALIDATION;
-    }
-        /* fall through */
     default:
-        return iommu_command(h, d->iommu, &job->command, true, node, when);
+        break;
     }
+    for (;;) {
+        enum host_verdict v = iommu_command(h, d->iommu, &job->command, true, node, when);
+        if (v != HOST_DONE)
+            return v;
+        if (job->command.failed || !next_invalidation(d, job))
+            break;
+    }
+    if (!job->command.failed)
+        declare_attached(h, d, TB_DETACHED, node, when);
+    return HOST_DONE;
 }
 
 /* -- Event log (2.5) --------------------------------------------------------------------------- */

@@ -83,7 +83,15 @@ struct latency_expect {
     tb_time min, max, mean_min, mean_max;
 };
 
+struct safety_expect {
+    bool given, has_window, has_late;
+    unsigned what;
+    struct bounds bounds;
+    tb_time window, late;
+};
+
 struct expect_args {
+    struct safety_expect safety;
     struct content memory, disk;
     struct register_expect reg;
     struct log_expect log;
@@ -94,9 +102,12 @@ struct expect_args {
 
 static const char *const kind_names[] = {"dma",    "register", "memory", "walk",
                                          "devtab", "command",  "event",  "interrupt",
-                                         "disk",   NULL}; /* enum tb_txn_kind */
+                                         "disk",   "translation", "invalidation", "pagereq",
+                                         "pageresp", NULL}; /* enum tb_txn_kind */
 static const char *const status_names[] = {"ok",    "unsupported", "abort",
                                            "fault", "any",         NULL}; /* enum tb_status */
+static const char *const safety_names[] = {"violations", "stale",   "checked",
+                                           "unwatched",  "unmaps", NULL};
 static const char *const code_names[] = {"any",
                                          "illegal_dev_table_entry",
                                          "io_page_fault",
@@ -384,6 +395,27 @@ static const struct tb_param latency_table[] = {
         .present = offsetof(struct expect_args, field.given) + 1, .doc = text                      \
     }
 
+static const struct tb_param safety_table[] = {
+    {.name = "name",
+     .type = TB_ENUM,
+     AT(safety_expect, what),
+     .names = safety_names,
+     .def = "violations",
+     .doc = "what the checker counts"},
+    BOUND_ROWS(safety_expect),
+    {.name = "window",
+     .type = TB_TIME,
+     AT(safety_expect, window),
+     OPTIONAL(safety_expect, has_window),
+     .doc = "no unmap took longer from its beginning to its end"},
+    {.name = "late",
+     .type = TB_TIME,
+     AT(safety_expect, late),
+     OPTIONAL(safety_expect, has_late),
+     .doc = "no access came longer after its unmap's beginning"},
+    {0},
+};
+
 static const struct tb_param expect_table[] = {
     GROUP("memory", memory, memory_table, "bytes in memory"),
     GROUP("disk", disk, disk_table, "bytes on a drive"),
@@ -394,6 +426,7 @@ static const struct tb_param expect_table[] = {
           "event records of an IOMMU, read by the driver or still in the log"),
     GROUP("counter", counter, counter_table, "a model's counter"),
     GROUP("latency", latency, latency_table, "bounds of latencies"),
+    GROUP("safety", safety, safety_table, "what the DMA-safety checker has seen"),
     {0},
 };
 
@@ -530,6 +563,8 @@ static bool prepare_counts(struct host *h, struct expect_args *a, const struct t
         good = has_bounds(&a->counter.bounds, counter, diag) && good;
         good = prepare_counter(h, &a->counter, counter, diag) && good;
     }
+    if (a->safety.given && !a->safety.has_window && !a->safety.has_late)
+        good = has_bounds(&a->safety.bounds, tb_node_get(node, "safety"), diag) && good;
     return good;
 }
 
@@ -746,6 +781,24 @@ static void check_latency(struct host *h, const struct latency_expect *l,
                "most", node, when);
 }
 
+static void check_safety(struct host *h, const struct safety_expect *e, const struct tb_node *node,
+                         tb_time when)
+{
+    struct tb_safety n;
+    char what[64];
+    if (!tb_safety_of(h->m, &n)) {
+        host_complain(h, node, when, "nobody checks: the scenario needs `record: {check: dma-safety}`");
+        return;
+    }
+    const uint64_t found[] = {n.violations, n.stale, n.checked, n.unwatched, n.windows};
+    snprintf(what, sizeof what, "%s of the DMA-safety checker", safety_names[e->what]);
+    check_bounds(h, &e->bounds, found[e->what], what, node, when);
+    check_time(h, e->has_window, n.window_max <= e->window, "the longest unmap", n.window_max, e->window,
+               "most", node, when);
+    check_time(h, e->has_late, n.stale_max <= e->late, "the latest stale access", n.stale_max, e->late,
+               "most", node, when);
+}
+
 static enum host_verdict run_expect(struct host *h, struct host_step *s, tb_time when)
 {
     const struct expect_args *a = s->args;
@@ -763,6 +816,8 @@ static enum host_verdict run_expect(struct host *h, struct host_step *s, tb_time
         check_counter(h, &a->counter, tb_node_get(s->node, "counter"), when);
     if (a->latency.given)
         check_latency(h, &a->latency, tb_node_get(s->node, "latency"), when);
+    if (a->safety.given)
+        check_safety(h, &a->safety, tb_node_get(s->node, "safety"), when);
     return HOST_DONE;
 }
 

@@ -130,6 +130,7 @@ static const struct tb_counter host_counters[] = {
     COUNTER(maps, "page-table entries written by map"),
     COUNTER(unmaps, "page-table entries cleared by unmap"),
     COUNTER(invalidations, "invalidation commands given to IOMMUs"),
+    COUNTER(device_invalidations, "of these, for devices that cache translations"),
     COUNTER(waits, "completion waits given to IOMMUs"),
     COUNTER(flushes, "deferred batches of unmapped ranges invalidated"),
     COUNTER(stale_max, "most unmapped ranges that waited for their invalidation together"),

@@ -83,6 +83,16 @@ struct host_domain {
     uint16_t id;
 };
 
+/* An invalidation that was given and not waited for: what may be declared when a wait has ended. */
+struct host_pending {
+    struct host_domain *domain;
+    uint64_t iova, last;
+    uint64_t value; /* of the first completion wait behind it */
+    tb_time began;
+};
+
+#define HOST_PENDING 64 /* of those given without a wait; older ones are never declared done */
+
 enum iommu_state { IOMMU_UNTOUCHED, IOMMU_STARTING, IOMMU_RUNS };
 
 struct host_iommu {
@@ -101,6 +111,8 @@ struct host_iommu {
     uint64_t head;     /* as read from cmd_head */
     uint64_t drained[HOST_EVENT_CODES];
     uint64_t drained_total;
+    struct host_pending pending[HOST_PENDING];
+    uint64_t pending_first, pending_next;
 };
 
 enum host_mode { HOST_TRANSLATE, HOST_PASSTHROUGH, HOST_BLOCKED };
@@ -161,6 +173,7 @@ struct host_device {
     struct host_domain *domain;
     enum host_mode mode;
     bool attached; /* its device table entry is the driver's */
+    bool ats;      /* that says it may cache translations */
     bool is_ide;
     uint16_t id;
     uint64_t sectors[HOST_CHANNELS * HOST_DRIVES];
@@ -217,6 +230,14 @@ struct table_job {
     uint64_t page, permissions;
     bool unmap, skip;
     bool over; /* the last entry was done */
+    const struct host_reuse *reuse; /* of what is unmapped; NULL: it is left as it is */
+    const struct tb_node *node;     /* the step, for who checks */
+};
+
+/* What the owner of memory writes there when it is his again. */
+struct host_reuse {
+    unsigned pattern; /* enum host_pattern */
+    uint64_t seed;
 };
 
 /* Gives an IOMMU a command, and waits for its completion if asked. */
@@ -226,12 +247,25 @@ struct command_job {
     uint64_t command[2];
     uint64_t value;         /* that the completion wait stores */
     tb_time deadline, next; /* of the waiting; of the next look */
+    bool failed;            /* the wait has not ended within the timeout */
+};
+
+/* Has an IOMMU forget a range, then the devices that cache translations of it, and waits. */
+struct flush_job {
+    struct host_domain *domain; /* whose; NULL: of all domains of the IOMMU */
+    uint64_t iova, last;
+    bool without_devices; /* only the IOMMU */
+    bool begun;
+    size_t next; /* device to be told */
+    struct command_job command;
 };
 
 struct attach_job {
     int phase;
     uint64_t permissions; /* of the device table entry */
-    uint64_t flags;       /* of its second quadword */
+    uint64_t flags[2];    /* of its first two quadwords, but for what the domain says */
+    bool without_devices; /* leave out the invalidation of the device's own cache */
+    bool had_ats;         /* it may have one */
     struct host_domain *former;
     struct command_job command;
 };
@@ -256,6 +290,7 @@ struct host_work {
     tb_time deadline, next;
     struct table_job table;
     struct command_job command;
+    struct flush_job flush;
     struct attach_job attach;
     struct drain_job drain;
     struct finish_job finish;
@@ -312,7 +347,8 @@ struct host {
     struct {
         uint64_t accesses, failed, steps, interrupts, spurious, maps, unmaps, invalidations, waits,
             events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
-            device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max;
+            device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max,
+            device_invalidations;
     } count;
 };
 
@@ -397,7 +433,9 @@ uint64_t host_memory(struct host *h, uint64_t bytes, uint64_t align);
 /* Can the format have pages of this size. */
 bool table_page_size(uint64_t page);
 /* Goes on with a job while there is room for stores. Returns NULL, or what is wrong. */
-const char *table_step(struct host *h, struct table_job *job);
+const char *table_step(struct host *h, struct table_job *job, tb_time when);
+/* The domain's number for who checks (tb_declare). */
+uint32_t table_space(const struct host *h, const struct host_domain *d);
 /* Physical address of an IOVA by the driver's own books. false: not mapped. */
 bool table_lookup(struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa);
 /* A page for a table, zeroed; 0: none is left. */
@@ -418,6 +456,11 @@ enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct hos
  * and waits for that. */
 enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct command_job *job,
                                 bool wait, const struct tb_node *node, tb_time when);
+/* Carries out a job; with `wait` until it is done. */
+enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush_job *job,
+                              bool wait, const struct tb_node *node, tb_time when);
+/* A job for a range of a domain, or (NULL) for everything. */
+struct flush_job iommu_flush_of(struct host_domain *domain, uint64_t iova, uint64_t last);
 void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova, uint64_t last);
 void iommu_invalidate_domain(uint64_t command[2], uint16_t domain);
 void iommu_invalidate_device(uint64_t command[2], uint16_t device);

@@ -86,7 +86,7 @@ struct replay {
     enum activity activity;
     uint64_t prd_count, prd_bytes, first_bad, bad, wrong, first_wrong;
     struct table_job table;
-    struct command_job command;
+    struct flush_job flush;
     struct attach_job attach;
     struct finish_job finish;
 };
@@ -394,11 +394,12 @@ static enum host_verdict map_slot(struct host *h, struct replay *r, const struct
                                 .last = iova + HOST_PAGE - 1,
                                 .pa = page_at(r, slot, r->mapped),
                                 .page = HOST_PAGE,
-                                .permissions = HOST_MAY_READ | HOST_MAY_WRITE};
+                                .permissions = HOST_MAY_READ | HOST_MAY_WRITE,
+                                .node = s->node};
         /* A drive that is read writes memory, and the other way round. */
         if (r->mapping != STATIC)
             job.permissions = slot->entry->op == IOLOG_READ ? HOST_MAY_WRITE : HOST_MAY_READ;
-        const char *wrong = table_step(h, &job);
+        const char *wrong = table_step(h, &job, when);
         if (wrong)
             return stop_at(h, r, s, when, wrong);
         r->mapped++;
@@ -428,8 +429,7 @@ static enum host_verdict map_all(struct host *h, struct replay *r, const struct 
 static void begin_flush(struct host *h, struct replay *r)
 {
     h->count.flushes++;
-    r->command = (struct command_job){0};
-    iommu_invalidate_domain(r->command.command, r->domain->id);
+    r->flush = iommu_flush_of(r->domain, 0, UINT64_MAX);
     r->activity = REPLAY_AWAITS_FLUSH;
 }
 
@@ -644,7 +644,8 @@ static enum host_verdict end_request(struct host *h, struct replay *r, tb_time w
     return HOST_AGAIN;
 }
 
-static enum host_verdict begin_end(struct host *h, struct replay *r, tb_time when)
+static enum host_verdict begin_end(struct host *h, struct replay *r, const struct host_step *s,
+                                   tb_time when)
 {
     const struct slot *slot = slot_of(r, r->ended);
     if (slot->entry->op == IOLOG_SYNC || r->mapping == PASSTHROUGH || r->mapping == STATIC)
@@ -653,7 +654,8 @@ static enum host_verdict begin_end(struct host *h, struct replay *r, tb_time whe
                                   .start = slot->iova,
                                   .iova = slot->iova,
                                   .last = slot->iova + pages_of(slot) * HOST_PAGE - 1,
-                                  .unmap = true};
+                                  .unmap = true,
+                                  .node = s->node};
     r->activity = REPLAY_AWAITS_UNMAPS;
     return HOST_AGAIN;
 }
@@ -662,16 +664,15 @@ static enum host_verdict await_unmaps(struct host *h, struct replay *r, const st
                                       tb_time when)
 {
     const struct slot *slot = slot_of(r, r->ended);
-    const char *wrong = table_step(h, &r->table);
+    const char *wrong = table_step(h, &r->table, when);
     if (wrong)
         return stop_at(h, r, s, when, wrong);
     if (!r->table.over || h->flow->count)
         return HOST_AGAIN;
     r->table = (struct table_job){0};
     if (r->mapping == STRICT) {
-        r->command = (struct command_job){0};
-        iommu_invalidate_pages(r->command.command, r->domain->id, slot->iova,
-                               slot->iova + pages_of(slot) * HOST_PAGE - 1);
+        r->flush = iommu_flush_of(r->domain, slot->iova,
+                                  slot->iova + pages_of(slot) * HOST_PAGE - 1);
         r->activity = REPLAY_AWAITS_INVALIDATION;
         return HOST_AGAIN;
     }
@@ -686,7 +687,7 @@ static enum host_verdict await_invalidation(struct host *h, struct replay *r,
                                             const struct host_step *s, tb_time when)
 {
     const struct slot *slot = slot_of(r, r->ended);
-    enum host_verdict v = iommu_command(h, r->domain->iommu, &r->command, true, s->node, when);
+    enum host_verdict v = iommu_flush(h, r->domain->iommu, &r->flush, true, s->node, when);
     if (v != HOST_DONE)
         return v;
     iova_give(&r->space, slot->iova, pages_of(slot));
@@ -696,7 +697,7 @@ static enum host_verdict await_invalidation(struct host *h, struct replay *r,
 static enum host_verdict await_flush(struct host *h, struct replay *r, const struct host_step *s,
                                      tb_time when)
 {
-    enum host_verdict v = iommu_command(h, r->domain->iommu, &r->command, true, s->node, when);
+    enum host_verdict v = iommu_flush(h, r->domain->iommu, &r->flush, true, s->node, when);
     if (v != HOST_DONE)
         return v;
     for (uint64_t i = 0; i < r->stale_count; i++)
@@ -769,7 +770,7 @@ static enum host_verdict choose(struct host *h, struct replay *r, const struct h
         return HOST_AGAIN;
     }
     if (r->ended < r->issued)
-        return begin_end(h, r, when);
+        return begin_end(h, r, s, when);
     if (may_take(r, when))
         return take_request(h, r, s, when);
     return over ? finish(h, r, s, when) : sleep_until_needed(h, r);

@@ -18,7 +18,9 @@ struct iommu_args {
     const char *device, *iommu;
     uint64_t iova, pa, size, page, domain_id, levels;
     unsigned access, mode, suppress;
-    bool has_domain, has_levels, has_iova, has_size, invalidate, wait, skip, ats, all;
+    bool has_domain, has_levels, has_iova, has_size, invalidate, device_invalidate, wait, skip, ats,
+        all, has_reuse;
+    struct host_reuse reuse;
     struct tb_items quadwords;
     struct host_device *of;
     struct host_iommu *unit;
@@ -73,6 +75,17 @@ struct iommu_args {
         .doc = "with a completion wait, and wait for it"                                           \
     }
 
+#define INVALIDATE_ROWS                                                                            \
+    {.name = "invalidate",                                                                         \
+     .type = TB_BOOL,                                                                              \
+     FIELD(invalidate),                                                                            \
+     .def = "true",                                                                                \
+     .doc = "tell the IOMMU; without, it may go on using what it has cached"},                     \
+    {                                                                                              \
+        .name = "device_invalidate", .type = TB_BOOL, FIELD(device_invalidate), .def = "true",     \
+        .doc = "tell devices that cache translations (ATS) too, after the IOMMU"                   \
+    }
+
 static const struct tb_param map_table[] = {
     DEVICE_ROW,
     IOVA_ROW,
@@ -99,15 +112,50 @@ static const struct tb_param identity_table[] = {
 };
 
 static const struct tb_param unmap_table[] = {
+    DEVICE_ROW, IOVA_ROW, SIZE_ROW, INVALIDATE_ROWS, WAIT_ROW, DOMAIN_ROW, {0},
+};
+
+static const struct tb_param remap_table[] = {
     DEVICE_ROW,
     IOVA_ROW,
+    {.name = "pa", .type = TB_COUNT, FIELD(pa), .flags = TB_REQUIRED, .doc = "new physical address"},
     SIZE_ROW,
-    {.name = "invalidate",
-     .type = TB_BOOL,
-     FIELD(invalidate),
-     .def = "true",
-     .doc = "tell the IOMMU; without, it may go on using what it has cached"},
+    ACCESS_ROW,
+    PAGE_ROWS,
+    INVALIDATE_ROWS,
     WAIT_ROW,
+    DOMAIN_ROW,
+    {0},
+};
+
+static const struct tb_param reuse_table[] = {
+    {.name = "pattern",
+     .type = TB_ENUM,
+     .offset = offsetof(struct host_reuse, pattern),
+     .names = host_pattern_names,
+     .def = "zero",
+     .doc = "what its new owner writes there; offsets are physical addresses"},
+    {.name = "seed",
+     .type = TB_COUNT,
+     .offset = offsetof(struct host_reuse, seed),
+     .def = "0",
+     .doc = "of mix64"},
+    {0},
+};
+
+static const struct tb_param teardown_table[] = {
+    DEVICE_ROW,
+    {.name = "device_invalidate",
+     .type = TB_BOOL,
+     FIELD(device_invalidate),
+     .def = "true",
+     .doc = "tell devices that cache translations (ATS) too"},
+    {.name = "reuse",
+     .type = TB_GROUP,
+     FIELD(reuse),
+     .sub = reuse_table,
+     .present = offsetof(struct iommu_args, has_reuse) + 1,
+     .doc = "every page that was mapped is another's at once, who writes to it"},
     DOMAIN_ROW,
     {0},
 };
@@ -170,6 +218,11 @@ static const struct tb_param invalidate_table[] = {
      FIELD(all),
      .def = "false",
      .doc = "everything the IOMMU has cached"},
+    {.name = "device_invalidate",
+     .type = TB_BOOL,
+     FIELD(device_invalidate),
+     .def = "true",
+     .doc = "tell devices that cache translations (ATS) too, after the IOMMU"},
     DOMAIN_ROW,
     WAIT_ROW,
     {0},
@@ -307,6 +360,11 @@ static bool prepare_unmap(struct host *h, struct host_step *s, struct tb_diag *d
     return check_range(a, HOST_PAGE, s->node, diag) && find_device(h, a, s->node, diag);
 }
 
+static bool prepare_teardown(struct host *h, struct host_step *s, struct tb_diag *diag)
+{
+    return find_device(h, s->args, s->node, diag);
+}
+
 static bool prepare_invalidate(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
@@ -356,7 +414,8 @@ static enum host_verdict attach_first(struct host *h, const struct iommu_args *a
     return iommu_attach(h, a->of, a->domain, HOST_TRANSLATE, &w->attach, node, when);
 }
 
-static void begin_job(struct host *h, const struct iommu_args *a, bool unmap)
+static void begin_job(struct host *h, const struct iommu_args *a, const struct tb_node *node,
+                      bool unmap)
 {
     h->work.table =
         (struct table_job){.domain = a->has_domain || !a->of->domain ? a->domain : a->of->domain,
@@ -367,7 +426,8 @@ static void begin_job(struct host *h, const struct iommu_args *a, bool unmap)
                            .page = a->page,
                            .permissions = access_bits[a->access],
                            .skip = a->skip,
-                           .unmap = unmap};
+                           .unmap = unmap,
+                           .node = node};
     h->work.phase = MAP_AWAITS_TABLES;
 }
 
@@ -379,6 +439,18 @@ static enum host_verdict fail(struct host *h, const struct host_step *s, tb_time
     return HOST_DONE;
 }
 
+/* Changes the tables; HOST_DONE when the last store is done. w->value tells if something was wrong. */
+static enum host_verdict change_tables(struct host *h, const struct host_step *s, tb_time when)
+{
+    struct host_work *w = &h->work;
+    const char *wrong = table_step(h, &w->table, when);
+    if (wrong)
+        w->value = 1;
+    if (wrong)
+        return fail(h, s, when, wrong);
+    return w->table.over && h->flow->count == 0 ? HOST_DONE : HOST_AGAIN;
+}
+
 static enum host_verdict run_map(struct host *h, struct host_step *s, tb_time when)
 {
     const struct iommu_args *a = s->args;
@@ -387,16 +459,39 @@ static enum host_verdict run_map(struct host *h, struct host_step *s, tb_time wh
         enum host_verdict v = attach_first(h, a, s->node, when);
         if (v != HOST_DONE)
             return v;
-        begin_job(h, a, false);
-        if (!w->table.domain->root)
+        begin_job(h, a, s->node, false);
+        if (!w->table.domain->root) {
+            w->value = 1;
             return fail(h, s, when, "its domain has no page table: no device is attached to it");
+        }
     }
-    const char *wrong = table_step(h, &w->table);
-    if (wrong)
-        return fail(h, s, when, wrong);
-    if (w->table.over && h->flow->count == 0)
+    return change_tables(h, s, when);
+}
+
+/* What was changed is to be forgotten. */
+static enum host_verdict flush_changed(struct host *h, const struct host_step *s, tb_time when)
+{
+    const struct iommu_args *a = s->args;
+    struct host_work *w = &h->work;
+    if (!a->invalidate)
         return HOST_DONE;
-    return HOST_AGAIN;
+    if (w->phase == MAP_AWAITS_TABLES) {
+        w->flush = iommu_flush_of(w->table.domain, w->table.start, w->table.last);
+        w->flush.without_devices = !a->device_invalidate;
+        w->phase = MAP_AWAITS_INVALIDATION;
+    }
+    return iommu_flush(h, a->unit, &w->flush, a->wait, s->node, when);
+}
+
+static enum host_verdict run_remap(struct host *h, struct host_step *s, tb_time when)
+{
+    struct host_work *w = &h->work;
+    if (w->phase != MAP_AWAITS_INVALIDATION) {
+        enum host_verdict v = run_map(h, s, when);
+        if (v != HOST_DONE || w->value)
+            return v;
+    }
+    return flush_changed(h, s, when);
 }
 
 static enum host_verdict run_unmap(struct host *h, struct host_step *s, tb_time when)
@@ -404,23 +499,71 @@ static enum host_verdict run_unmap(struct host *h, struct host_step *s, tb_time 
     const struct iommu_args *a = s->args;
     struct host_work *w = &h->work;
     if (w->phase == MAP_AWAITS_ATTACH) {
-        begin_job(h, a, true);
+        begin_job(h, a, s->node, true);
         if (!w->table.domain->root)
             return fail(h, s, when, "nothing was mapped in its domain");
     }
     if (w->phase == MAP_AWAITS_TABLES) {
-        const char *wrong = table_step(h, &w->table);
-        if (wrong)
-            return fail(h, s, when, wrong);
-        if (h->flow->count > 0 || !w->table.over)
-            return HOST_AGAIN;
-        if (!a->invalidate)
-            return HOST_DONE;
-        iommu_invalidate_pages(w->command.command, w->table.domain->id, w->table.start,
-                               w->table.last);
-        w->phase = MAP_AWAITS_INVALIDATION;
+        enum host_verdict v = change_tables(h, s, when);
+        if (v != HOST_DONE || w->value)
+            return v;
     }
-    return iommu_command(h, a->unit, &w->command, a->wait, s->node, when);
+    return flush_changed(h, s, when);
+}
+
+enum { TEARDOWN_AWAITS_DEVICES, TEARDOWN_AWAITS_TABLES, TEARDOWN_AWAITS_INVALIDATION };
+
+/* Every device of the domain is blocked, and forgets, before a page is anybody else's. */
+static enum host_verdict block_devices(struct host *h, struct host_domain *domain,
+                                       const struct host_step *s, tb_time when)
+{
+    const struct iommu_args *a = s->args;
+    struct host_work *w = &h->work;
+    for (; w->count < h->device_count; w->count++) {
+        struct host_device *d = &h->devices[w->count];
+        bool begun = w->attach.phase != 0;
+        if (!begun && !(d->attached && d->domain == domain && d->mode == HOST_TRANSLATE))
+            continue;
+        w->attach.flags[1] = w->attach.flags[1] | (d->ats ? AMDVI_DTE_I : 0);
+        w->attach.without_devices = !a->device_invalidate;
+        enum host_verdict v = iommu_attach(h, d, domain, HOST_BLOCKED, &w->attach, s->node, when);
+        if (v != HOST_DONE)
+            return v;
+        w->attach = (struct attach_job){0};
+    }
+    return HOST_DONE;
+}
+
+static enum host_verdict run_teardown(struct host *h, struct host_step *s, tb_time when)
+{
+    const struct iommu_args *a = s->args;
+    struct host_work *w = &h->work;
+    struct host_domain *domain = w->table.domain ? w->table.domain
+                                 : a->has_domain || !a->of->domain ? a->domain
+                                                                   : a->of->domain;
+    enum host_verdict v;
+    if (!domain->root)
+        return fail(h, s, when, "nothing was mapped in its domain");
+    if (w->phase == TEARDOWN_AWAITS_DEVICES) {
+        v = block_devices(h, domain, s, when);
+        if (v != HOST_DONE)
+            return v;
+        w->table = (struct table_job){.domain = domain,
+                                      .last = UINT64_MAX,
+                                      .unmap = true,
+                                      .reuse = a->has_reuse ? &a->reuse : NULL,
+                                      .node = s->node};
+        w->phase = TEARDOWN_AWAITS_TABLES;
+    }
+    if (w->phase == TEARDOWN_AWAITS_TABLES) {
+        v = change_tables(h, s, when);
+        if (v != HOST_DONE || w->value)
+            return v;
+        w->flush = iommu_flush_of(domain, 0, UINT64_MAX);
+        w->flush.without_devices = !a->device_invalidate;
+        w->phase = TEARDOWN_AWAITS_INVALIDATION;
+    }
+    return iommu_flush(h, a->unit, &w->flush, true, s->node, when);
 }
 
 static enum host_verdict run_attach(struct host *h, struct host_step *s, tb_time when)
@@ -428,22 +571,21 @@ static enum host_verdict run_attach(struct host *h, struct host_step *s, tb_time
     const struct iommu_args *a = s->args;
     static const uint64_t suppress[] = {0, AMDVI_DTE_SE, AMDVI_DTE_SA};
     h->work.attach.permissions = access_bits[a->access];
-    h->work.attach.flags = suppress[a->suppress] | (a->ats ? AMDVI_DTE_I : 0);
+    h->work.attach.flags[1] = suppress[a->suppress] | (a->ats ? AMDVI_DTE_I : 0);
     return iommu_attach(h, a->of, a->domain, (enum host_mode)a->mode, &h->work.attach, s->node,
                         when);
 }
 
 enum { INVALIDATE_AWAITS_START, INVALIDATE_AWAITS_DEVICE, INVALIDATE_AWAITS_PAGES };
 
-static void choose_invalidation(const struct iommu_args *a, uint64_t command[2])
+static struct flush_job choose_invalidation(const struct iommu_args *a)
 {
-    uint16_t domain = a->of && a->of->domain && !a->has_domain ? a->of->domain->id : a->domain->id;
-    if (a->all)
-        iommu_invalidate_all(command);
-    else if (a->has_iova)
-        iommu_invalidate_pages(command, domain, a->iova, a->iova + a->size - 1);
-    else
-        iommu_invalidate_domain(command, domain);
+    struct host_domain *domain = a->of && a->of->domain && !a->has_domain ? a->of->domain : a->domain;
+    struct flush_job job = a->all        ? iommu_flush_of(NULL, 0, UINT64_MAX)
+                           : a->has_iova ? iommu_flush_of(domain, a->iova, a->iova + a->size - 1)
+                                         : iommu_flush_of(domain, 0, UINT64_MAX);
+    job.without_devices = !a->device_invalidate;
+    return job;
 }
 
 static enum host_verdict run_invalidate(struct host *h, struct host_step *s, tb_time when)
@@ -454,7 +596,7 @@ static enum host_verdict run_invalidate(struct host *h, struct host_step *s, tb_
         if (iommu_start(h, a->unit) != HOST_DONE)
             return HOST_AGAIN;
         w->phase = INVALIDATE_AWAITS_PAGES;
-        choose_invalidation(a, w->command.command);
+        w->flush = choose_invalidation(a);
         if (a->of && !a->has_iova && !a->has_domain && !a->all) {
             iommu_invalidate_device(w->command.command, a->of->id);
             w->phase = INVALIDATE_AWAITS_DEVICE;
@@ -464,11 +606,9 @@ static enum host_verdict run_invalidate(struct host *h, struct host_step *s, tb_
         enum host_verdict v = iommu_command(h, a->unit, &w->command, false, s->node, when);
         if (v != HOST_DONE)
             return v;
-        w->command = (struct command_job){0};
-        choose_invalidation(a, w->command.command);
         w->phase = INVALIDATE_AWAITS_PAGES;
     }
-    return iommu_command(h, a->unit, &w->command, a->wait, s->node, when);
+    return iommu_flush(h, a->unit, &w->flush, a->wait, s->node, when);
 }
 
 static enum host_verdict run_completion_wait(struct host *h, struct host_step *s, tb_time when)
@@ -514,6 +654,10 @@ const struct host_step_kind host_steps_iommu[] = {
      prepare_identity, run_map, false},
     {"unmap", "takes mappings of a device away, and invalidates them", unmap_table, ARGS,
      prepare_unmap, run_unmap, false},
+    {"remap", "maps a range elsewhere, over what is mapped there, and invalidates that", remap_table,
+     ARGS, prepare_map, run_remap, false},
+    {"teardown", "ends a domain: blocks its devices, invalidates, unmaps everything, reuses memory",
+     teardown_table, ARGS, prepare_teardown, run_teardown, true},
     {"attach", "writes a device's entry of the device table", attach_table, ARGS, prepare_device,
      run_attach, false},
     {"invalidate",

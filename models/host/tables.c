@@ -139,6 +139,26 @@ static uint64_t page_size_of(uint64_t entry, unsigned level)
     return (zero & -zero) << 1;
 }
 
+/* -- Who checks --------------------------------------------------------------------------------- */
+
+uint32_t table_space(const struct host *h, const struct host_domain *d)
+{
+    return (uint32_t)(d - h->domains) + 1;
+}
+
+static void declare(struct host *h, const struct table_job *job, enum tb_declared what, uint64_t size,
+                    tb_time when)
+{
+    struct tb_mapping of = {.iova = job->iova & ~(size - 1),
+                            .pa = job->pa,
+                            .size = size,
+                            .space = table_space(h, job->domain),
+                            .node = job->node};
+    of.access = (uint8_t)((job->permissions & HOST_MAY_READ ? TB_MAY_READ : 0) |
+                          (job->permissions & HOST_MAY_WRITE ? TB_MAY_WRITE : 0));
+    tb_declare(h->m, what, &of, when);
+}
+
 /* -- Mapping ----------------------------------------------------------------------------------- */
 
 /* The level of the table to put below an entry of a table of `level`: the next, or with `skip` the
@@ -219,7 +239,7 @@ static const char *find_leaf(struct host *h, struct table_job *job, uint64_t *ta
     return job->iova % job->page ? NULL : in_the_way(h, job, *table, leaf);
 }
 
-static const char *map_entry(struct host *h, struct table_job *job)
+static const char *map_entry(struct host *h, struct table_job *job, tb_time when)
 {
     unsigned leaf = page_level(job->page);
     uint64_t table;
@@ -231,6 +251,7 @@ static const char *map_entry(struct host *h, struct table_job *job)
         free_table(h, entry & AMDVI_PTE_ADDRESS);
     set_entry(h, slot, page_entry(job->pa & ~(job->page - 1), job->page, job->permissions));
     h->count.maps++;
+    declare(h, job, TB_MAPPED, span_of(leaf), when);
     move_on(job, span_of(leaf));
     return NULL;
 }
@@ -244,7 +265,30 @@ static void skip_entry(struct table_job *job, unsigned level)
     move_on(job, span ? span - job->iova % span : 0);
 }
 
-static const char *unmap_entry(struct host *h, struct table_job *job)
+/* The memory's owner takes it back at once: at no cost, for it is another CPU's work. */
+static void reuse(struct host *h, const struct host_reuse *with, uint64_t pa, uint64_t size)
+{
+    uint8_t bytes[HOST_PAGE];
+    for (uint64_t at = 0; at < size; at += sizeof bytes) {
+        host_pattern_fill(bytes, sizeof bytes, (enum host_pattern)with->pattern, with->seed, pa + at);
+        if (!host_poke(h, pa + at, bytes, sizeof bytes))
+            return;
+    }
+}
+
+static void unmap_page(struct host *h, struct table_job *job, uint64_t slot, unsigned level, tb_time when)
+{
+    uint64_t entry = *entry_at(h, slot), page = page_size_of(entry, level), span = span_of(level);
+    set_entry(h, slot, 0);
+    h->count.unmaps++;
+    declare(h, job, TB_UNMAP_STARTED, span, when);
+    if (job->reuse)
+        reuse(h, job->reuse, (entry & AMDVI_PTE_ADDRESS & ~(page - 1)) | (job->iova & (page - 1) & ~(span - 1)),
+              span);
+    skip_entry(job, level);
+}
+
+static const char *unmap_entry(struct host *h, struct table_job *job, tb_time when)
 {
     unsigned level = job->domain->levels;
     uint64_t table = job->domain->root;
@@ -262,9 +306,7 @@ static const char *unmap_entry(struct host *h, struct table_job *job)
             uint64_t size = page_size_of(entry, level), base = job->iova & ~(size - 1);
             if (base < job->start || job->last - base < size - 1)
                 return "it ends within a page: pages are unmapped as a whole";
-            set_entry(h, slot, 0);
-            h->count.unmaps++;
-            skip_entry(job, level);
+            unmap_page(h, job, slot, level, when);
             return NULL;
         }
         unsigned next = next_level(entry);
@@ -277,10 +319,10 @@ static const char *unmap_entry(struct host *h, struct table_job *job)
     }
 }
 
-const char *table_step(struct host *h, struct table_job *job)
+const char *table_step(struct host *h, struct table_job *job, tb_time when)
 {
     while (!job->over && host_room(h) >= STORES_AT_ONCE) {
-        const char *wrong = job->unmap ? unmap_entry(h, job) : map_entry(h, job);
+        const char *wrong = job->unmap ? unmap_entry(h, job, when) : map_entry(h, job, when);
         if (wrong)
             return wrong;
     }

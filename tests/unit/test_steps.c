@@ -490,6 +490,69 @@ static void test_access(void)
     seen_free(&s);
 }
 
+#define SAFE "record: {check: dma-safety}\nsteps:\n"
+
+/* What was remapped is at its new place, and the old one is left alone. */
+static void test_remap(void)
+{
+    struct seen s;
+    run(&s, "",
+        SAFE MAP "- remap: {device: ide0, iova: 0x10000, pa: 0x300000, size: 4KiB}\n" READ
+             "- wait: interrupt\n"
+             "- expect: {memory: {at: 0x300000, size: 512, equals_disk: {device: ide0, lba: 0}}}\n"
+             "- expect: {memory: {at: 0x100000, size: 512, pattern: zero}}\n"
+             "- expect: {safety: {name: violations, count: 0}}\n"
+             "- expect: {safety: {name: unmaps, count: 1}}\n");
+    seen_free(&s);
+}
+
+/* A domain's end: its pages are another's, and its device gets nowhere. */
+static void test_teardown(void)
+{
+    struct seen s;
+    run(&s, "",
+        SAFE MAP READ
+        "- wait: interrupt\n"
+        "- teardown: {device: ide0, reuse: {pattern: mix64, seed: 9}}\n"
+        "- disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{iova: 0x10000, bytes: 512}], status: any}\n"
+        "- delay: 50us\n"
+        "- expect: {memory: {at: 0x100000, size: 64KiB, pattern: mix64, seed: 9}}\n"
+        "- expect: {events: {code: io_page_fault, min: 1}}\n"
+        "- expect: {safety: {name: violations, count: 0}}\n"
+        "- disk_finish: {device: ide0, reset: true}\n");
+    seen_free(&s);
+}
+
+/* Unmapped in the middle of a transfer, and invalidated later: the stale window, measured. What does not hold of
+ * it is said. */
+static void test_safety(void)
+{
+    struct seen s;
+    static const char running[] = SAFE MAP
+        "- disk_read: {device: ide0, lba: 0, sectors: 64, prd: [{iova: 0x10000, bytes: 32KiB}], status: any}\n"
+        "- delay: 60us\n";
+    char text[2048];
+    snprintf(text, sizeof text, "%s%s", running,
+             "- unmap: {device: ide0, iova: 0x10000, size: 64KiB, invalidate: false}\n"
+             "- delay: 20us\n- invalidate: {device: ide0}\n"
+             "- expect: {safety: {name: stale, min: 1, late: 40us}}\n"
+             "- expect: {safety: {name: violations, count: 0}}\n"
+             "- disk_finish: {device: ide0, reset: true}\n");
+    run(&s, "", text);
+    seen_free(&s);
+    snprintf(text, sizeof text, "%s%s", running,
+             "- expect: {safety: {name: checked, count: 0}}\n"
+             "- expect: {safety: {window: 1ns}}\n"
+             "- unmap: {device: ide0, iova: 0x10000, size: 64KiB}\n"
+             "- expect: {safety: {window: 1ns, late: 1ns}}\n"
+             "- disk_finish: {device: ide0, reset: true}\n");
+    load(&s, "", text);
+    CU_ASSERT_EQUAL(tb_sim_run(s.sim, TB_NEVER), TB_EXIT_VIOLATION);
+    CU_ASSERT(says(tb_sim_diag(s.sim), "checked of the DMA-safety checker: found"));
+    CU_ASSERT(says(tb_sim_diag(s.sim), "the longest unmap is"));
+    seen_free(&s);
+}
+
 /* The README tells of every step, and every row of every table says what it is for. */
 static void test_documented(void)
 {
@@ -517,4 +580,5 @@ SUITE("steps", {"violations", test_violations}, {"refusals", test_refusals},
       {"event overflow", test_event_overflow}, {"replays", test_replays},
       {"replay addresses", test_replay_addresses}, {"replay errors", test_replay_errors},
       {"replay without IOMMU", test_replay_without_iommu}, {"embedding", test_access},
+      {"remap", test_remap}, {"teardown", test_teardown}, {"safety", test_safety},
       {"documented", test_documented})
