@@ -348,7 +348,7 @@ int cli_main(int argc, char **argv)
         return TB_EXIT_INPUT;
     enum tb_exit status = dispatch(argv);
     errno = 0;
-    if (fflush(stdout) != 0 || ferror(stdout))
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status != TB_EXIT_HOST)
         status = cli_host("standard output", errno);
     return status;
 }

@@ -39,7 +39,7 @@ static const struct tb_param entry_table[] = {
     {.name = "size", .type = TB_BYTES, .offset = offsetof(struct entry, size), .flags = TB_OPTIONAL, .min = "1",
      .max = "1GiB", .present = offsetof(struct entry, has_size) + 1, .doc = "of the pattern"},
     {.name = "seed", .type = TB_COUNT, .offset = offsetof(struct entry, seed), .def = "0", .doc = "of mix64"},
-    {.name = "file", .type = TB_PATH, .offset = offsetof(struct entry, file), .doc = "its bytes"},
+    {.name = "file", .type = TB_PATH, .offset = offsetof(struct entry, file), .doc = "its bytes, at most 1 GiB"},
     {.name = "fill", .type = TB_GROUP, .offset = offsetof(struct entry, fill), .sub = fill_table,
      .flags = TB_OPTIONAL, .present = offsetof(struct entry, has_fill) + 1,
      .doc = "an arithmetic row of 64-bit words"},
@@ -114,10 +114,15 @@ static void put_file(struct writer *w, const struct entry *e)
         tb_diag_node(w->diag, w->node, "cannot read '%s': %m", e->file);
         return;
     }
-    while ((n = fread(piece, 1, sizeof piece, f)) > 0)
+    uint64_t left = (uint64_t)1 << 30;
+    while (!w->failed && (n = fread(piece, 1, sizeof piece, f)) > 0 && n <= left) {
         put(w, piece, n);
+        left -= n;
+    }
     if (ferror(f))
-        tb_diag_node(w->diag, w->node, "cannot read '%s'", e->file);
+        tb_diag_node(w->diag, w->node, "cannot read '%s': %m", e->file);
+    else if (!w->failed && !feof(f))
+        tb_diag_node(w->diag, w->node, "'%s' is longer than 1 GiB", e->file);
     fclose(f);
 }
 

@@ -440,6 +440,14 @@ struct tb_log_file *tb_log_file_text(const char *name, char *text, size_t size,
     return NULL;
 }
 
+/* Whatever begins otherwise is no log, and may have no end: /dev/zero. */
+static bool begins_like_a_log(const char *text, size_t size)
+{
+    static const char start[] = "#tollbridge-";
+    size_t n = size < sizeof start - 1 ? size : sizeof start - 1;
+    return memcmp(text, start, n) == 0;
+}
+
 static char *read_all(const char *path, size_t *size)
 {
     FILE *in = fopen(path, "rb");
@@ -456,6 +464,8 @@ static char *read_all(const char *path, size_t *size)
         if (n == 0)
             break;
         *size += n;
+        if (!begins_like_a_log(text, *size))
+            break;
         if (*size + 1 < room)
             continue;
         char *more = realloc(text, room *= 2);

@@ -4,8 +4,11 @@
 #include "kernel.h"
 #include "trace.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct top {
     const char *scenario;
@@ -137,10 +140,22 @@ static void read_only(const struct tb_node *only, struct tb_record *out, struct 
     out->only = (struct tb_items){list, only->items, only->count};
 }
 
-/* A name under the output folder: nothing that could lead out of it. */
+/* What a name of ours holds: nothing that a terminal, a shell or a line of the log would trip over. */
+static bool is_plain(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7f)
+            return false;
+    return true;
+}
+
+/* A name under the output folder: nothing that could lead out of it, or be another file of it. */
 static bool is_file_name(const char *text)
 {
-    return text[0] && text[0] != '/' && !strstr(text, "..") && strlen(text) < 200;
+    const char *slash = strrchr(text, '/');
+    const char *last = slash ? slash + 1 : text;
+    return last[0] && strcmp(last, ".") != 0 && text[0] != '/' && !strstr(text, "..") && is_plain(text) &&
+           strcmp(text, "summary.json") != 0 && strcmp(text, "timing.json") != 0 && strlen(text) < 200;
 }
 
 static void read_log(const struct tb_node *log, struct tb_record *out, struct tb_arena *arena,
@@ -302,6 +317,17 @@ static const char *beside(const char *base, const char *path, struct tb_arena *a
     return full;
 }
 
+/* A file that is not there is an error of who names it. */
+static struct tb_tree *load_platform(const struct tb_node *named, const char *path, struct tb_diag *diag)
+{
+    struct stat st = {0};
+    bool there = stat(path, &st) == 0 && access(path, R_OK) == 0;
+    if (there && !S_ISDIR(st.st_mode))
+        return tb_tree_file(path, diag);
+    tb_diag_node(diag, named, "cannot read '%s': %s", path, strerror(there ? EISDIR : errno));
+    return NULL;
+}
+
 static bool find_platform(struct tb_scenario *sc, const char *base, struct tb_arena *arena,
                           struct tb_diag *diag)
 {
@@ -312,7 +338,7 @@ static bool find_platform(struct tb_scenario *sc, const char *base, struct tb_ar
     }
     sc->platform = p;
     if (p->kind == TB_SCALAR) {
-        sc->platform_tree = tb_tree_file(beside(base, p->text, arena), diag);
+        sc->platform_tree = load_platform(p, beside(base, p->text, arena), diag);
         sc->platform = sc->platform_tree ? tb_tree_root(sc->platform_tree) : NULL;
     }
     if (!sc->platform)
@@ -335,6 +361,19 @@ static void find_root(struct tb_scenario *sc)
         sc->platform = tb_tree_root(sc->platform_tree);
 }
 
+/* The name of one run is not another's: said at that other one, which is read too. */
+static void check_run_names(const struct tb_node *runs, unsigned run, struct tb_diag *diag)
+{
+    const struct tb_node *mine = run < runs->count ? tb_node_get(runs->items[run], "name") : NULL;
+    for (unsigned k = 0; mine && mine->kind == TB_SCALAR && k < run; k++) {
+        const struct tb_node *other = tb_node_get(runs->items[k], "name");
+        if (other && other->kind == TB_SCALAR && strcmp(mine->text, other->text) == 0) {
+            tb_diag_node(diag, mine, "run %u has the name '%s' already", k + 1, mine->text);
+            return;
+        }
+    }
+}
+
 static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *arena, struct tb_diag *diag)
 {
     const struct tb_node *runs = sc->root ? tb_node_get(sc->root, "runs") : NULL;
@@ -347,6 +386,7 @@ static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *are
         return;
     }
     sc->runs = (unsigned)runs->count;
+    check_run_names(runs, run, diag);
     struct run r = {0};
     if (run != TB_NO_RUN &&
         tb_params_read(run_table, runs->items[run % runs->count], NULL, &r, arena, diag)) {
@@ -375,20 +415,16 @@ static void explore(struct tb_scenario *sc, const struct top *top, unsigned run,
         sc->run_name = name;
 }
 
-static void read_names(struct tb_scenario *sc, const struct top *top, const struct tb_input *in,
-                       struct tb_diag *diag)
+static void read_names(struct tb_scenario *sc, const struct top *top, struct tb_diag *diag)
 {
     const struct tb_node *p = tb_node_get(sc->platform, "platform");
     if (p && p->kind != TB_SCALAR)
         tb_diag_node(diag, p, "'platform' is the platform's name here");
     sc->platform_name = p && p->kind == TB_SCALAR ? p->text : "unnamed";
     sc->name = top->scenario && top->scenario[0] ? top->scenario : sc->platform_name;
-    for (const char *c = sc->name; *c; c++)
-        if ((unsigned char)*c <= ' ' || *c == '/') {
-            tb_diag_node(diag, sc->root, "a scenario's name has no spaces and no '/'");
-            return;
-        }
-    (void)in;
+    if (!is_plain(sc->name) || strchr(sc->name, '/') || sc->name[0] == '.' || strlen(sc->name) > 100)
+        tb_diag_node(diag, sc->root ? tb_node_get(sc->root, "scenario") : p,
+                     "a scenario's name has at most 100 letters, no space, no '/', and no '.' in front");
 }
 
 static bool load_tree(const struct tb_input *in, struct tb_scenario *sc, struct tb_diag *diag)
@@ -421,7 +457,7 @@ bool tb_scenario_load(const struct tb_input *in, struct tb_scenario *sc, struct 
     find_root(sc);
     if (sc->root && !tb_params_read(tb_scenario_table, sc->root, NULL, &top, arena, diag))
         return false;
-    read_names(sc, &top, in, diag);
+    read_names(sc, &top, diag);
     read_record(top.record, sc, arena, diag);
     sc->variants = sc->runs;
     explore(sc, &top, in->run, arena);

@@ -358,9 +358,16 @@ static bool is_empty(const struct tb_node *n)
     return n->kind == TB_SCALAR && !n->quoted && n->text[0] == '\0';
 }
 
+/* The mark some editors put before the text: libyaml would count it as a column. */
+static size_t byte_order_mark(const char *text, size_t length)
+{
+    return length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 struct tb_tree *tb_tree_text(const char *name, const char *text, size_t length,
                              struct tb_diag *diag)
 {
+    size_t mark = byte_order_mark(text, length);
     struct tb_tree *t = calloc(1, sizeof *t);
     if (!t)
         tb_host_no_memory(sizeof *t);
@@ -368,8 +375,8 @@ struct tb_tree *tb_tree_text(const char *name, const char *text, size_t length,
     struct loader l = {.tree = t,
                        .diag = diag,
                        .file = tb_arena_copy(t->arena, name),
-                       .text = (const unsigned char *)text,
-                       .length = length};
+                       .text = (const unsigned char *)text + mark,
+                       .length = length - mark};
     t->root = load(&l);
     if (t->root && is_empty(t->root)) {
         tb_diag_at(diag, (struct tb_place){l.file, 1, 1}, "the document is empty");

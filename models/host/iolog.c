@@ -314,7 +314,9 @@ static void read_lines(struct reader *r, FILE *f)
 {
     char line[IOLOG_LINE_MAX + 2];
     if (!next_line(r, f, line)) {
-        if (r->errors == 0) {
+        if (ferror(f)) {
+            tb_diag_node(r->diag, r->node, "cannot read '%s': %m", r->path);
+        } else if (r->errors == 0) {
             r->line = 1;
             complain(r, 1, "the log is empty");
         }

@@ -131,9 +131,40 @@ expect 0 'equal' "$program" run runs.yaml --golden runs.golden
 expect 2 'latenzy' "$program" run runs.yaml --out badruns
 [ -e badruns ] && fail 'a bad second run still ran the first'
 
+{ cat tiny.yaml; printf 'runs:\n  - {name: a}\n  - {name: a}\n'; } >runs.yaml
+expect 2 "runs.yaml:12:12: run 1 has the name 'a' already" "$program" run runs.yaml --out badruns
+
+# What a scenario names: at the place where it is named, and never outside the output folder.
+for name in . .. ../x a/. /x summary.json timing.json 'a b'; do
+    { cat tiny.yaml; printf 'record: {log: "%s"}\n' "$name"; } >name.yaml
+    expect 2 'name.yaml:10:15: ' "$program" run name.yaml --out badname
+done
+for name in .. .hidden 'a b' a/b; do
+    sed "s|^scenario: .*|scenario: '$name'|" tiny.yaml >name.yaml
+    expect 2 'name.yaml:2:11: a scenario' "$program" run name.yaml
+done
+printf 'scenario: s\nplatform: nothere.yaml\n' >name.yaml
+expect 2 "name.yaml:2:11: cannot read 'nothere.yaml'" "$program" run name.yaml
+printf 'scenario: s\nplatform: full\n' >name.yaml
+mkdir -p full
+expect 2 "name.yaml:2:11: cannot read 'full': Is a directory" "$program" run name.yaml
+[ -e badname ] || [ -e badruns ] && fail 'a bad name wrote something'
+
+# Files without an end, and the mark that some editors put in front.
+if [ -c /dev/zero ]; then
+    expect 2 '/dev/zero:1:1' "$program" diff golden.log /dev/zero
+    expect 2 '/dev/zero:1:1' "$program" run tiny.yaml --golden /dev/zero --out bad
+    { cat tiny.yaml; echo 'memory: [{at: 0, file: /dev/zero}]'; } >name.yaml
+    expect 2 'name.yaml:10:10: there is no memory at 0x100000' "$program" run name.yaml --out bad
+    sed 's/size: 1MiB/size: 16TiB/' name.yaml >big.yaml
+    expect 2 "big.yaml:10:10: '/dev/zero' is longer than 1 GiB" "$program" run big.yaml --out bad
+fi
+{ printf '\357\273\277'; cat tiny.yaml; } >mark.yaml
+expect 0 'equal' "$program" run mark.yaml --golden golden.log
+
 # The host fails: exit 3, and nothing half-written.
 if [ -c /dev/full ]; then
-    mkdir full && ln -s /dev/full full/tiny.log
+    mkdir -p full && ln -s /dev/full full/tiny.log
     expect 3 'No space left' "$program" run tiny.yaml --out full
     [ -c /dev/full ] || fail '/dev/full is gone'
     rm full/tiny.log && ln -s /dev/full full/golden
