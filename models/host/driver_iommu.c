@@ -13,7 +13,7 @@
 #define RING_ENTRIES (RING_BYTES / AMDVI_RING_ENTRY)
 #define RING_LENGTH  ((uint64_t)AMDVI_RING_LENGTH_MIN << AMDVI_RING_LENGTH_SHIFT)
 #define FLAG_BYTES   64
-#define QUEUE_SHIFT  32 /* 47:32 of INVALIDATE_IOTLB_PAGES: the device's queue */
+
 
 /* -- Start ------------------------------------------------------------------------------------- */
 
@@ -110,7 +110,7 @@ void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova,
 static void invalidate_cache_of(uint64_t command[2], uint16_t device, uint64_t iova, uint64_t last)
 {
     iommu_invalidate_pages(command, 0, iova, last);
-    command[0] = opcode(AMDVI_INVALIDATE_IOTLB_PAGES) | device | (uint64_t)device << QUEUE_SHIFT;
+    command[0] = opcode(AMDVI_INVALIDATE_IOTLB_PAGES) | device | (uint64_t)device << AMDVI_IOTLB_QUEUE_SHIFT;
     command[1] &= ~AMDVI_PAGES_PDE;
 }
 

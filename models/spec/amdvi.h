@@ -138,6 +138,25 @@ static inline uint32_t tb_amdvi_timeout_ms(uint64_t control)
 #define AMDVI_DTE_IV               AMDVI_BIT(0)
 #define AMDVI_DTE_GUEST_MODE_SHIFT 54 /* 55:54 */
 
+/* -- Guest translation (2.2.6): the GCR3 table, indexed by PASID --------------------------------- */
+
+/* GLX of a device table entry: levels of the table less one; level 1 decodes PASID 8:0, level 2 17:9, level 3
+ * 19:18. An entry of level 1 holds the root of the PASID's page table (x86.h), a guest physical address where
+ * the host translates too. Guest mode of the third quadword: 0: four levels, 1: five. */
+#define AMDVI_GCR3_V       AMDVI_BIT(0)
+#define AMDVI_GCR3_ADDRESS AMDVI_MASK(51, 12)
+
+/* Splits the GCR3 table's address over the first two quadwords. */
+static inline uint64_t tb_amdvi_gcr3_first(uint64_t address)
+{
+    return (address >> 12 & 7) << AMDVI_DTE_GCR3_A_SHIFT;
+}
+
+static inline uint64_t tb_amdvi_gcr3_second(uint64_t address)
+{
+    return (address >> 15 & 0xffff) << AMDVI_DTE_GCR3_B_SHIFT | (address >> 31 & 0x1fffff) << AMDVI_DTE_GCR3_C_SHIFT;
+}
+
 /* -- Page table entries (2.2.3) ---------------------------------------------------------------- */
 
 #define AMDVI_PTE_PR AMDVI_BIT(0)
@@ -202,6 +221,27 @@ enum {
 #define AMDVI_PAGES_ALL            (AMDVI_MASK(62, 12) | AMDVI_PAGES_S) /* everything */
 #define AMDVI_PREFETCH_COUNT_SHIFT 24 /* 31:24 of the first quadword */
 #define AMDVI_PREFETCH_INVALIDATE  AMDVI_BIT(4)
+
+/* COMPLETE_PPR_REQUEST: 51:32 of the first quadword the PASID, the second: */
+#define AMDVI_COMPLETE_PASID_SHIFT  32
+#define AMDVI_COMPLETE_GN           AMDVI_BIT(2)
+#define AMDVI_COMPLETE_TAG_SHIFT    32 /* 40:32: the group */
+#define AMDVI_COMPLETE_STATUS_SHIFT 44 /* 47:44: response code (ats.h) */
+
+/* -- Peripheral page requests (2.6): entries of the PPR log ------------------------------------- */
+
+/* First quadword, after Linux's PPR_ macros; the second is the page's address. */
+#define AMDVI_PPR_DEVICE           AMDVI_MASK(15, 0)
+#define AMDVI_PPR_PASID_LOW_SHIFT  16            /* 31:16: PASID 15:0 */
+#define AMDVI_PPR_TAG_SHIFT        32            /* 40:32: the group */
+#define AMDVI_PPR_LAST             AMDVI_BIT(41) /* of its group */
+#define AMDVI_PPR_PASID_HIGH_SHIFT 42            /* 45:42: PASID 19:16 */
+#define AMDVI_PPR_EXEC             AMDVI_BIT(53)
+#define AMDVI_PPR_READ             AMDVI_BIT(54)
+#define AMDVI_PPR_WRITE            AMDVI_BIT(55)
+#define AMDVI_PPR_USER             AMDVI_BIT(56)
+#define AMDVI_PPR_GN               AMDVI_BIT(59) /* a guest address, of the PASID */
+#define AMDVI_PAGE_REQUEST         1             /* 63:60, the only code */
 
 /* -- Events (2.5) ------------------------------------------------------------------------------ */
 
