@@ -45,6 +45,8 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->kick = s->lane_count + n;
     w->site = n;
     w->jitter = s->scenario.jitter;
+    if (w->jitter)
+        w->per_byte = TB_NEVER;
     w->random = kernel_random(p->from, n, s->scenario.explore_seed);
     w->to = p->end[1 - dir];
     w->recv = w->to->class->recv;

@@ -54,7 +54,7 @@ struct wire {
     tb_time last_ready; /* of tb_send calls so far */
     tb_time latency;
     tb_time credit_return;
-    tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not a whole number of ticks, see rate */
+    tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not so simple, see rate and jitter */
     struct tb_rate rate;
     tb_time jitter;       /* most that a message takes longer: of explored interleavings */
     tb_time last_arrival; /* with jitter: nothing overtakes on a wire */

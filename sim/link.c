@@ -65,35 +65,51 @@ HOT void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *ms
         tb_pending_set(&s->pending, l->channel, arrival);
 }
 
-/* How long a message keeps the wire busy. */
-HOT tb_time occupancy(const struct wire *w, unsigned payload)
+/* Puts a message on its wire where a tick is not a whole number of bytes' times, or where a message may take a little longer on
+ * the way (w->jitter): but it overtakes nothing. */
+static __attribute__((noinline)) tb_time slow_arrival(struct wire *w, unsigned bytes, tb_time start)
 {
-    unsigned bytes = w->header + payload;
-    return w->per_byte != TB_NEVER ? bytes * w->per_byte : tb_rate_time(w->rate, bytes);
-}
-
-/* A message takes a little longer, but overtakes nothing. */
-static __attribute__((noinline)) tb_time jittered(struct wire *w, tb_time arrival)
-{
+    tb_time busy = w->rate.time ? tb_rate_time(w->rate, bytes) : 0;
+    tb_time arrival = start + busy + w->latency;
+    w->free = start + busy;
+    if (w->jitter == 0)
+        return arrival;
     arrival += tb_random_below(&w->random, w->jitter + 1);
     return w->last_arrival = tb_max(w->last_arrival, arrival);
+}
+
+/* Books what a message waited for its wire, and its way. Not inline: registers are dear where nobody records. */
+static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w, uint32_t txn,
+                                                tb_time waited, tb_time way)
+{
+    s->txns[txn].spent[TB_PART_QUEUE] += waited;
+    s->txns[txn].spent[TB_PART_WIRE] += way;
+    if (s->marks.next)
+        tb_mark_wire(&s->marks, txn, w->site, waited, way);
+}
+
+/* Books the time through the model at the wire's end. */
+static __attribute__((noinline)) void book_through(struct tb_sim *s, const struct wire *w, uint32_t txn)
+{
+    s->txns[txn].spent[w->through_part] += w->through_latency;
+    if (s->marks.next)
+        tb_mark_through(&s->marks, txn, w->site, w->through_part, w->through_latency);
 }
 
 /* Puts a message on its wire at `start`. Returns its arrival. */
 HOT tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, unsigned payload,
                           tb_time ready, tb_time start)
 {
-    tb_time busy = occupancy(w, payload);
-    tb_time arrival = start + busy + w->latency;
-    w->free = start + busy;
-    if (__builtin_expect(w->jitter != 0, 0))
-        arrival = jittered(w, arrival);
-    if (s->breakdown) {
-        s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
-        s->txns[msg->txn].spent[TB_PART_WIRE] += arrival - start;
-        if (s->marks.next)
-            tb_mark_wire(&s->marks, msg->txn, w->site, start - ready, arrival - start);
+    unsigned bytes = w->header + payload;
+    tb_time arrival;
+    if (__builtin_expect(w->per_byte != TB_NEVER, 1)) {
+        w->free = start + bytes * w->per_byte;
+        arrival = w->free + w->latency;
+    } else {
+        arrival = slow_arrival(w, bytes, start);
     }
+    if (s->breakdown)
+        book_wire(s, w, msg->txn, start - ready, arrival - start);
     return arrival;
 }
 
@@ -207,16 +223,6 @@ HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struc
         put_in_flight(s, l, msg, arrival);
 }
 
-/* Books the time through the model at the wire's end. */
-HOT void spend_through(struct tb_sim *s, const struct wire *w, uint32_t txn)
-{
-    if (!s->breakdown)
-        return;
-    s->txns[txn].spent[w->through_part] += w->through_latency;
-    if (s->marks.next)
-        tb_mark_through(&s->marks, txn, w->site, w->through_part, w->through_latency);
-}
-
 /* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
 HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
 {
@@ -245,7 +251,8 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
             hand_over(s, w, l, msg, arrival);
             return;
         }
-        spend_through(s, w, msg->txn);
+        if (s->breakdown)
+            book_through(s, w, msg->txn);
         carried = credit_of(l, msg);
         ready = arrival + w->through_latency;
         w = w->next;
@@ -260,7 +267,8 @@ static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, t
         hand_over(s, w, l, msg, arrival);
         return;
     }
-    spend_through(s, w, msg->txn);
+    if (s->breakdown)
+        book_through(s, w, msg->txn);
     send_on(s, w->next, msg, arrival + w->through_latency, credit_of(l, msg));
 }
 

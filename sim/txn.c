@@ -122,9 +122,10 @@ void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time
         report(s, t, status, latency, when);
     t->live = 0;
     s->txn_open--;
-    struct instance *owner = &s->models[t->by];
+    bool own = t->by == m->index;
+    struct instance *owner = own ? instance_of(m) : &s->models[t->by];
     owner->free_slots[owner->free_count++] = txn;
-    if (&owner->pub != m && owner->pub.class->retired)
+    if (!own && owner->pub.class->retired)
         owner->pub.class->retired(&owner->pub, txn, when);
 }
 

@@ -43,6 +43,7 @@ struct requester {
     uint64_t lines;      /* of the pattern's window */
     uint64_t *zipf;      /* cumulative weights of the lines */
     uint64_t created;    /* requests so far, of list or pattern */
+    uint64_t total;      /* how many there will be */
     tb_time next;        /* when the next one may come */
     struct request now;  /* what is being issued */
     uint64_t left;       /* bytes of it that are not under way yet */
@@ -164,10 +165,10 @@ static bool next_request(struct tb_model *m, tb_time when)
 {
     struct requester *s = m->state;
     const struct request *list = s->requests.at;
+    if (s->created >= s->total)
+        return false;
     bool from_list = s->created < s->requests.count;
     uint64_t n = s->created - s->requests.count;
-    if (!from_list && (s->pattern == NONE || n >= s->count))
-        return false;
     tb_time due = from_list ? list[s->created].time : s->next;
     if (due > when) {
         tb_timer_set(m, 0, due);
@@ -196,12 +197,14 @@ static uint32_t piece_length(const struct requester *s, uint64_t address)
 
 static void fill_data(const struct requester *s, struct tb_txn *t, uint64_t from)
 {
-    for (uint32_t k = 0; k < t->length && s->data != ZERO; k++) {
+    if (s->data == ZERO) {
+        memset(t->data, 0, t->length);
+        return;
+    }
+    for (uint32_t k = 0; k < t->length; k++) {
         uint64_t a = t->iova + k;
         t->data[k] = s->data == COUNTER ? (uint8_t)(from + k) : (uint8_t)((a & ~7ull) >> (8 * (a & 7)));
     }
-    if (s->data == ZERO)
-        memset(t->data, 0, t->length);
 }
 
 static void prepare(struct tb_model *m, struct tb_txn *t, uint64_t address, uint32_t length)
@@ -345,6 +348,7 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     struct requester *s = m->state;
     s->grain = s->pattern == STRIDED ? s->stride : s->length;
     s->lines = s->window / s->grain;
+    s->total = s->requests.count + (s->pattern == NONE ? 0 : s->count);
     s->digest = UINT64_C(0xCBF29CE484222325);
     s->template = (struct tb_msg){.requester = s->id, .class = TB_NONPOSTED, .relaxed = s->relaxed};
     if (s->burst & (s->burst - 1))
