@@ -143,6 +143,9 @@ static const struct tb_counter counters[] = {
     IOMMU_COUNTER(ats_invalidations, "Invalidate Requests sent to devices"),
     IOMMU_COUNTER(ats_timeouts, "of these not answered in time"),
     IOMMU_COUNTER(spurious, "messages of devices that answer nothing"),
+    IOMMU_COUNTER(page_requests, "page requests of devices"),
+    IOMMU_COUNTER(page_requests_lost, "of these that found the log off, full or unreachable"),
+    IOMMU_COUNTER(page_responses, "responses sent to devices"),
     {NULL, 0, NULL},
 };
 

@@ -35,6 +35,7 @@ static void context(const uint8_t *bytes, struct tb_context *out)
     out->levels = q0 >> AMDVI_DTE_MODE_SHIFT & 7;
     out->perm = perm_of(q0);
     out->ats = q1 & AMDVI_DTE_I;
+    out->ppr = q0 & AMDVI_DTE_PPR;
     out->excluded = q1 & AMDVI_DTE_EX;
     out->silent = q1 & AMDVI_DTE_SA;
     out->silent_next = q1 & AMDVI_DTE_SE;

@@ -219,8 +219,27 @@ void tb_commands_tag(struct tb_iommu *u, bool expired, tb_time when)
     advance(u, when);
 }
 
-/* What concerns page requests, of which there are none below this bridge, and interrupt remapping:
- * nothing is cached, nothing is asked, so the command is answered at once. */
+static void complete_ppr_request(struct tb_iommu *u, tb_time when)
+{
+    struct tb_commands *c = &u->commands;
+    if (tb_ppr_complete(u, c->q, when)) {
+        advance(u, when);
+        return;
+    }
+    c->state = TB_COMMAND_RESPONSE;
+    c->since = when;
+}
+
+void tb_commands_response(struct tb_iommu *u, tb_time when)
+{
+    struct tb_commands *c = &u->commands;
+    if (c->state != TB_COMMAND_RESPONSE || !tb_ppr_complete(u, c->q, when))
+        return;
+    tb_txn_spend(u->m, c->txn, TB_PART_QUEUE, when - c->since);
+    advance(u, when);
+}
+
+/* Interrupt remapping: nothing is cached, so the command is answered at once. */
 static void nothing(struct tb_iommu *u, tb_time when)
 {
     advance(u, when);
@@ -248,7 +267,7 @@ static const struct {
                                     prefetch},
     [AMDVI_COMPLETE_PPR_REQUEST] = {{AMDVI_MASK(51, 32) | AMDVI_MASK(15, 0),
                                      AMDVI_MASK(47, 32) | AMDVI_BIT(2)},
-                                    nothing},
+                                    complete_ppr_request},
     [AMDVI_INVALIDATE_IOMMU_ALL] = {{0, 0}, invalidate_all},
 };
 

@@ -1,9 +1,7 @@
-/* The event log (2.5): a ring in memory, written by timed writes.
+/* The event log (2.5): what becomes of a refusal.
  *
- * A record gets a buffer and its place in the log at once, in the order of the faults; its write
- * goes up to memory, and the tail register moves over records that have landed, in order. While all
- * buffers are busy, refused requests wait (so the log loses none of them). A log without room sets
- * overflow and stops; translation goes on.
+ * Records are logged in the order of the faults. While all buffers are busy, refused requests wait
+ * (so the log loses none of them). A full log stops; translation goes on.
  */
 #include "internal.h"
 
@@ -47,12 +45,20 @@ static const uint8_t fields[16] = {
     [AMDVI_INVALID_DEVICE_REQUEST] = PASID_FIELD,
 };
 
-bool tb_events_make(struct tb_iommu *u)
+static const struct tb_ring_kind event_log = {
+    .base = TB_REG_EVTLOG,
+    .head = TB_REG_EVT_HEAD,
+    .tail = TB_REG_EVT_TAIL,
+    .overflow = AMDVI_STATUS_EVENT_OVERFLOW,
+    .interrupt = AMDVI_STATUS_EVENT_INT,
+    .running = AMDVI_STATUS_EVENT_RUN,
+    .txn_kind = TB_TXN_EVENT,
+};
+
+void tb_events_make(struct tb_iommu *u)
 {
-    u->events.size = (uint32_t)u->p->events;
-    u->events.ring = tb_alloc(u->m, u->events.size, sizeof *u->events.ring);
+    tb_ring_make(u, &u->events.log, &event_log, (uint32_t)u->p->events);
     u->events.waiting = tb_list_empty();
-    return true;
 }
 
 uint64_t tb_event_type(enum tb_status status)
@@ -61,79 +67,15 @@ uint64_t tb_event_type(enum tb_status status)
     return type << AMDVI_EVENT_TYPE_SHIFT;
 }
 
-/* -- The ring -------------------------------------------------------------------------------- */
-
-static bool running(const struct tb_iommu *u)
-{
-    return u->reg[TB_REG_STATUS] & AMDVI_STATUS_EVENT_RUN;
-}
-
-static uint32_t ring_bytes(const struct tb_iommu *u)
-{
-    return tb_amdvi_ring_entries(u->reg[TB_REG_EVTLOG]) * AMDVI_RING_ENTRY;
-}
-
-void tb_events_moved(struct tb_iommu *u)
-{
-    u->events.next_tail = (uint32_t)u->reg[TB_REG_EVT_TAIL] + u->events.count * AMDVI_RING_ENTRY;
-}
-
-void tb_events_enabled(struct tb_iommu *u, bool enabled, tb_time when)
-{
-    bool overflow = u->reg[TB_REG_STATUS] & AMDVI_STATUS_EVENT_OVERFLOW;
-    tb_events_moved(u);
-    if (enabled && !overflow)
-        tb_status_change(u, AMDVI_STATUS_EVENT_RUN, 0, when);
-    else
-        tb_status_change(u, 0, AMDVI_STATUS_EVENT_RUN, when);
-}
-
-/* 2.5.1: one entry stays empty. A full log sets overflow, and logging stops until software starts
- * it again. */
-static bool has_room(struct tb_iommu *u, tb_time when)
-{
-    uint32_t bytes = ring_bytes(u);
-    if (bytes) {
-        uint32_t next = (u->events.next_tail + AMDVI_RING_ENTRY) & (bytes - 1);
-        if (next != (u->reg[TB_REG_EVT_HEAD] & (bytes - 1)))
-            return true;
-    }
-    tb_status_change(u, AMDVI_STATUS_EVENT_OVERFLOW, AMDVI_STATUS_EVENT_RUN, when);
-    return false;
-}
-
-static void write_record(struct tb_iommu *u, const uint64_t q[2], tb_time when)
-{
-    struct tb_events *e = &u->events;
-    uint32_t at = (e->first + e->count++) % e->size, mask = ring_bytes(u) - 1;
-    uint64_t base = u->reg[TB_REG_EVTLOG] & AMDVI_BASE_ADDRESS;
-    uint32_t txn = tb_iommu_begin(u, TB_TXN_EVENT, when);
-    struct tb_txn *t = tb_txn(u->m, txn);
-    e->ring[at] = (struct tb_event){.txn = txn, .busy = true};
-    t->owner = at;
-    t->value[0] = q[0];
-    t->value[1] = q[1];
-    tb_store64(t->data, q[0]);
-    tb_store64(t->data + 8, q[1]);
-    u->n->events++;
-    tb_iommu_send(u, txn, TB_WRITE, base + (e->next_tail & mask), AMDVI_RING_ENTRY, when);
-    e->next_tail = (e->next_tail + AMDVI_RING_ENTRY) & mask;
-}
+/* -- The log --------------------------------------------------------------------------------- */
 
 /* True: the record is on its way, or lost as the specification says. False: no buffer. */
 static bool log_record(struct tb_iommu *u, const uint64_t q[2], tb_time when)
 {
-    if (!running(u)) {
-        u->n->events_lost++;
-        return true;
-    }
-    if (u->events.count == u->events.size)
-        return false;
-    if (has_room(u, when))
-        write_record(u, q, when);
-    else
-        u->n->events_lost++;
-    return true;
+    enum tb_logged how = tb_ring_record(u, &u->events.log, q, when);
+    u->n->events += how == TB_LOGGED;
+    u->n->events_lost += how == TB_LOG_LOST;
+    return how != TB_LOG_BUSY;
 }
 
 /* -- Records --------------------------------------------------------------------------------- */
@@ -221,34 +163,12 @@ static void refill(struct tb_iommu *u, tb_time when)
         tb_request_answer(u, txn, status_of(&u->requests[txn]), when);
     }
     tb_invalidations_report(u, when);
-}
-
-static void land(struct tb_iommu *u, struct tb_event *record)
-{
-    uint32_t mask = ring_bytes(u) - 1;
-    if (ring_bytes(u) && record->done)
-        u->reg[TB_REG_EVT_TAIL] = (u->reg[TB_REG_EVT_TAIL] + AMDVI_RING_ENTRY) & mask;
-    record->busy = false;
+    tb_ppr_continue(u, when);
 }
 
 void tb_event_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when)
 {
-    struct tb_events *e = &u->events;
-    uint64_t set = AMDVI_STATUS_EVENT_INT, clear = 0;
-    struct tb_event *record = &e->ring[tb_txn(u->m, msg->txn)->owner];
-    tb_txn_end(u->m, msg->txn, msg->status, when);
-    record->txn = TB_NO_TXN;
-    record->done = msg->status == TB_OK;
-    if (!record->done) { /* the log is not in memory: nothing can be logged */
-        set = 0;
-        clear = AMDVI_STATUS_EVENT_RUN;
+    if (!tb_ring_arrived(u, &u->events.log, msg, when))
         u->n->events_lost++;
-    }
-    while (e->count && e->ring[e->first].txn == TB_NO_TXN) {
-        land(u, &e->ring[e->first]);
-        e->first = (e->first + 1) % e->size;
-        e->count--;
-    }
-    tb_status_change(u, set, clear, when);
     refill(u, when);
 }

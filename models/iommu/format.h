@@ -62,6 +62,7 @@ struct tb_context {
     uint8_t levels;
     uint8_t perm;     /* TB_PERM_*: at most this, whatever the table says */
     bool ats;         /* may send translated requests */
+    bool ppr;         /* may ask for pages */
     bool excluded;    /* the exclusion range is for it */
     bool silent;      /* page faults make no events */
     bool silent_next; /* page faults after the first make no events */

@@ -111,17 +111,35 @@ struct tb_pdc {
     } * lines;
 };
 
-/* An event record on its way to memory. */
-struct tb_event {
-    uint32_t txn;
-    bool busy, done;
+/* A record on its way to memory. */
+struct tb_ring_buffer {
+    uint32_t txn; /* TB_NO_TXN: landed, or failed */
+    bool done;
 };
 
-struct tb_events {
-    struct tb_event *ring; /* buffers, in the order of the log */
+/* What tells the logs apart: registers, status bits, transactions that write. */
+struct tb_ring_kind {
+    uint8_t base, head, tail; /* enum tb_register */
+    uint64_t overflow, interrupt, running;
+    enum tb_txn_kind txn_kind;
+};
+
+struct tb_ring {
+    const struct tb_ring_kind *kind;
+    struct tb_ring_buffer *buffers; /* in the order of the log */
     uint32_t size, first, count;
     uint32_t next_tail; /* where the next record goes: ahead of the register while records are under
                            way */
+};
+
+struct tb_ppr {
+    struct tb_ring log;
+    struct tb_list waiting; /* page requests that wait for a buffer or for the end of a response */
+    uint32_t open, most;    /* responses on their way */
+};
+
+struct tb_events {
+    struct tb_ring log;
     struct tb_list waiting; /* requests that wait for a buffer */
     bool command_waits;     /* the command processor does */
     uint64_t command[2];    /* its record */
@@ -129,9 +147,10 @@ struct tb_events {
 
 enum tb_command_state {
     TB_COMMAND_IDLE,
-    TB_COMMAND_FETCH, /* awaits the command's bytes */
-    TB_COMMAND_BUSY,  /* awaits the end of its time */
-    TB_COMMAND_TAG,   /* INVALIDATE_IOTLB_PAGES awaits an earlier one's end */
+    TB_COMMAND_FETCH,    /* awaits the command's bytes */
+    TB_COMMAND_BUSY,     /* awaits the end of its time */
+    TB_COMMAND_RESPONSE, /* COMPLETE_PPR_REQUEST awaits an earlier response's end */
+    TB_COMMAND_TAG,      /* INVALIDATE_IOTLB_PAGES awaits an earlier one's end */
     TB_COMMAND_DRAIN, /* COMPLETION_WAIT awaits what was translated before, and the devices' answers
                        */
     TB_COMMAND_STORE  /* COMPLETION_WAIT awaits its store, or the read in place of it */
@@ -201,6 +220,7 @@ struct tb_iommu {
     struct tb_pdc pdc;
     struct tb_walker walker;
     struct tb_events events;
+    struct tb_ppr ppr;
     struct tb_commands commands;
     struct tb_invalidations invalidations;
     uint32_t changes;              /* counts what was invalidated */
@@ -243,6 +263,8 @@ void tb_request_depart(struct tb_iommu *u, uint32_t txn, tb_time when);
 void tb_request_look_up_page(struct tb_iommu *u, uint32_t txn, tb_time when);
 /* Its address is in the exclusion range, and the range is for its device. */
 bool tb_request_excluded(const struct tb_iommu *u, const struct tb_request *r);
+/* A posted message was for the IOMMU, and ends here; its transaction does not. */
+void tb_request_taken(struct tb_iommu *u, uint32_t txn, tb_time when);
 /* It is refused: event, answer. */
 void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when);
 /* Its event is on its way: answer. */
@@ -272,6 +294,9 @@ static inline uint8_t tb_request_perm(const struct tb_request *r, uint8_t perm)
 uint32_t tb_iommu_begin(struct tb_iommu *u, enum tb_txn_kind kind, tb_time when);
 void tb_iommu_send(struct tb_iommu *u, uint32_t txn, enum tb_msg_kind kind, uint64_t address,
                    uint16_t length, tb_time when);
+
+/* Is there a device of that ID below the bridge. */
+bool tb_iommu_is_below(const struct tb_iommu *u, uint16_t device);
 
 /* Little-endian quadwords. */
 uint64_t tb_load64(const uint8_t *p);
@@ -350,9 +375,26 @@ static inline bool tb_iommu_enabled(const struct tb_iommu *u)
     return u->reg[TB_REG_CONTROL] & AMDVI_CONTROL_ENABLE;
 }
 
+/* -- ring.c ------------------------------------------------------------------------------------ */
+
+void tb_ring_make(struct tb_iommu *u, struct tb_ring *g, const struct tb_ring_kind *kind,
+                  uint32_t size);
+enum tb_logged {
+    TB_LOGGED,   /* the record is on its way */
+    TB_LOG_LOST, /* the log is off or full: no record */
+    TB_LOG_BUSY  /* no buffer is free: later */
+};
+enum tb_logged tb_ring_record(struct tb_iommu *u, struct tb_ring *g, const uint64_t q[2],
+                              tb_time when);
+/* A record's write was answered: false if it failed. */
+bool tb_ring_arrived(struct tb_iommu *u, struct tb_ring *g, const struct tb_msg *msg, tb_time when);
+/* Software has moved the tail or the log: records under way still land where they were sent. */
+void tb_ring_moved(struct tb_iommu *u, struct tb_ring *g);
+void tb_ring_enabled(struct tb_iommu *u, struct tb_ring *g, bool enabled, tb_time when);
+
 /* -- event.c ----------------------------------------------------------------------------------- */
 
-bool tb_events_make(struct tb_iommu *u);
+void tb_events_make(struct tb_iommu *u);
 /* Reports why a request was refused, if at all. False: no buffer is free, it has been queued and
  * tb_request_answer will be called. *status: what it is to be answered. */
 bool tb_event_of_request(struct tb_iommu *u, uint32_t txn, tb_time when, enum tb_status *status);
@@ -364,9 +406,6 @@ bool tb_event_record(struct tb_iommu *u, const uint64_t q[2], tb_time when);
 void tb_event_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
 /* Type field of a hardware error event, from the status of the read that failed. */
 uint64_t tb_event_type(enum tb_status status);
-/* Software has moved the tail or the log: records under way still land where they were sent. */
-void tb_events_moved(struct tb_iommu *u);
-void tb_events_enabled(struct tb_iommu *u, bool enabled, tb_time when);
 
 /* -- ats.c ------------------------------------------------------------------------------------- */
 
@@ -397,6 +436,18 @@ void tb_invalidations_timer(struct tb_iommu *u, tb_time when);
 /* A buffer for events is free. */
 void tb_invalidations_report(struct tb_iommu *u, tb_time when);
 
+/* -- ppr.c ------------------------------------------------------------------------------------- */
+
+void tb_ppr_make(struct tb_iommu *u);
+/* A page request whose device's entry is known, or cannot be (an empty context). */
+void tb_ppr_request(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* A buffer is free, or a response is over. */
+void tb_ppr_continue(struct tb_iommu *u, tb_time when);
+void tb_ppr_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
+/* COMPLETE_PPR_REQUEST; false: too many responses are on their way. */
+bool tb_ppr_complete(struct tb_iommu *u, const uint64_t q[2], tb_time when);
+void tb_ppr_retired(struct tb_iommu *u, tb_time when);
+
 /* -- command.c --------------------------------------------------------------------------------- */
 
 void tb_commands_make(struct tb_iommu *u);
@@ -407,6 +458,8 @@ void tb_commands_timer(struct tb_iommu *u, tb_time when);
 void tb_commands_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
 /* The last request of an earlier epoch is done, or the last device has answered. */
 void tb_commands_drained(struct tb_iommu *u, tb_time when);
+/* A response is over. */
+void tb_commands_response(struct tb_iommu *u, tb_time when);
 /* A tag is free, or (expired) will not be in time. */
 void tb_commands_tag(struct tb_iommu *u, bool expired, tb_time when);
 

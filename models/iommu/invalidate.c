@@ -104,22 +104,12 @@ void tb_invalidations_timer(struct tb_iommu *u, tb_time when)
 
 /* -- Sending --------------------------------------------------------------------------------- */
 
-static bool is_below(const struct tb_iommu *u, uint16_t device)
-{
-    uint64_t address = (uint64_t)device << 12;
-    for (size_t i = 0; i < u->below->count; i++)
-        if (u->below->at[i].space == TB_CONFIG && address >= u->below->at[i].base &&
-            address <= u->below->at[i].last)
-            return true;
-    return false;
-}
-
 /* Is there a device that may hold translations. One whose entry is not cached may still hold some.
  */
 static bool has_cache(struct tb_iommu *u, uint16_t device)
 {
     const struct tb_context *context = tb_devtab_cached(u, device);
-    return is_below(u, device) && (!context || context->ats);
+    return tb_iommu_is_below(u, device) && (!context || context->ats);
 }
 
 /* A free place, if the device has a free tag and its queue is not full. */

@@ -53,13 +53,15 @@ struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *
     tb_events_make(u);
     tb_commands_make(u);
     tb_invalidations_make(u);
+    tb_ppr_make(u);
     tb_registers_reset(u);
     return good ? u : NULL;
 }
 
 void tb_iommu_slots(const struct tb_iommu *u, uint32_t *count, uint32_t *bytes)
 {
-    *count = (uint32_t)(u->p->walkers + u->p->devtab.fetches + u->p->events + u->p->invalidations) +
+    *count = (uint32_t)(u->p->walkers + u->p->devtab.fetches + 2 * u->p->events + u->p->responses +
+                        u->p->invalidations) +
              TB_IOMMU_INTERRUPTS + 2;
     *bytes = TB_IOMMU_DATA;
 }
@@ -105,6 +107,16 @@ void tb_iommu_send(struct tb_iommu *u, uint32_t txn, enum tb_msg_kind kind, uint
     tb_send(u->m, TB_UP_PORT, &msg, when, TB_NO_CREDIT);
 }
 
+bool tb_iommu_is_below(const struct tb_iommu *u, uint16_t device)
+{
+    uint64_t address = (uint64_t)device << 12;
+    for (size_t i = 0; i < u->below->count; i++)
+        if (u->below->at[i].space == TB_CONFIG && address >= u->below->at[i].base &&
+            address <= u->below->at[i].last)
+            return true;
+    return false;
+}
+
 static void own_answer(struct tb_iommu *u, const struct tb_msg *msg, tb_time when)
 {
     switch (tb_txn(u->m, msg->txn)->kind) {
@@ -118,7 +130,10 @@ static void own_answer(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
         tb_event_arrived(u, msg, when);
         break;
     default:
-        tb_commands_arrived(u, msg, when);
+        if (tb_txn(u->m, msg->txn)->kind == TB_TXN_MEMORY && msg->txn != u->commands.push)
+            tb_ppr_arrived(u, msg, when);
+        else
+            tb_commands_arrived(u, msg, when);
     }
 }
 
@@ -250,11 +265,26 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
     count_out(u, r, when);
 }
 
+void tb_request_taken(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    r->state = TB_REQUEST_AWAY;
+    tb_txn(u->m, txn)->to = u->m->index;
+    tb_release(u->m, r->credit, when);
+    posted_gone(u, txn, when);
+    count_out(u, r, when);
+}
+
 void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal, tb_time when)
 {
     enum tb_status status;
     if (u->requests[txn].msg.kind == TB_ATS_TRANSLATE && tb_ats_refused(u, txn, refusal, when))
         return;
+    if (u->requests[txn].msg.kind == TB_PAGE_REQUEST) {
+        u->requests[txn].context.ppr = false;
+        tb_ppr_request(u, txn, when);
+        return;
+    }
     u->requests[txn].refusal = (uint8_t)refusal;
     u->n->faults++;
     if (tb_event_of_request(u, txn, when, &status))
@@ -338,7 +368,9 @@ void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
     const struct tb_context *c = &r->context;
     r->space = c->domain;
     r->guest = false;
-    if (entry_is_illegal(c))
+    if (r->msg.kind == TB_PAGE_REQUEST)
+        tb_ppr_request(u, txn, when);
+    else if (entry_is_illegal(c))
         tb_request_refuse(u, txn, c->refusal, when);
     else if (r->msg.kind == TB_ATS_TRANSLATE)
         tb_ats_begin(u, txn, when);
@@ -370,6 +402,8 @@ static tb_time lookup_time(const struct tb_iommu *u, const struct tb_request *r)
  * request asks for whole translations (10.2.2). */
 static bool is_malformed(const struct tb_msg *msg)
 {
+    if (msg->kind == TB_PAGE_REQUEST)
+        return msg->class != TB_POSTED;
     if (msg->kind == TB_ATS_TRANSLATE)
         return msg->length % ATS_ENTRY || !msg->length;
     return (msg->address & 0xfff) + msg->length > 4096 || msg->at == TB_TRANSLATION_REQUEST ||
@@ -399,7 +433,9 @@ static void look_up(struct tb_iommu *u, uint32_t txn, tb_time when)
     r->answered = 0;
     r->changes = u->changes;
     u->n->translations += r->msg.kind == TB_ATS_TRANSLATE;
-    if (is_malformed(&r->msg) || !tb_iommu_enabled(u))
+    if (r->msg.kind == TB_PAGE_REQUEST && !tb_iommu_enabled(u))
+        tb_ppr_request(u, txn, when);
+    else if (is_malformed(&r->msg) || !tb_iommu_enabled(u))
         tb_request_answer(u, txn, TB_UNSUPPORTED, when);
     else
         tb_devtab_lookup(u, txn, when);
@@ -600,6 +636,8 @@ void tb_iommu_retired(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     if (tb_txn(u->m, txn)->kind == TB_TXN_INVALIDATION)
         tb_invalidation_retired(u, txn, when);
+    else if (tb_txn(u->m, txn)->kind == TB_TXN_PAGE_RESPONSE)
+        tb_ppr_retired(u, when);
     else
         tb_interrupts_retired(u, when);
 }

@@ -48,7 +48,7 @@ struct tb_iommu_params {
     uint64_t walkers;
     uint64_t pending;
     uint64_t events;
-    uint64_t invalidations;
+    uint64_t invalidations, responses;
     tb_time command_time;
     struct tb_iotlb_params iotlb;
     struct tb_devtab_params devtab;
@@ -78,6 +78,7 @@ struct tb_iommu_counters {
     uint64_t waits, poisoned, prefetches, interrupts, evictions;
     uint64_t translations, denied, pretranslated;
     uint64_t ats_invalidations, ats_timeouts, spurious;
+    uint64_t page_requests, page_requests_lost, page_responses;
 };
 
 struct tb_iommu;

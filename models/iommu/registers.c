@@ -10,8 +10,7 @@
 static void write_base(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
 static void write_control(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
 static void write_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
-static void write_event_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value,
-                             tb_time when);
+static void write_log_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
 
 /* Bits not in `writable` keep their value; bits in `clears` are set to 0 by writing 1. */
 static const struct {
@@ -31,13 +30,13 @@ static const struct {
     [TB_REG_CMD_HEAD] = {"cmd_head", AMDVI_CMD_HEAD, AMDVI_RING_POINTER, 0, NULL},
     [TB_REG_CMD_TAIL] = {"cmd_tail", AMDVI_CMD_TAIL, AMDVI_RING_POINTER, 0, write_tail},
     [TB_REG_EVT_HEAD] = {"evt_head", AMDVI_EVT_HEAD, AMDVI_RING_POINTER, 0, NULL},
-    [TB_REG_EVT_TAIL] = {"evt_tail", AMDVI_EVT_TAIL, AMDVI_RING_POINTER, 0, write_event_tail},
+    [TB_REG_EVT_TAIL] = {"evt_tail", AMDVI_EVT_TAIL, AMDVI_RING_POINTER, 0, write_log_tail},
     [TB_REG_STATUS] = {"status", AMDVI_STATUS, 0,
                        AMDVI_STATUS_EVENT_OVERFLOW | AMDVI_STATUS_EVENT_INT |
                            AMDVI_STATUS_WAIT_INT | AMDVI_STATUS_PPR_OVERFLOW | AMDVI_STATUS_PPR_INT,
                        NULL},
     [TB_REG_PPR_HEAD] = {"ppr_head", AMDVI_PPR_HEAD, AMDVI_RING_POINTER, 0, NULL},
-    [TB_REG_PPR_TAIL] = {"ppr_tail", AMDVI_PPR_TAIL, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_PPR_TAIL] = {"ppr_tail", AMDVI_PPR_TAIL, AMDVI_RING_POINTER, 0, write_log_tail},
 };
 
 /* -- Status and interrupt -------------------------------------------------------------------- */
@@ -121,8 +120,8 @@ static void write_base(struct tb_iommu *u, enum tb_register reg, uint64_t value,
     u->reg[reg] = value;
     u->reg[heads[reg]] = 0;
     u->reg[heads[reg] + 1] = 0;
-    if (reg == TB_REG_EVTLOG)
-        tb_events_moved(u);
+    tb_ring_moved(u, &u->events.log);
+    tb_ring_moved(u, &u->ppr.log);
 }
 
 static bool is_on(uint64_t control, uint64_t what)
@@ -130,13 +129,15 @@ static bool is_on(uint64_t control, uint64_t what)
     return (control & AMDVI_CONTROL_ENABLE) && (control & what);
 }
 
-/* Command buffer and event log run from the moment they and the IOMMU are enabled. */
+/* Command buffer and logs run from the moment they and the IOMMU are enabled. */
 static void write_control(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
 {
     uint64_t old = u->reg[reg];
     u->reg[reg] = value;
     if (is_on(old, AMDVI_CONTROL_EVENT_LOG) != is_on(value, AMDVI_CONTROL_EVENT_LOG))
-        tb_events_enabled(u, is_on(value, AMDVI_CONTROL_EVENT_LOG), when);
+        tb_ring_enabled(u, &u->events.log, is_on(value, AMDVI_CONTROL_EVENT_LOG), when);
+    if (is_on(old, AMDVI_CONTROL_PPR_LOG) != is_on(value, AMDVI_CONTROL_PPR_LOG))
+        tb_ring_enabled(u, &u->ppr.log, is_on(value, AMDVI_CONTROL_PPR_LOG), when);
     if (is_on(old, AMDVI_CONTROL_CMDBUF) != is_on(value, AMDVI_CONTROL_CMDBUF))
         tb_commands_enabled(u, is_on(value, AMDVI_CONTROL_CMDBUF), when);
     update_interrupt(u, when);
@@ -148,11 +149,11 @@ static void write_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value,
     tb_commands_kick(u, when);
 }
 
-static void write_event_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
+static void write_log_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
 {
     (void)when;
     u->reg[reg] = value;
-    tb_events_moved(u);
+    tb_ring_moved(u, reg == TB_REG_EVT_TAIL ? &u->events.log : &u->ppr.log);
 }
 
 void tb_registers_reset(struct tb_iommu *u)

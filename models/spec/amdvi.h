@@ -69,6 +69,7 @@ static inline uint32_t tb_amdvi_devtab_entries(uint64_t devtab)
 #define AMDVI_CONTROL_PPR_INT       AMDVI_BIT(14)
 #define AMDVI_CONTROL_PPR           AMDVI_BIT(15)
 #define AMDVI_CONTROL_GT            AMDVI_BIT(16)
+#define AMDVI_CONTROL_PPR_AUTO      AMDVI_BIT(39) /* page requests that cannot be logged succeed */
 
 /* The invalidation timeout of a control register in milliseconds; 0: none (0 and the reserved 7).
  */
@@ -230,17 +231,18 @@ enum {
 
 /* -- Peripheral page requests (2.6): entries of the PPR log ------------------------------------- */
 
-/* First quadword, after Linux's PPR_ macros; the second is the page's address. */
+/* First quadword, after Linux's PPR_ macros; the second is the page's address. INVALID_PPR_REQUEST is
+ * laid out in the same way. */
 #define AMDVI_PPR_DEVICE           AMDVI_MASK(15, 0)
 #define AMDVI_PPR_PASID_LOW_SHIFT  16            /* 31:16: PASID 15:0 */
 #define AMDVI_PPR_TAG_SHIFT        32            /* 40:32: the group */
 #define AMDVI_PPR_LAST             AMDVI_BIT(41) /* of its group */
 #define AMDVI_PPR_PASID_HIGH_SHIFT 42            /* 45:42: PASID 19:16 */
-#define AMDVI_PPR_EXEC             AMDVI_BIT(53)
-#define AMDVI_PPR_READ             AMDVI_BIT(54)
-#define AMDVI_PPR_WRITE            AMDVI_BIT(55)
-#define AMDVI_PPR_USER             AMDVI_BIT(56)
-#define AMDVI_PPR_GN               AMDVI_BIT(59) /* a guest address, of the PASID */
+#define AMDVI_PPR_EXEC             AMDVI_BIT(49)
+#define AMDVI_PPR_READ             AMDVI_BIT(50)
+#define AMDVI_PPR_WRITE            AMDVI_BIT(53)
+#define AMDVI_PPR_USER             AMDVI_BIT(54)
+#define AMDVI_PPR_GN               AMDVI_BIT(56) /* a guest address, of the PASID */
 #define AMDVI_PAGE_REQUEST         1             /* 63:60, the only code */
 
 /* -- Events (2.5) ------------------------------------------------------------------------------ */
