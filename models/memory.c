@@ -5,14 +5,9 @@
  * `clock`. The answer is ready `latency` after the start: slots are pipelined. Since the order is the order of
  * arrival, the bytes are moved on arrival.
  *
- * The bytes live in pages that come into being when something other than zero is written to them.
+ * The bytes live in a store (store/store.h).
  */
-#include "tollbridge/model.h"
-
-#include <string.h>
-
-#define PAGE 4096u
-#define TABLE 512u /* pages per directory entry: 2 MiB */
+#include "store/store.h"
 
 struct memory {
     /* parameters */
@@ -21,9 +16,9 @@ struct memory {
     struct tb_rate bandwidth, clock;
     /* state */
     tb_time free; /* when the next slot may start */
-    uint8_t ***directory;
+    struct tb_store store;
     uint64_t count[2], bytes[2]; /* of reads, of writes */
-    uint64_t busy, pages;
+    uint64_t busy;
 };
 
 static const struct tb_param params[] = {
@@ -45,85 +40,10 @@ static const struct tb_counter counters[] = {
     {"read_bytes", offsetof(struct memory, bytes[0]), "bytes read"},
     {"written_bytes", offsetof(struct memory, bytes[1]), "bytes written"},
     {"busy_ps", offsetof(struct memory, busy), "time in which a slot was taken, ps"},
-    {"pages", offsetof(struct memory, pages), "4 KiB pages of the host that hold its bytes"},
+    {"pages", offsetof(struct memory, store.pages), "4 KiB pages of the host that hold its bytes"},
     {NULL, 0, NULL}};
 
 static const char *const ports[] = {"*", NULL};
-
-/* -- bytes ---------------------------------------------------------------------------------- */
-
-/* The page's place in its table, or NULL if there is no table and none is wanted. */
-static uint8_t **page_place(struct tb_model *m, uint64_t offset, bool make)
-{
-    struct memory *s = m->state;
-    uint8_t ***table = &s->directory[offset / PAGE / TABLE];
-    if (!*table) {
-        if (!make)
-            return NULL;
-        *table = tb_page_alloc(m, TABLE * sizeof **table);
-    }
-    return &(*table)[offset / PAGE % TABLE];
-}
-
-static bool is_zero(const uint8_t *data, size_t length)
-{
-    return data[0] == 0 && memcmp(data, data + 1, length - 1) == 0;
-}
-
-static void read_piece(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length)
-{
-    uint8_t **place = page_place(m, offset, false);
-    if (place && *place)
-        memcpy(data, *place + offset % PAGE, length);
-    else
-        memset(data, 0, length);
-}
-
-static void write_piece(struct tb_model *m, uint64_t offset, const uint8_t *data, size_t length)
-{
-    struct memory *s = m->state;
-    uint8_t **place = page_place(m, offset, false);
-    if (!place || !*place) {
-        if (is_zero(data, length))
-            return;
-        place = page_place(m, offset, true);
-        *place = tb_page_alloc(m, PAGE);
-        s->pages++;
-    }
-    memcpy(*place + offset % PAGE, data, length);
-}
-
-/* Moves bytes over any number of pages; the range has been checked. */
-static void move_far(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length, bool write)
-{
-    while (length) {
-        size_t piece = PAGE - offset % PAGE;
-        if (piece > length)
-            piece = length;
-        if (write)
-            write_piece(m, offset, data, piece);
-        else
-            read_piece(m, offset, data, piece);
-        offset += piece;
-        data += piece;
-        length -= piece;
-    }
-}
-
-static inline void move(struct tb_model *m, uint64_t offset, uint8_t *data, size_t length, bool write)
-{
-    if (offset % PAGE + length > PAGE)
-        move_far(m, offset, data, length, write);
-    else if (write)
-        write_piece(m, offset, data, length);
-    else
-        read_piece(m, offset, data, length);
-}
-
-static bool holds(const struct memory *s, uint64_t address, uint64_t length)
-{
-    return address >= s->base && length <= s->size && address - s->base <= s->size - length;
-}
 
 /* -- requests ------------------------------------------------------------------------------- */
 
@@ -137,21 +57,13 @@ static inline tb_time slot_time(const struct memory *s, unsigned bytes)
 static inline enum tb_status serve(struct tb_model *m, const struct tb_msg *msg, tb_time when)
 {
     struct memory *s = m->state;
-    struct tb_txn *t = tb_txn(m, msg->txn);
     bool write = msg->kind == TB_WRITE;
-    t->to = m->index;
-    if (!t->has_pa) {
-        t->pa = msg->address;
-        t->has_pa = 1;
+    enum tb_status status = tb_store_serve(m, &s->store, s->base, s->size, msg, when);
+    if (status == TB_OK) {
+        s->count[write]++;
+        s->bytes[write] += msg->length;
     }
-    if (msg->kind > TB_WRITE || msg->space != TB_MEMORY ||
-        !holds(s, msg->address, msg->length))
-        return TB_UNSUPPORTED;
-    move(m, msg->address - s->base, t->data, msg->length, write);
-    t->served = when;
-    s->count[write]++;
-    s->bytes[write] += msg->length;
-    return TB_OK;
+    return status;
 }
 
 static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
@@ -189,7 +101,7 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     struct memory *s = m->state;
     if (s->base > UINT64_MAX - s->size + 1)
         tb_diag_node(diag, m->node, "'%s' reaches past the end of the address space", m->name);
-    s->directory = tb_alloc(m, s->size / PAGE / TABLE + 1, sizeof *s->directory);
+    tb_store_make(m, &s->store, s->size);
 }
 
 static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
@@ -203,11 +115,11 @@ static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 
 static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 {
-    const struct memory *s = m->state;
+    struct memory *s = m->state;
     (void)port;
-    if (d->space != TB_MEMORY || !holds(s, d->address, d->length))
+    if (d->space != TB_MEMORY || !tb_store_holds(s->base, s->size, d->address, d->length))
         return false;
-    move(m, d->address - s->base, d->data, d->length, d->write);
+    tb_store_move(m, &s->store, d->address - s->base, d->data, d->length, d->write);
     return true;
 }
 

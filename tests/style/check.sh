@@ -44,14 +44,14 @@ sizes() {
 # -- Who may include what.
 includes() {
     local found
-    found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|ide/|iommu/|ats/|host/)' |
+    found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|store/|ide/|iommu/|ats/|host/)' |
         grep -vF '"../models/models.def"') # the list of their names
     [ -z "$found" ] || complain "sim/ knows no model:" "$found"
     local file folder
     while read -r file; do
         folder=$(cut -d/ -f2 <<<"$file")
         found=$(grep -nHE '^#include "' "$file" |
-            grep -vE '#include "(tollbridge|spec|cache)/' | # cache/: parts that models share
+            grep -vE '#include "(tollbridge|spec|cache|store)/' | # cache/, store/: parts that models share
             grep -vE '^models/bridge\.c:[0-9]+:#include "iommu/iommu\.h"$' | # a part of the bridge, no model
             if [ -f "models/$folder" ]; then cat; else
                 grep -vE "#include \"(models/)?$folder/|#include \"[^/]+\.h\""
