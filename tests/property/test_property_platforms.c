@@ -40,6 +40,20 @@ static bool have_class(const char *name)
     return false;
 }
 
+static void write_memory(struct world *w, unsigned i)
+{
+    static const char *const maps[] = {"row:bank:column:group", "bank:group:row:column", "column:row:group:bank"};
+    fprintf(w->to, "  dram%u: {base: 0x%x, size: 64KiB, latency: %uns, ", i, i * MEMORY_BYTES,
+            (unsigned)draw(w, 100));
+    if (draw(w, 2))
+        fprintf(w->to, "model: memory, bandwidth: %s}\n", draw(w, 2) ? "12.8GB/s" : "400/3MB/s");
+    else
+        fprintf(w->to, "model: dram, preset: %s, row: %uB, map: %s, page: %s, scheduler: %s, queue: %u, patience: %u}\n",
+                draw(w, 2) ? "ddr4-2400" : "ddr3-1600, groups: 2, clock: 3ns", 64u << draw(w, 6), maps[draw(w, 3)],
+                draw(w, 2) ? "open" : "closed", draw(w, 4) ? "fr-fcfs" : "fifo", 1 + (unsigned)draw(w, 20),
+                1 + (unsigned)draw(w, 5));
+}
+
 static void write_bus(struct world *w, unsigned i)
 {
     fprintf(w->to, "  bus%u: {model: bus, arbitration: %s", i,
@@ -140,10 +154,7 @@ static char *make_platform(struct world *w)
     w->requests = 0;
     fprintf(w->to, "platform: random\nmodels:\n");
     for (unsigned i = 0; i < w->memories; i++)
-        fprintf(
-            w->to,
-            "  dram%u: {model: memory, base: 0x%x, size: 64KiB, latency: %uns, bandwidth: %s}\n", i,
-            i * MEMORY_BYTES, (unsigned)draw(w, 100), draw(w, 2) ? "12.8GB/s" : "400/3MB/s");
+        write_memory(w, i);
     for (unsigned i = 0; i < w->buses; i++)
         write_bus(w, i);
     for (unsigned i = 1; bridges && i < w->buses; i++)
