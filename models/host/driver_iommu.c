@@ -14,7 +14,6 @@
 #define RING_LENGTH  ((uint64_t)AMDVI_RING_LENGTH_MIN << AMDVI_RING_LENGTH_SHIFT)
 #define FLAG_BYTES   64
 
-
 /* -- Start ------------------------------------------------------------------------------------- */
 
 static uint64_t devtab_bytes(const struct host *h)
@@ -51,6 +50,10 @@ static uint64_t control_bits(const struct host *h, const struct host_iommu *u)
         bits |= AMDVI_CONTROL_EVENT_INT;
     if (u->has_line && h->params.completion == HOST_COMPLETION_INTERRUPT)
         bits |= AMDVI_CONTROL_WAIT_INT;
+    if (u->requests_at)
+        bits |= AMDVI_CONTROL_PPR_LOG | AMDVI_CONTROL_PPR_INT | AMDVI_CONTROL_PPR;
+    if (u->wants_guests)
+        bits |= AMDVI_CONTROL_GT;
     return bits;
 }
 
@@ -67,6 +70,11 @@ enum host_verdict iommu_start(struct host *h, struct host_iommu *u)
     host_write(h, u->cmd_tail, 0);
     host_write(h, u->evt_head, 0);
     host_write(h, u->evt_tail, 0);
+    if (u->requests_at) {
+        host_write(h, u->ppr_base, u->requests_at | RING_LENGTH);
+        host_write(h, u->ppr_head, 0);
+        host_write(h, u->ppr_tail, 0);
+    }
     host_write(h, u->control, u->control_value);
     u->state = IOMMU_RUNS;
     return HOST_AGAIN;
@@ -107,11 +115,28 @@ void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova,
 }
 
 /* INVALIDATE_IOTLB_PAGES (2.4.4): to the device, by way of the IOMMU. */
-static void invalidate_cache_of(uint64_t command[2], uint16_t device, uint64_t iova, uint64_t last)
+static void invalidate_cache_of(uint64_t command[2], const struct host_device *d, uint64_t iova,
+                                uint64_t last)
 {
     iommu_invalidate_pages(command, 0, iova, last);
-    command[0] = opcode(AMDVI_INVALIDATE_IOTLB_PAGES) | device | (uint64_t)device << AMDVI_IOTLB_QUEUE_SHIFT;
+    command[0] = opcode(AMDVI_INVALIDATE_IOTLB_PAGES) | d->id |
+                 (uint64_t)d->id << AMDVI_IOTLB_QUEUE_SHIFT | d->depth << AMDVI_IOTLB_MAXPEND_SHIFT;
     command[1] &= ~AMDVI_PAGES_PDE;
+}
+
+/* The guest's addresses of a PASID, not the domain's: of a command for the IOMMU, and of one for a device. */
+static void of_guest(uint64_t command[2], const struct host_guest *g)
+{
+    command[0] |= g->pasid;
+    command[1] |= AMDVI_PAGES_GN;
+}
+
+static void of_guest_cache(uint64_t command[2], const struct host_guest *g)
+{
+    command[0] |= (uint64_t)(g->pasid & 0xff) << AMDVI_IOTLB_PASID_LOW_SHIFT |
+                  (uint64_t)(g->pasid >> 8 & 0xff) << AMDVI_IOTLB_PASID_MID_SHIFT |
+                  (uint64_t)(g->pasid >> 16) << AMDVI_IOTLB_PASID_HIGH_SHIFT;
+    command[1] |= AMDVI_PAGES_GN;
 }
 
 void iommu_invalidate_device(uint64_t command[2], uint16_t device)
@@ -142,6 +167,7 @@ static void put_wait(struct host *h, struct host_iommu *u, struct command_job *j
     job->value = ++u->waits;
     h->count.waits++;
     put_command(h, u, opcode(AMDVI_COMPLETION_WAIT) | u->flag_at | flags, job->value);
+    job->tail = u->tail;
 }
 
 static bool is_invalidation(uint64_t q0)
@@ -171,6 +197,8 @@ static void give(struct host *h, struct host_iommu *u, struct command_job *job, 
     if (wait)
         put_wait(h, u, job);
     host_write(h, u->cmd_tail, u->tail);
+    if (u->requests_at)
+        h->locked = h->flow;
     job->phase = COMMAND_AWAITS_STORES;
 }
 
@@ -192,12 +220,28 @@ static enum host_verdict give_up(struct host *h, struct host_iommu *u, struct co
     return HOST_DONE;
 }
 
+void iommu_saw_head(struct host_iommu *u)
+{
+    uint32_t head = (uint32_t)(u->head & AMDVI_RING_POINTER) % RING_BYTES;
+    u->room = (head + RING_BYTES - u->tail - AMDVI_RING_ENTRY) % RING_BYTES / AMDVI_RING_ENTRY;
+}
+
+bool iommu_has_room(const struct host_iommu *u)
+{
+    return u->room > 0;
+}
+
+void iommu_give(struct host *h, struct host_iommu *u, const uint64_t command[2])
+{
+    put_command(h, u, command[0], command[1]);
+    host_write(h, u->cmd_tail, u->tail);
+}
+
 static enum host_verdict look_for_room(struct host *h, struct host_iommu *u,
                                        struct command_job *job, bool wait,
                                        const struct tb_node *node, tb_time when)
 {
-    uint32_t head = (uint32_t)(u->head & AMDVI_RING_POINTER) % RING_BYTES;
-    u->room = (head + RING_BYTES - u->tail - AMDVI_RING_ENTRY) % RING_BYTES / AMDVI_RING_ENTRY;
+    iommu_saw_head(u);
     if (u->room < 2 && when >= job->deadline)
         return give_up(h, u, job, node, when);
     if (u->room < 2)
@@ -217,7 +261,7 @@ static void declare_done(struct host *h, struct host_iommu *u, tb_time when)
         uint64_t size = p->last - p->iova + 1;
         struct tb_mapping of = {.iova = p->iova,
                                 .size = size ? size : UINT64_MAX,
-                                .space = table_space(h, p->domain),
+                                .space = p->space,
                                 .started_by = p->began};
         tb_declare(h->m, TB_UNMAPPED, &of, when);
     }
@@ -228,7 +272,7 @@ static enum host_verdict look_at_flag(struct host *h, struct host_iommu *u, stru
                                       const struct tb_node *node, tb_time when)
 {
     if (u->seen - job->value < (uint64_t)1 << 63) {
-        u->room = RING_ENTRIES - 1;
+        u->room = RING_ENTRIES - 1 - (u->tail + RING_BYTES - job->tail) % RING_BYTES / AMDVI_RING_ENTRY;
         declare_done(h, u, when);
         return HOST_DONE;
     }
@@ -282,6 +326,7 @@ enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct com
                    ? HOST_WAITS
                    : look(h, u->cmd_head, &u->head, job, COMMAND_AWAITS_HEAD);
     case COMMAND_AWAITS_STORES:
+        h->locked = NULL;
         if (!wait)
             return HOST_DONE;
         /* fall through */
@@ -307,21 +352,25 @@ struct flush_job iommu_flush_of(struct host_domain *domain, uint64_t iova, uint6
     return job;
 }
 
-static void remember(struct host_iommu *u, struct host_domain *domain, const struct flush_job *job,
-                     tb_time when)
+static void remember(struct host_iommu *u, uint32_t space, const struct flush_job *job, tb_time when)
 {
     if (u->pending_next - u->pending_first == HOST_PENDING)
         u->pending_first++;
     u->pending[u->pending_next++ % HOST_PENDING] = (struct host_pending){
-        .domain = domain, .iova = job->iova, .last = job->last, .value = u->waits + 1, .began = when};
+        .space = space, .iova = job->iova, .last = job->last, .value = u->waits + 1, .began = when};
 }
 
 static void begin_flush(struct host *h, struct host_iommu *u, struct flush_job *job, tb_time when)
 {
     job->begun = true;
+    if (job->guest) {
+        of_guest(job->command.command, job->guest);
+        remember(u, guest_space(h, job->guest), job, when);
+        return;
+    }
     for (size_t i = 0; i < h->domain_count; i++)
         if (h->domains[i].iommu == u && (!job->domain || job->domain == &h->domains[i]))
-            remember(u, &h->domains[i], job, when);
+            remember(u, table_space(h, &h->domains[i]), job, when);
 }
 
 /* The next device that may have translations of the range. */
@@ -330,7 +379,8 @@ static const struct host_device *next_cache(const struct host *h, const struct h
 {
     for (; job->next < h->device_count && !job->without_devices; job->next++) {
         const struct host_device *d = &h->devices[job->next];
-        if (d->iommu == u && d->ats && (!job->domain || d->domain == job->domain))
+        bool concerned = job->guest ? job->guest->device == d : !job->domain || d->domain == job->domain;
+        if (d->iommu == u && d->ats && concerned)
             return d;
     }
     return NULL;
@@ -350,7 +400,9 @@ enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush
             break;
         job->next++;
         job->command = (struct command_job){0};
-        invalidate_cache_of(job->command.command, d->id, job->iova, job->last);
+        invalidate_cache_of(job->command.command, d, job->iova, job->last);
+        if (job->guest)
+            of_guest_cache(job->command.command, job->guest);
     }
     if (h->instant) { /* nothing is cached before time 0 */
         u->seen = UINT64_MAX;
@@ -387,7 +439,7 @@ static void write_entry(struct host *h, const struct host_device *d, const struc
     uint64_t at = d->iommu->devtab_at + (uint64_t)d->id * AMDVI_DTE_SIZE;
     uint64_t domain = d->domain ? d->domain->id : 0;
     host_store(h, at + 24, 0, 8);
-    host_store(h, at + 16, 0, 8);
+    host_store(h, at + 16, job->flags[2], 8);
     host_store(h, at + 8, domain | job->flags[1], 8);
     host_store(h, at, first_quadword(d->domain, d->mode, job->permissions) | job->flags[0], 8);
 }
@@ -413,6 +465,14 @@ static void declare_attached(struct host *h, const struct host_device *d, enum t
                : d->mode == HOST_BLOCKED   ? TB_NOWHERE
                                            : table_space(h, d->domain);
     tb_declare(h->m, what, &of, when);
+    for (size_t i = 0; i < h->guest_count; i++) {
+        const struct host_guest *g = &h->guests[i];
+        of.has_pasid = true;
+        of.pasid = g->pasid;
+        of.space = d->guests ? guest_space(h, g) : TB_NOWHERE;
+        if (g->device == d && g->root)
+            tb_declare(h->m, what, &of, when);
+    }
 }
 
 static bool take_over(struct host *h, struct host_device *d, struct host_domain *domain,
@@ -429,7 +489,7 @@ static bool take_over(struct host *h, struct host_device *d, struct host_domain 
     d->domain = domain;
     d->mode = mode;
     d->attached = true;
-    d->ats = job->flags[1] & AMDVI_DTE_I;
+    d->ats = d->capable && job->flags[1] & AMDVI_DTE_I;
     write_entry(h, d, job);
     declare_attached(h, d, TB_ATTACHED, node, when);
     return true;
@@ -447,7 +507,7 @@ static bool next_invalidation(const struct host_device *d, struct attach_job *jo
         iommu_invalidate_domain(job->command.command, job->former->id);
         job->phase = ATTACH_AWAITS_DOMAIN_INVALIDATION;
     } else if (of_cache) {
-        invalidate_cache_of(job->command.command, d->id, 0, UINT64_MAX);
+        invalidate_cache_of(job->command.command, d, 0, UINT64_MAX);
         job->phase = ATTACH_AWAITS_CACHE_INVALIDATION;
     }
     return of_domain || of_cache;

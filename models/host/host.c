@@ -135,6 +135,10 @@ static const struct tb_counter host_counters[] = {
     COUNTER(flushes, "deferred batches of unmapped ranges invalidated"),
     COUNTER(stale_max, "most unmapped ranges that waited for their invalidation together"),
     COUNTER(events, "event records the driver read"),
+    COUNTER(page_requests, "pages that devices asked for (PRI)"),
+    COUNTER(page_faults_mapped, "of these, mapped for them"),
+    COUNTER(page_responses, "groups of them answered"),
+    COUNTER(page_failures, "of these, not with success"),
     COUNTER(commands, "ATA commands given"),
     COUNTER(command_errors, "ATA commands that ended with an error"),
     COUNTER(timeouts, "ATA commands of a replay given up"),
@@ -354,6 +358,8 @@ static struct host_flow *pick(struct host *h)
     if (h->owner && h->owner->issued > h->owner->done)
         return h->owner;
     h->owner = NULL;
+    if (h->locked)
+        return h->locked;
     for (unsigned i = 0; i < HOST_FLOWS; i++)
         if (has_ops(&h->flows[i]) || !h->flows[i].waits)
             return &h->flows[i];
@@ -461,7 +467,12 @@ static void host_access(struct tb_model *m, struct tb_access *a, tb_time when)
 
 /* -- Interrupts -------------------------------------------------------------------------------- */
 
-enum { HANDLER_AWAITS_INTERRUPT, HANDLER_AWAITS_DISK, HANDLER_AWAITS_IOMMU };
+enum {
+    HANDLER_AWAITS_INTERRUPT,
+    HANDLER_AWAITS_DISK,
+    HANDLER_AWAITS_IOMMU,
+    HANDLER_AWAITS_REQUESTS
+};
 
 static struct host_line *next_line(struct host *h)
 {
@@ -472,7 +483,7 @@ static struct host_line *next_line(struct host *h)
 }
 
 /* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in
- * progress on it, then the IOMMU's. */
+ * progress on it, then the IOMMU's: events, then page requests. */
 static enum host_verdict handle_line(struct host *h, tb_time when)
 {
     struct host_line *line = h->handling;
@@ -483,7 +494,13 @@ static enum host_verdict handle_line(struct host *h, tb_time when)
         h->handler_phase = HANDLER_AWAITS_IOMMU;
         h->iommu_handler = (struct drain_job){0};
     }
-    if (line->iommu && iommu_handler(h, line->iommu, &h->iommu_handler) == HOST_AGAIN)
+    if (h->handler_phase == HANDLER_AWAITS_IOMMU) {
+        if (line->iommu && iommu_handler(h, line->iommu, &h->iommu_handler) == HOST_AGAIN)
+            return HOST_AGAIN;
+        h->handler_phase = HANDLER_AWAITS_REQUESTS;
+        h->request_handler = (struct request_job){0};
+    }
+    if (line->iommu && request_handler(h, line->iommu, &h->request_handler, when) == HOST_AGAIN)
         return HOST_AGAIN;
     line->handled++;
     h->handler_phase = HANDLER_AWAITS_INTERRUPT;

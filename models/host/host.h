@@ -85,7 +85,7 @@ struct host_domain {
 
 /* An invalidation that was given and not waited for: what may be declared when a wait has ended. */
 struct host_pending {
-    struct host_domain *domain;
+    uint32_t space; /* for who checks */
     uint64_t iova, last;
     uint64_t value; /* of the first completion wait behind it */
     tb_time began;
@@ -98,9 +98,12 @@ enum iommu_state { IOMMU_UNTOUCHED, IOMMU_STARTING, IOMMU_RUNS };
 struct host_iommu {
     struct tb_model *model;
     struct host_register devtab, cmdbuf, evtlog, control, status, cmd_head, cmd_tail, evt_head,
-        evt_tail;
+        evt_tail, ppr_base, ppr_head, ppr_tail;
     enum iommu_state state;
     bool has_line;                                              /* it can raise interrupts */
+    bool wants_guests;    /* some device's PASIDs are to be translated */
+    uint64_t requests_at; /* log of page requests; 0: no device has any */
+    uint32_t request_head;
     uint64_t devtab_at, devtab_bytes, ring_at, log_at, flag_at; /* physical */
     uint64_t control_value;
     uint32_t tail;     /* byte offset in the ring where the next command goes */
@@ -116,6 +119,30 @@ struct host_iommu {
 };
 
 enum host_mode { HOST_TRANSLATE, HOST_PASSTHROUGH, HOST_BLOCKED };
+
+/* How addresses with a PASID are translated: not at all, by the PASID's own table, or by that and then the
+ * domain's. */
+enum host_guests { HOST_NO_GUESTS, HOST_ALONE, HOST_NESTED };
+
+/* The address space of a PASID: a page table of x86-64. */
+struct host_guest {
+    struct host_device *device;
+    uint64_t root; /* 0: not built yet */
+    uint32_t pasid;
+};
+
+#define HOST_PASIDS 512u /* a GCR3 table of one level */
+
+/* What the driver does when a device asks for a page. */
+enum host_policy { HOST_PRI_MAP, HOST_PRI_IDENTITY, HOST_PRI_INVALID, HOST_PRI_FAILURE, HOST_PRI_IGNORE };
+
+struct host_pri {
+    unsigned policy;
+    uint64_t pool, size, used; /* pages for HOST_PRI_MAP: physical address, bytes, and of these handed out */
+    tb_time time;              /* of the driver's code, per page */
+    const struct tb_node *node;
+    unsigned code; /* the worst of the group so far */
+};
 
 /* -- Driver: IDE ------------------------------------------------------------------------------- */
 
@@ -173,7 +200,13 @@ struct host_device {
     struct host_domain *domain;
     enum host_mode mode;
     bool attached; /* its device table entry is the driver's */
-    bool ats;      /* that says it may cache translations */
+    bool ats;      /* that says it may cache translations, and it can */
+    bool capable;  /* it can */
+    uint64_t depth; /* invalidations it takes at once */
+    enum host_guests guests;
+    unsigned guest_levels;
+    uint64_t gcr3_at;
+    struct host_pri pri;
     bool is_ide;
     uint16_t id;
     uint64_t sectors[HOST_CHANNELS * HOST_DRIVES];
@@ -225,6 +258,7 @@ struct host_steps {
 /* Changes a page table entry by entry; see tables.c. */
 struct table_job {
     struct host_domain *domain;
+    struct host_guest *guest; /* its table, not the domain's; NULL: the domain's */
     uint64_t start, last; /* IOVAs of the range, both inclusive */
     uint64_t iova, pa;    /* move on */
     uint64_t page, permissions;
@@ -246,6 +280,7 @@ struct command_job {
     bool raw; /* a command even if it is all zeros */
     uint64_t command[2];
     uint64_t value;         /* that the completion wait stores */
+    uint32_t tail;          /* of the ring behind that wait */
     tb_time deadline, next; /* of the waiting; of the next look */
     bool failed;            /* the wait has not ended within the timeout */
 };
@@ -253,6 +288,7 @@ struct command_job {
 /* Has an IOMMU forget a range, then the devices that cache translations of it, and waits. */
 struct flush_job {
     struct host_domain *domain; /* whose; NULL: of all domains of the IOMMU */
+    const struct host_guest *guest; /* of this space of it only; NULL: of the domain's */
     uint64_t iova, last;
     bool without_devices; /* only the IOMMU */
     bool begun;
@@ -263,7 +299,7 @@ struct flush_job {
 struct attach_job {
     int phase;
     uint64_t permissions; /* of the device table entry */
-    uint64_t flags[2];    /* of its first two quadwords, but for what the domain says */
+    uint64_t flags[3];    /* of its first three quadwords, but for what the domain says */
     bool without_devices; /* leave out the invalidation of the device's own cache */
     bool had_ats;         /* it may have one */
     struct host_domain *former;
@@ -275,6 +311,16 @@ struct drain_job {
     int phase;
     uint64_t status, tail;
     uint64_t record[2];
+};
+
+/* Answers page requests up to the log's tail. */
+struct request_job {
+    int phase;
+    uint64_t status, tail, looks;
+    uint64_t record[2];
+    unsigned code;
+    struct table_job table;
+    struct host_device *device;
 };
 
 /* Ends an ATA command, or resets a channel. */
@@ -321,7 +367,9 @@ struct host {
     int handler_phase;
     struct finish_job disk_handler;
     struct drain_job iommu_handler;
+    struct request_job request_handler;
     struct host_line *handling;
+    struct host_flow *locked; /* it is putting a command into a ring: no handler in between */
 
     /* The machine. */
     struct tb_ranges ranges;        /* all that answers */
@@ -331,6 +379,8 @@ struct host {
     struct host_iommu *iommus;
     struct host_line *lines;
     struct host_domain *domains;
+    struct host_guest *guests;
+    size_t guest_count, guest_limit;
     size_t device_count, iommu_count, line_count, domain_count, domain_limit, line_limit;
 
     /* The driver's memory: physical, handed out upwards; `mirror` is what the driver wrote there
@@ -348,7 +398,7 @@ struct host {
         uint64_t accesses, failed, steps, interrupts, spurious, maps, unmaps, invalidations, waits,
             events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
             device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max,
-            device_invalidations;
+            device_invalidations, page_requests, page_faults_mapped, page_responses, page_failures;
     } count;
 };
 
@@ -440,6 +490,30 @@ uint32_t table_space(const struct host *h, const struct host_domain *d);
 bool table_lookup(struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa);
 /* A page for a table, zeroed; 0: none is left. */
 uint64_t table_page(struct host *h);
+/* An entry in the driver's mirror; changing it is a store too. */
+uint64_t *table_entry(const struct host *h, uint64_t address);
+void table_set(struct host *h, uint64_t address, uint64_t value);
+
+/* -- guest.c: tables of PASIDs ------------------------------------------------------------------ */
+
+struct host_guest *guest_of(struct host *h, struct host_device *d, uint32_t pasid);
+/* Its number for who checks. */
+uint32_t guest_space(const struct host *h, const struct host_guest *g);
+/* Links its root into the device's GCR3 table, if that was not done. Returns NULL, or what is wrong. */
+const char *guest_begin(struct host *h, struct host_guest *g, const struct tb_node *node, tb_time when);
+/* Can x86-64 tables have pages of this size. */
+bool guest_page_size(uint64_t page);
+/* The next entry of a job. */
+const char *guest_entry(struct host *h, struct table_job *job, tb_time when);
+#define GUEST_ACCESSES 44 /* at most, of one entry with all tables above it, mapped for the host too */
+
+/* -- driver_pri.c: page requests ---------------------------------------------------------------- */
+
+/* Reserves the log. */
+bool request_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,
+                     struct tb_diag *diag);
+enum host_verdict request_handler(struct host *h, struct host_iommu *u, struct request_job *job,
+                                  tb_time when);
 
 /* -- driver_iommu.c ---------------------------------------------------------------------------- */
 
@@ -461,6 +535,11 @@ enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush
                               bool wait, const struct tb_node *node, tb_time when);
 /* A job for a range of a domain, or (NULL) for everything. */
 struct flush_job iommu_flush_of(struct host_domain *domain, uint64_t iova, uint64_t last);
+/* Room for a command, as far as the driver knows; tells it where the IOMMU is by now. */
+bool iommu_has_room(const struct host_iommu *u);
+void iommu_saw_head(struct host_iommu *u);
+/* Puts a command into the ring; there must be room for it. */
+void iommu_give(struct host *h, struct host_iommu *u, const uint64_t command[2]);
 void iommu_invalidate_pages(uint64_t command[2], uint16_t domain, uint64_t iova, uint64_t last);
 void iommu_invalidate_domain(uint64_t command[2], uint16_t domain);
 void iommu_invalidate_device(uint64_t command[2], uint16_t device);

@@ -194,13 +194,16 @@ static void survey_ide(struct host *h, struct host_device *d)
 
 static void survey_device(struct host *h, struct tb_model *model)
 {
-    uint64_t id, io;
+    uint64_t id, io, ats;
     if (model == h->m || !tb_fact(model, "id", &id))
         return;
     struct host_device *d = &h->devices[h->device_count++];
     d->model = model;
     d->id = (uint16_t)id;
     d->mode = HOST_PASSTHROUGH;
+    d->capable = tb_fact(model, "ats", &ats) && ats;
+    if (!tb_fact(model, "ats.depth", &d->depth) || d->depth > 32)
+        d->depth = 0;
     if (tb_fact(model, "io", &io))
         survey_ide(h, d);
 }
@@ -220,7 +223,8 @@ static void survey_iommu(struct host *h, struct tb_model *model)
     } registers[] = {
         {"devtab", &u->devtab},     {"cmdbuf", &u->cmdbuf},     {"evtlog", &u->evtlog},
         {"control", &u->control},   {"status", &u->status},     {"cmd_head", &u->cmd_head},
-        {"cmd_tail", &u->cmd_tail}, {"evt_head", &u->evt_head}, {"evt_tail", &u->evt_tail}};
+        {"cmd_tail", &u->cmd_tail}, {"evt_head", &u->evt_head}, {"evt_tail", &u->evt_tail},
+        {"ppr_base", &u->ppr_base}, {"ppr_head", &u->ppr_head}, {"ppr_tail", &u->ppr_tail}};
     u->model = model;
     for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
         find_symbol(model, registers[i].name, registers[i].to);
@@ -281,6 +285,8 @@ bool host_survey(struct host *h, size_t steps, struct tb_diag *diag)
     h->iommus = tb_alloc(h->m, count + 1, sizeof *h->iommus);
     h->lines = tb_alloc(h->m, h->line_limit + 1, sizeof *h->lines);
     h->domains = tb_alloc(h->m, h->domain_limit + 1, sizeof *h->domains);
+    h->guest_limit = steps;
+    h->guests = tb_alloc(h->m, steps + 1, sizeof *h->guests);
     h->logs = tb_alloc(h->m, steps + 1, sizeof *h->logs);
     host_survey_ranges(h);
     place_memory(h);

@@ -11,6 +11,9 @@ static const uint64_t access_bits[] = {HOST_MAY_READ, HOST_MAY_WRITE,
                                        HOST_MAY_READ | HOST_MAY_WRITE, 0};
 static const char *const mode_names[] = {"translate", "passthrough", "blocked",
                                          NULL}; /* enum host_mode */
+static const char *const guest_names[] = {"none", "alone", "nested", NULL}; /* enum host_guests */
+static const char *const policy_names[] = {"map",     "identity", "invalid",
+                                           "failure", "ignore",   NULL}; /* enum host_policy */
 static const char *const suppress_names[] = {"none", "repeated", "all", NULL};
 
 /* One struct for all of them: what they can be told is much the same. */
@@ -21,6 +24,11 @@ struct iommu_args {
     bool has_domain, has_levels, has_iova, has_size, invalidate, device_invalidate, wait, skip, ats,
         all, has_reuse;
     struct host_reuse reuse;
+    uint64_t pasid, guest_levels;
+    bool has_pasid, has_pri;
+    unsigned guests;
+    struct host_pri pri;
+    struct host_guest *guest;
     struct tb_items quadwords;
     struct host_device *of;
     struct host_iommu *unit;
@@ -50,6 +58,11 @@ struct iommu_args {
         .name = "domain", .type = TB_COUNT, FIELD(domain_id), OPTIONAL(has_domain),                \
         .max = "0xffff",                                                                           \
         .doc = "domain ID; default: the device's own (its number among the devices, from 1)"       \
+    }
+#define PASID_ROW                                                                                  \
+    {                                                                                              \
+        .name = "pasid", .type = TB_COUNT, FIELD(pasid), OPTIONAL(has_pasid), .max = "511",        \
+        .doc = "in the table of this process or guest (x86-64's format), not the domain's"         \
     }
 #define ACCESS_ROW                                                                                 \
     {                                                                                              \
@@ -93,6 +106,7 @@ static const struct tb_param map_table[] = {
     SIZE_ROW,
     ACCESS_ROW,
     PAGE_ROWS,
+    PASID_ROW,
     DOMAIN_ROW,
     {0},
 };
@@ -112,7 +126,7 @@ static const struct tb_param identity_table[] = {
 };
 
 static const struct tb_param unmap_table[] = {
-    DEVICE_ROW, IOVA_ROW, SIZE_ROW, INVALIDATE_ROWS, WAIT_ROW, DOMAIN_ROW, {0},
+    DEVICE_ROW, IOVA_ROW, SIZE_ROW, INVALIDATE_ROWS, WAIT_ROW, PASID_ROW, DOMAIN_ROW, {0},
 };
 
 static const struct tb_param remap_table[] = {
@@ -124,6 +138,7 @@ static const struct tb_param remap_table[] = {
     PAGE_ROWS,
     INVALIDATE_ROWS,
     WAIT_ROW,
+    PASID_ROW,
     DOMAIN_ROW,
     {0},
 };
@@ -160,6 +175,22 @@ static const struct tb_param teardown_table[] = {
     {0},
 };
 
+#define PRI(f) .offset = offsetof(struct host_pri, f)
+
+static const struct tb_param pri_table[] = {
+    {.name = "policy",
+     .type = TB_ENUM,
+     PRI(policy),
+     .names = policy_names,
+     .def = "map",
+     .short_form = true,
+     .doc = "map: to the next page of the pool; identity; invalid, failure: that response; ignore: none"},
+    {.name = "pool", .type = TB_COUNT, PRI(pool), .def = "0", .doc = "map: physical address of the first page"},
+    {.name = "size", .type = TB_BYTES, PRI(size), .def = "0", .doc = "map: how much there is; then failure"},
+    {.name = "time", .type = TB_TIME, PRI(time), .def = "0ns", .max = "1s", .doc = "of the driver's code, per page"},
+    {0},
+};
+
 static const struct tb_param attach_table[] = {
     DEVICE_ROW,
     DOMAIN_ROW,
@@ -188,6 +219,26 @@ static const struct tb_param attach_table[] = {
      .names = suppress_names,
      .def = "none",
      .doc = "page-fault events of the device that are not logged"},
+    {.name = "guest",
+     .type = TB_ENUM,
+     FIELD(guests),
+     .names = guest_names,
+     .def = "none",
+     .doc = "requests with a PASID: by the PASID's own table; alone: by nothing else, and without a PASID "
+            "untranslated; nested: then by the domain's"},
+    {.name = "guest_levels",
+     .type = TB_COUNT,
+     FIELD(guest_levels),
+     .def = "4",
+     .min = "4",
+     .max = "5",
+     .doc = "of those tables"},
+    {.name = "pri",
+     .type = TB_GROUP,
+     FIELD(pri),
+     .sub = pri_table,
+     .present = offsetof(struct iommu_args, has_pri) + 1,
+     .doc = "the device may ask for pages (PRI): what the driver does then"},
     {0},
 };
 
@@ -299,6 +350,40 @@ static bool find_device(struct host *h, struct iommu_args *a, const struct tb_no
     return a->unit && iommu_reserve(h, a->unit, node, diag) && find_domain(h, a, node, diag);
 }
 
+static bool prepare_guests(struct host *h, struct iommu_args *a, const struct tb_node *node,
+                           struct tb_diag *diag)
+{
+    if (a->guests == HOST_NO_GUESTS)
+        return true;
+    if (a->mode == HOST_BLOCKED) {
+        tb_diag_node(diag, node, "a blocked device has no guests");
+        return false;
+    }
+    a->mode = a->guests == HOST_ALONE ? HOST_PASSTHROUGH : HOST_TRANSLATE;
+    if (!a->of->gcr3_at)
+        a->of->gcr3_at = host_memory(h, HOST_PAGE, HOST_PAGE);
+    if (!a->of->gcr3_at)
+        tb_diag_node(diag, node, "the driver has no memory for a GCR3 table");
+    a->unit->wants_guests = true;
+    return a->of->gcr3_at != 0;
+}
+
+static bool prepare_pri(struct host *h, struct iommu_args *a, const struct tb_node *node,
+                        struct tb_diag *diag)
+{
+    const struct tb_node *pri = tb_node_get(node, "pri");
+    if (!a->has_pri)
+        return true;
+    a->pri.node = pri;
+    if (a->pri.policy == HOST_PRI_MAP &&
+        (a->pri.pool % HOST_PAGE || a->pri.size < HOST_PAGE || a->pri.pool + a->pri.size < a->pri.pool ||
+         (a->pri.pool + a->pri.size - 1) >> 52)) {
+        tb_diag_node(diag, pri, "'pool' and 'size' say which pages are given: multiples of 4 KiB below 2^52");
+        return false;
+    }
+    return request_reserve(h, a->unit, pri, diag);
+}
+
 static bool prepare_device(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
@@ -311,7 +396,7 @@ static bool prepare_device(struct host *h, struct host_step *s, struct tb_diag *
     }
     if (a->has_levels)
         a->domain->levels = (unsigned)a->levels;
-    return true;
+    return prepare_guests(h, a, s->node, diag) && prepare_pri(h, a, s->node, diag);
 }
 
 static bool check_range(const struct iommu_args *a, uint64_t unit, const struct tb_node *node,
@@ -329,6 +414,27 @@ static bool check_range(const struct iommu_args *a, uint64_t unit, const struct 
     return true;
 }
 
+/* What x86-64's tables cannot say. */
+static bool check_guest(const struct iommu_args *a, const struct tb_node *node, struct tb_diag *diag)
+{
+    if (!guest_page_size(a->page))
+        tb_diag_node(diag, tb_node_get(node, "page"), "pages of a PASID are 4 KiB, 2 MiB or 1 GiB");
+    else if (a->access == ACCESS_W || a->access == ACCESS_NONE || a->skip)
+        tb_diag_node(diag, node, "pages of a PASID are 'r' or 'rw', and no level is skipped");
+    else
+        return true;
+    return false;
+}
+
+static bool find_guest(struct host *h, struct iommu_args *a, const struct tb_node *node,
+                       struct tb_diag *diag)
+{
+    if (!find_device(h, a, node, diag))
+        return false;
+    a->guest = a->has_pasid ? guest_of(h, a->of, (uint32_t)a->pasid) : NULL;
+    return true;
+}
+
 static bool prepare_map(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
@@ -337,14 +443,14 @@ static bool prepare_map(struct host *h, struct host_step *s, struct tb_diag *dia
                      "no page has that size: a power of two, 4 KiB or more");
         return false;
     }
-    if (!check_range(a, a->page, s->node, diag))
+    if (!check_range(a, a->page, s->node, diag) || (a->has_pasid && !check_guest(a, s->node, diag)))
         return false;
     if (a->pa % a->page || (a->pa + a->size - 1) >> 52 || a->pa + a->size - 1 < a->pa) {
         tb_diag_node(diag, tb_node_get(s->node, "pa"),
                      "must be a multiple of the page size, and end below 2^52");
         return false;
     }
-    return find_device(h, a, s->node, diag);
+    return find_guest(h, a, s->node, diag);
 }
 
 static bool prepare_identity(struct host *h, struct host_step *s, struct tb_diag *diag)
@@ -357,7 +463,7 @@ static bool prepare_identity(struct host *h, struct host_step *s, struct tb_diag
 static bool prepare_unmap(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
-    return check_range(a, HOST_PAGE, s->node, diag) && find_device(h, a, s->node, diag);
+    return check_range(a, HOST_PAGE, s->node, diag) && find_guest(h, a, s->node, diag);
 }
 
 static bool prepare_teardown(struct host *h, struct host_step *s, struct tb_diag *diag)
@@ -407,7 +513,7 @@ static enum host_verdict attach_first(struct host *h, const struct iommu_args *a
                                       const struct tb_node *node, tb_time when)
 {
     struct host_work *w = &h->work;
-    if (w->count == 0 && a->of->attached)
+    if (w->count == 0 && (a->of->attached || a->guest))
         return HOST_DONE;
     w->count = 1;
     w->attach.permissions = HOST_MAY_READ | HOST_MAY_WRITE;
@@ -426,6 +532,7 @@ static void begin_job(struct host *h, const struct iommu_args *a, const struct t
                            .page = a->page,
                            .permissions = access_bits[a->access],
                            .skip = a->skip,
+                           .guest = a->guest,
                            .unmap = unmap,
                            .node = node};
     h->work.phase = MAP_AWAITS_TABLES;
@@ -460,6 +567,11 @@ static enum host_verdict run_map(struct host *h, struct host_step *s, tb_time wh
         if (v != HOST_DONE)
             return v;
         begin_job(h, a, s->node, false);
+        if (a->guest) {
+            const char *wrong = guest_begin(h, a->guest, s->node, when);
+            w->value = wrong != NULL;
+            return wrong ? fail(h, s, when, wrong) : HOST_AGAIN;
+        }
         if (!w->table.domain->root) {
             w->value = 1;
             return fail(h, s, when, "its domain has no page table: no device is attached to it");
@@ -478,6 +590,7 @@ static enum host_verdict flush_changed(struct host *h, const struct host_step *s
     if (w->phase == MAP_AWAITS_TABLES) {
         w->flush = iommu_flush_of(w->table.domain, w->table.start, w->table.last);
         w->flush.without_devices = !a->device_invalidate;
+        w->flush.guest = a->guest;
         w->phase = MAP_AWAITS_INVALIDATION;
     }
     return iommu_flush(h, a->unit, &w->flush, a->wait, s->node, when);
@@ -500,7 +613,7 @@ static enum host_verdict run_unmap(struct host *h, struct host_step *s, tb_time 
     struct host_work *w = &h->work;
     if (w->phase == MAP_AWAITS_ATTACH) {
         begin_job(h, a, s->node, true);
-        if (!w->table.domain->root)
+        if (a->guest ? !a->guest->root : !w->table.domain->root)
             return fail(h, s, when, "nothing was mapped in its domain");
     }
     if (w->phase == MAP_AWAITS_TABLES) {
@@ -526,6 +639,7 @@ static enum host_verdict block_devices(struct host *h, struct host_domain *domai
             continue;
         w->attach.flags[1] = w->attach.flags[1] | (d->ats ? AMDVI_DTE_I : 0);
         w->attach.without_devices = !a->device_invalidate;
+        d->guests = HOST_NO_GUESTS;
         enum host_verdict v = iommu_attach(h, d, domain, HOST_BLOCKED, &w->attach, s->node, when);
         if (v != HOST_DONE)
             return v;
@@ -566,14 +680,32 @@ static enum host_verdict run_teardown(struct host *h, struct host_step *s, tb_ti
     return iommu_flush(h, a->unit, &w->flush, true, s->node, when);
 }
 
+static void put_guest_flags(const struct iommu_args *a, uint64_t flags[3])
+{
+    uint64_t table = a->of->gcr3_at;
+    flags[0] |= AMDVI_DTE_GV | tb_amdvi_gcr3_first(table);
+    flags[1] |= tb_amdvi_gcr3_second(table);
+    flags[2] |= (a->guest_levels - 4) << AMDVI_DTE_GUEST_MODE_SHIFT;
+}
+
 static enum host_verdict run_attach(struct host *h, struct host_step *s, tb_time when)
 {
     const struct iommu_args *a = s->args;
+    struct attach_job *job = &h->work.attach;
     static const uint64_t suppress[] = {0, AMDVI_DTE_SE, AMDVI_DTE_SA};
-    h->work.attach.permissions = access_bits[a->access];
-    h->work.attach.flags[1] = suppress[a->suppress] | (a->ats ? AMDVI_DTE_I : 0);
-    return iommu_attach(h, a->of, a->domain, (enum host_mode)a->mode, &h->work.attach, s->node,
-                        when);
+    job->permissions = access_bits[a->access];
+    if (job->phase == 0) {
+        job->flags[0] = a->has_pri ? AMDVI_DTE_PPR : 0;
+        job->flags[1] = suppress[a->suppress] | (a->ats ? AMDVI_DTE_I : 0);
+        job->flags[2] = 0;
+        if (a->guests)
+            put_guest_flags(a, job->flags);
+        a->of->guests = (enum host_guests)a->guests;
+        a->of->guest_levels = (unsigned)a->guest_levels;
+        if (a->has_pri)
+            a->of->pri = a->pri;
+    }
+    return iommu_attach(h, a->of, a->domain, (enum host_mode)a->mode, job, s->node, when);
 }
 
 enum { INVALIDATE_AWAITS_START, INVALIDATE_AWAITS_DEVICE, INVALIDATE_AWAITS_PAGES };

@@ -13,14 +13,14 @@
 #define PDE_FLAGS      (AMDVI_PTE_PR | AMDVI_PTE_IR | AMDVI_PTE_IW)
 #define STORES_AT_ONCE (AMDVI_LEVELS + 1) /* of one entry with all the tables above it */
 
-static uint64_t *entry_at(const struct host *h, uint64_t address)
+uint64_t *table_entry(const struct host *h, uint64_t address)
 {
     return &h->mirror[(address - h->memory_at) / 8];
 }
 
-static void set_entry(struct host *h, uint64_t address, uint64_t value)
+void table_set(struct host *h, uint64_t address, uint64_t value)
 {
-    *entry_at(h, address) = value;
+    *table_entry(h, address) = value;
     host_store(h, address, value, 8);
 }
 
@@ -62,21 +62,21 @@ uint64_t table_page(struct host *h)
     uint64_t page = h->free_page;
     if (!page)
         return host_memory(h, HOST_PAGE, HOST_PAGE);
-    h->free_page = *entry_at(h, page);
-    *entry_at(h, page) = 0;
+    h->free_page = *table_entry(h, page);
+    *table_entry(h, page) = 0;
     return page;
 }
 
 /* The link of the free list is only in the mirror: in memory the page stays zero. */
 static void free_page(struct host *h, uint64_t page)
 {
-    *entry_at(h, page) = h->free_page;
+    *table_entry(h, page) = h->free_page;
     h->free_page = page;
 }
 
 static bool is_empty_table(const struct host *h, uint64_t table)
 {
-    const uint64_t *entries = entry_at(h, table);
+    const uint64_t *entries = table_entry(h, table);
     for (unsigned i = 0; i < ENTRIES; i++) {
         if (!(entries[i] & AMDVI_PTE_PR))
             continue;
@@ -90,7 +90,7 @@ static bool is_empty_table(const struct host *h, uint64_t table)
  * view at once, for the page must be zero when it is used again. */
 static void free_table(struct host *h, uint64_t table)
 {
-    uint64_t *entries = entry_at(h, table);
+    uint64_t *entries = table_entry(h, table);
     for (unsigned i = 0; i < ENTRIES; i++) {
         if (!(entries[i] & AMDVI_PTE_PR))
             continue;
@@ -177,13 +177,13 @@ static unsigned level_below(const struct table_job *job, unsigned level, unsigne
 static const char *descend(struct host *h, const struct table_job *job, uint64_t *table,
                            unsigned *level, unsigned leaf)
 {
-    uint64_t slot = slot_of(*table, job->iova, *level), entry = *entry_at(h, slot);
+    uint64_t slot = slot_of(*table, job->iova, *level), entry = *table_entry(h, slot);
     if (!(entry & AMDVI_PTE_PR)) {
         unsigned below = level_below(job, *level, leaf);
         uint64_t page = table_page(h);
         if (!page)
             return "the driver's memory is used up (host.driver_memory.size)";
-        set_entry(h, slot, page | PDE_FLAGS | (uint64_t)below << AMDVI_PTE_NEXT_SHIFT);
+        table_set(h, slot, page | PDE_FLAGS | (uint64_t)below << AMDVI_PTE_NEXT_SHIFT);
         *table = page;
         *level = below;
         return NULL;
@@ -213,7 +213,7 @@ static const char *in_the_way(struct host *h, const struct table_job *job, uint6
 {
     uint64_t entries = job->page / span_of(leaf), slot = slot_of(table, job->iova, leaf);
     for (uint64_t i = 0; i < entries; i++) {
-        uint64_t entry = *entry_at(h, slot + 8 * i);
+        uint64_t entry = *table_entry(h, slot + 8 * i);
         if (!(entry & AMDVI_PTE_PR))
             continue;
         if (!is_page(entry) && !is_empty_table(h, entry & AMDVI_PTE_ADDRESS))
@@ -246,10 +246,10 @@ static const char *map_entry(struct host *h, struct table_job *job, tb_time when
     const char *wrong = find_leaf(h, job, &table, leaf);
     if (wrong)
         return wrong;
-    uint64_t slot = slot_of(table, job->iova, leaf), entry = *entry_at(h, slot);
+    uint64_t slot = slot_of(table, job->iova, leaf), entry = *table_entry(h, slot);
     if ((entry & AMDVI_PTE_PR) && !is_page(entry))
         free_table(h, entry & AMDVI_PTE_ADDRESS);
-    set_entry(h, slot, page_entry(job->pa & ~(job->page - 1), job->page, job->permissions));
+    table_set(h, slot, page_entry(job->pa & ~(job->page - 1), job->page, job->permissions));
     h->count.maps++;
     declare(h, job, TB_MAPPED, span_of(leaf), when);
     move_on(job, span_of(leaf));
@@ -278,8 +278,8 @@ static void reuse(struct host *h, const struct host_reuse *with, uint64_t pa, ui
 
 static void unmap_page(struct host *h, struct table_job *job, uint64_t slot, unsigned level, tb_time when)
 {
-    uint64_t entry = *entry_at(h, slot), page = page_size_of(entry, level), span = span_of(level);
-    set_entry(h, slot, 0);
+    uint64_t entry = *table_entry(h, slot), page = page_size_of(entry, level), span = span_of(level);
+    table_set(h, slot, 0);
     h->count.unmaps++;
     declare(h, job, TB_UNMAP_STARTED, span, when);
     if (job->reuse)
@@ -297,7 +297,7 @@ static const char *unmap_entry(struct host *h, struct table_job *job, tb_time wh
         return NULL;
     }
     for (;;) {
-        uint64_t slot = slot_of(table, job->iova, level), entry = *entry_at(h, slot);
+        uint64_t slot = slot_of(table, job->iova, level), entry = *table_entry(h, slot);
         if (!(entry & AMDVI_PTE_PR)) {
             skip_entry(job, level);
             return NULL;
@@ -321,8 +321,10 @@ static const char *unmap_entry(struct host *h, struct table_job *job, tb_time wh
 
 const char *table_step(struct host *h, struct table_job *job, tb_time when)
 {
-    while (!job->over && host_room(h) >= STORES_AT_ONCE) {
-        const char *wrong = job->unmap ? unmap_entry(h, job, when) : map_entry(h, job, when);
+    unsigned room = job->guest ? GUEST_ACCESSES : STORES_AT_ONCE;
+    while (!job->over && host_room(h) >= room) {
+        const char *wrong = job->guest   ? guest_entry(h, job, when)
+                            : job->unmap ? unmap_entry(h, job, when) : map_entry(h, job, when);
         if (wrong)
             return wrong;
     }
@@ -336,7 +338,7 @@ bool table_lookup(struct host *h, const struct host_domain *d, uint64_t iova, ui
     if (!table || (level < AMDVI_LEVELS && iova >> tb_amdvi_level_shift(level + 1)))
         return false;
     for (;;) {
-        uint64_t entry = *entry_at(h, slot_of(table, iova, level));
+        uint64_t entry = *table_entry(h, slot_of(table, iova, level));
         unsigned next = next_level(entry);
         if (!(entry & AMDVI_PTE_PR))
             return false;
