@@ -1,4 +1,4 @@
-/* The verbs that run nothing: check, resolve, models, schema, graph. */
+/* The verbs that run nothing: check, resolve, models, graph. */
 #include "cli_diff.h"
 #include "graph.h"
 #include "logfile.h"
@@ -136,6 +136,16 @@ static void print_ports(const struct tb_class *c)
     printf("%s\n", c->ports && c->ports[0] ? "" : " none");
 }
 
+static void print_steps(const struct tb_class *c)
+{
+    struct tb_step_kind step;
+    for (size_t n = 0; c->step && c->step(n, &step); n++) {
+        printf("%s  %s%s: %s\n", n ? "" : "\nsteps of a scenario:\n", step.name,
+               step.timed ? " (takes time: not in `setup:`)" : "", step.doc);
+        tb_table_rows(stdout, step.params, 6);
+    }
+}
+
 static void print_model(const struct tb_class *c)
 {
     printf("%s: %s\n", c->name, c->brief);
@@ -145,6 +155,7 @@ static void print_model(const struct tb_class *c)
         tb_table_text(stdout, c->params, 2);
     else
         printf("  none\n");
+    print_steps(c);
     if (c->counters && c->counters[0].name)
         printf("\ncounters:\n");
     for (const struct tb_counter *k = c->counters; k && k->name; k++)
@@ -163,6 +174,8 @@ static json_t *model_json(const struct tb_class *c)
     json_object_set_new(o, "ports", ports);
     json_object_set_new(o, "parameters", c->params ? tb_table_schema(c->params) : json_object());
     json_object_set_new(o, "counters", counters);
+    if (c->step)
+        json_object_set_new(o, "steps", cli_step_schemas(c, false));
     return o;
 }
 
@@ -192,67 +205,4 @@ enum tb_exit cli_models(const struct cli_args *args)
     else
         list_models();
     return TB_EXIT_OK;
-}
-
-/* -- schema
- * -------------------------------------------------------------------------------------------- */
-
-static json_t *constant(const char *key, const char *value)
-{
-    return json_pack("{s:{s:s}}", key, "const", value);
-}
-
-/* A model of a platform: `model:` says which table the other keys follow. */
-static json_t *class_schema(const struct tb_class *c)
-{
-    json_t *o = c->params ? tb_table_schema(c->params) : json_pack("{s:s}", "type", "object");
-    json_t *properties = json_object_get(o, "properties");
-    json_t *model = constant("model", c->name);
-    if (!properties) {
-        properties = json_object();
-        json_object_set_new(o, "properties", properties);
-    }
-    json_object_update(properties, model);
-    json_decref(model);
-    json_t *required = json_object_get(o, "required");
-    if (!required) {
-        required = json_array();
-        json_object_set_new(o, "required", required);
-    }
-    json_array_append_new(required, json_string("model"));
-    json_object_set_new(o, "title", json_string(c->name));
-    json_object_set_new(o, "description", json_string(c->brief));
-    return o;
-}
-
-static json_t *models_schema(void)
-{
-    size_t count;
-    const struct tb_class *const *classes = tb_classes(&count);
-    json_t *any = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(any, class_schema(classes[i]));
-    return json_pack("{s:s,s:{s:o}}", "type", "object", "additionalProperties", "oneOf", any);
-}
-
-static json_t *platform_schema(void)
-{
-    return json_pack("{s:s,s:[s],s:b,s:{s:{s:s},s:o,s:{s:s,s:o}}}", "type", "object", "required",
-                     "models", "additionalProperties", 0, "properties", "platform", "type",
-                     "string", "models", models_schema(), "links", "type", "array", "items",
-                     tb_table_schema(tb_link_table));
-}
-
-enum tb_exit cli_schema(const struct cli_args *args)
-{
-    (void)args;
-    json_t *scenario = tb_table_schema(tb_scenario_table);
-    json_t *inline_platform =
-        json_pack("{s:[{s:s},{s:s}]}", "oneOf", "type", "string", "$ref", "#/$defs/platform");
-    json_object_set_new(json_object_get(scenario, "properties"), "platform", inline_platform);
-    return cli_dump(json_pack("{s:s,s:s,s:{s:o,s:o},s:[{s:s},{s:s}]}", "$schema",
-                              "https://json-schema.org/draft/2020-12/schema", "title",
-                              "Tollbridge platforms and scenarios", "$defs", "platform",
-                              platform_schema(), "scenario", scenario, "oneOf", "$ref",
-                              "#/$defs/scenario", "$ref", "#/$defs/platform"));
 }

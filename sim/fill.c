@@ -25,7 +25,7 @@ static const struct tb_param fill_table[] = {
      .doc = "how many"},
     {0}};
 
-static const struct tb_param entry_table[] = {
+const struct tb_param tb_memory_table[] = {
     {.name = "at", .type = TB_COUNT, .offset = offsetof(struct entry, at), .flags = TB_REQUIRED,
      .doc = "address of the first byte"},
     {.name = "in", .type = TB_STRING, .offset = offsetof(struct entry, in),
@@ -138,7 +138,7 @@ static void fill_entry(struct tb_sim *s, const struct tb_node *node, struct tb_d
 {
     struct entry e = {0};
     struct writer w = {.s = s, .diag = diag, .node = node};
-    if (!tb_params_read(entry_table, node, NULL, &e, s->arena, diag))
+    if (!tb_params_read(tb_memory_table, node, NULL, &e, s->arena, diag))
         return;
     unsigned kinds = (e.u8.count > 0) + (e.u32.count > 0) + (e.u64.count > 0) + e.has_pattern +
                      (e.file && e.file[0]) + e.has_fill;

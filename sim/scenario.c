@@ -67,7 +67,7 @@ struct run {
     const struct tb_node *set;
 };
 
-static const struct tb_param run_table[] = {
+const struct tb_param tb_run_table[] = {
     {.name = "name", .type = TB_STRING, .offset = offsetof(struct run, name), .flags = TB_REQUIRED,
      .doc = "of the run"},
     {.name = "set", .type = TB_NODE, .offset = offsetof(struct run, set), .doc = "what to change for it"},
@@ -84,7 +84,7 @@ struct record_map {
 enum { CHECK_NONE, CHECK_DMA_SAFETY };
 static const char *const check_names[] = {"none", "dma-safety", NULL};
 
-static const struct tb_param record_table[] = {
+const struct tb_param tb_record_table[] = {
     {.name = "log", .type = TB_NODE, .offset = offsetof(struct record_map, log),
      .doc = "the log's file name, `none`, or {file:, only: [...]}"},
     {.name = "breakdown", .type = TB_BOOL, .offset = offsetof(struct record_map, breakdown), .def = "true",
@@ -209,7 +209,7 @@ static void read_record(const struct tb_node *record, struct tb_scenario *sc, st
     sc->record = (struct tb_record){.log = log, .breakdown = true};
     if (record && record->kind == TB_SCALAR && strcmp(record->text, "none") == 0) {
         sc->record = (struct tb_record){.none = true};
-    } else if (record && tb_params_read(record_table, record, NULL, &m, arena, diag)) {
+    } else if (record && tb_params_read(tb_record_table, record, NULL, &m, arena, diag)) {
         sc->record.breakdown = m.breakdown;
         sc->record.fingerprint = m.fingerprint;
         sc->record.safety = m.check == CHECK_DMA_SAFETY;
@@ -389,7 +389,7 @@ static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *are
     check_run_names(runs, run, diag);
     struct run r = {0};
     if (run != TB_NO_RUN &&
-        tb_params_read(run_table, runs->items[run % runs->count], NULL, &r, arena, diag)) {
+        tb_params_read(tb_run_table, runs->items[run % runs->count], NULL, &r, arena, diag)) {
         sc->run_name = r.name;
         sc->in_run = true;
         apply_map(sc, r.set, diag);

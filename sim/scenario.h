@@ -77,6 +77,11 @@ const struct tb_class *const *tb_classes(size_t *count);
 /* The table of a scenario's top-level keys: for the schema. */
 extern const struct tb_param tb_scenario_table[];
 
+/* The tables of what it leaves to others: a member of `memory:`, a member of `runs:`, the map `record:`. */
+extern const struct tb_param tb_memory_table[];
+extern const struct tb_param tb_run_table[];
+extern const struct tb_param tb_record_table[];
+
 /* The table of a link's parameters. */
 extern const struct tb_param tb_link_table[];
 

@@ -41,6 +41,9 @@ bool tb_node_equal(const struct tb_node *a, const struct tb_node *b);
  * default, and below its sentence; at the end, the units of the types it has. */
 void tb_table_text(FILE *to, const struct tb_param *table, unsigned indent);
 
+/* The same without the units. */
+void tb_table_rows(FILE *to, const struct tb_param *table, unsigned indent);
+
 /* The same as the rows of a Markdown table, with its head. */
 void tb_table_markdown(FILE *to, const struct tb_param *table);
 

@@ -116,9 +116,14 @@ static void put_units(FILE *to, const struct tb_param *table, unsigned indent)
     }
 }
 
-void tb_table_text(FILE *to, const struct tb_param *table, unsigned indent)
+void tb_table_rows(FILE *to, const struct tb_param *table, unsigned indent)
 {
     put_table(to, table, "", indent, put_text);
+}
+
+void tb_table_text(FILE *to, const struct tb_param *table, unsigned indent)
+{
+    tb_table_rows(to, table, indent);
     put_units(to, table, indent);
 }
 

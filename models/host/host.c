@@ -743,6 +743,14 @@ void host_complain(struct host *h, const struct tb_node *node, tb_time when, con
 
 static const char *const host_ports[] = {"bus", NULL};
 
+static bool host_step_at(size_t n, struct tb_step_kind *out)
+{
+    const struct host_step_kind *k = host_step_kind_at(n);
+    if (k)
+        *out = (struct tb_step_kind){.name = k->name, .doc = k->doc, .params = k->params, .timed = k->timed};
+    return k;
+}
+
 const struct tb_class tb_class_host = {
     .name = "host",
     .brief = "a CPU with its driver: runs the steps of the scenario",
@@ -761,6 +769,7 @@ const struct tb_class tb_class_host = {
     .stop = host_stop,
     .debug = host_debug,
     .program = host_program,
+    .step = host_step_at,
     .busy = host_busy,
     .access = host_access,
 };

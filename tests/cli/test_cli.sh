@@ -185,6 +185,16 @@ expect 0 'latency' "$program" models memory
 expect 2 "did you mean 'memory'" "$program" models memry
 expect 0 'digraph' "$program" graph tiny.yaml
 expect 0 '$schema' "$program" schema
+expect 0 'steps of a scenario' "$program" models host
+"$program" models host --json >host.json
+for step in $("$program" models host | sed -n '/^steps of/,/^counters/s/^  \([a-z_]*\)\( (.*)\)*: .*/\1/p'); do
+    for where in host.json printed; do
+        [ $where = host.json ] || "$program" schema >printed
+        grep -q "^ *\"$step\": {" $where || fail "$where knows no step $step"
+    done
+done
+[ "$(grep -c '^ *"disk_read": {' printed)" -eq 1 ] || fail 'a step that takes time is in the setup too'
+[ "$(grep -c '^ *"map": {' printed)" -eq 2 ] || fail 'the setup has no map'
 expect 0 'scenario: tiny' "$program" resolve tiny.yaml
 "$program" resolve tiny.yaml >resolved.yaml
 expect 0 'equal' "$program" run resolved.yaml --golden golden.log

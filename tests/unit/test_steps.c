@@ -553,7 +553,9 @@ static void test_safety(void)
     seen_free(&s);
 }
 
-/* The README tells of every step, and every row of every table says what it is for. */
+extern const struct tb_class tb_class_host;
+
+/* The README tells of every step, and so does the class; every row of every table says what it is for. */
 static void test_documented(void)
 {
     static char text[65536];
@@ -562,8 +564,12 @@ static void test_documented(void)
     text[fread(text, 1, sizeof text - 1, f)] = '\0';
     fclose(f);
     size_t count = 0;
+    struct tb_step_kind shown;
     for (const struct host_step_kind *k; (k = host_step_kind_at(count)); count++) {
         char name[64];
+        CU_ASSERT_TRUE(tb_class_host.step(count, &shown));
+        CU_ASSERT_STRING_EQUAL(shown.name, k->name);
+        CU_ASSERT_EQUAL(shown.timed, k->timed);
         snprintf(name, sizeof name, "`%s`", k->name);
         CU_ASSERT_PTR_NOT_NULL(strstr(text, name));
         CU_ASSERT_PTR_NOT_NULL(k->doc);
@@ -571,6 +577,7 @@ static void test_documented(void)
             CU_ASSERT_PTR_NOT_NULL(p->doc);
     }
     CU_ASSERT_TRUE(count > 20);
+    CU_ASSERT_FALSE(tb_class_host.step(count, &shown));
 }
 
 SUITE("steps", {"violations", test_violations}, {"refusals", test_refusals},

@@ -86,6 +86,14 @@ struct tb_counter {
     const char *doc;
 };
 
+/* A kind of step that a class's program can be made of. */
+struct tb_step_kind {
+    const char *name;
+    const char *doc;
+    const struct tb_param *params;
+    bool timed; /* belongs to `steps:` only: `setup:` takes no time */
+};
+
 /* An access that an embedding program wants done in simulated time (sim.h, tb_sim_access). */
 struct tb_access {
     uint64_t address;
@@ -180,6 +188,10 @@ struct tb_class {
     /* Runs a scenario: gets its `setup`, `steps` and so on. At most one model of a platform has it
      * called (the first in document order that can). After start, before ready. */
     void (*program)(struct tb_model *m, const struct tb_node *scenario, struct tb_diag *diag);
+
+    /* The n-th kind of step that `program` knows, for `tollbridge models` and the schema; false past the
+     * last. Needs no instance. */
+    bool (*step)(size_t n, struct tb_step_kind *out);
 
     /* True while steps of the program are left (a run ends when false and nothing is pending). */
     bool (*busy)(const struct tb_model *m);
