@@ -194,7 +194,7 @@ for step in $("$program" models host | sed -n '/^steps of/,/^counters/s/^  \([a-
     done
 done
 [ "$(grep -c '^ *"disk_read": {' printed)" -eq 1 ] || fail 'a step that takes time is in the setup too'
-[ "$(grep -c '^ *"map": {' printed)" -eq 2 ] || fail 'the setup has no map'
+[ "$(grep -c '^ *"start_iommu": {' printed)" -eq 2 ] || fail 'the setup has no start_iommu'
 expect 0 'scenario: tiny' "$program" resolve tiny.yaml
 "$program" resolve tiny.yaml >resolved.yaml
 expect 0 'equal' "$program" run resolved.yaml --golden golden.log
