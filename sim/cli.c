@@ -36,6 +36,25 @@ static const struct option {
     {"--ignore", "KEY,...", OPTION_LIST, offsetof(struct cli_args, ignores), 0,
      "leave out keys of the log (lat,tlb), ingredients (times, order, addresses, outcome, data), "
      "`scenario` or the whole `header`; repeatable"},
+    {"--from", "TIME", OPTION_TEXT, offsetof(struct cli_args, from), 0,
+     "only what lived at this simulated time or later"},
+    {"--to", "TIME|FORMAT", OPTION_LIST, offsetof(struct cli_args, tos), 0,
+     "only what lived at this simulated time or earlier; or what to convert to: csv, jsonl, ctf, perfetto, vcd, "
+     "fst, folded, hgrm, hlog"},
+    {"--model", "NAME", OPTION_LIST, offsetof(struct cli_args, models), 0,
+     "only what this model began or served, or what came through it; repeatable"},
+    {"--kind", "KIND|OP", OPTION_LIST, offsetof(struct cli_args, kinds), 0,
+     "only this kind or op of transaction, such as dma or write; repeatable"},
+    {"--at", "TYPE", OPTION_LIST, offsetof(struct cli_args, ats), 0,
+     "only this address type: untranslated, translation, translated; repeatable"},
+    {"--status", "STATUS", OPTION_LIST, offsetof(struct cli_args, statuses), 0,
+     "only what ended like this, such as fault; repeatable"},
+    {"--slowest", "N", OPTION_TEXT, offsetof(struct cli_args, slowest), 0,
+     "of all that, only the N that took longest, the slowest first"},
+    {"--run", "NAME|N", OPTION_TEXT, offsetof(struct cli_args, run), 0,
+     "only this run of a scenario with several, by name or number (from 1)"},
+    {"--output", "FILE", OPTION_TEXT, offsetof(struct cli_args, output), 0,
+     "where to write the conversion (a folder for ctf)"},
     {"--json", NULL, OPTION_SWITCH, offsetof(struct cli_args, json), 0, "print results as JSON"},
     {"--quiet", NULL, OPTION_SWITCH, offsetof(struct cli_args, quiet), 'q',
      "print errors and differences only"},
@@ -50,6 +69,8 @@ static const char *const run_options[] = {
     "--ignore", "--json", "--quiet", NULL};
 static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--json", "--quiet",
                                            NULL};
+static const char *const trace_options[] = {"--from",   "--to",      "--model", "--kind",   "--at",
+                                            "--status", "--slowest", "--run",   "--output", NULL};
 static const char *const load_options[] = {"--set", "--seed", NULL};
 static const char *const check_options[] = {"--set", "--seed", "--quiet", NULL};
 static const char *const models_options[] = {"--json", NULL};
@@ -69,6 +90,11 @@ static const struct cli_verb verbs[] = {
      "a\n"
      "golden of fingerprints. Exit status: 0 equal, 1 different, 2 could not be compared.\n",
      diff_options, 2, 2, cli_diff},
+    {"trace", "FILE|FOLDER", "list, filter and convert the trace of a run",
+     "Takes a trace, or the output folder of a run that holds trace.tbt. Without --to FORMAT it lists transactions\n"
+     "with their hops. A trace that was cut off is read as far as it goes. csv, jsonl, folded, hgrm and hlog are\n"
+     "written to standard output if no --output is given.\n",
+     trace_options, 1, 1, cli_trace},
     {"resolve", "FILE", "write a scenario or platform with every value filled in",
      "What is written loads to the same.\n", load_options, 1, 1, cli_resolve},
     {"models", "[NAME]", "list every model, or one with its parameters", "", models_options, 0, 1,
@@ -337,6 +363,11 @@ static enum tb_exit dispatch(char **argv)
         free(args.words);
         free(args.sets);
         free(args.ignores);
+        free(args.tos);
+        free(args.models);
+        free(args.kinds);
+        free(args.ats);
+        free(args.statuses);
         return status;
     }
     return unknown_verb(word);

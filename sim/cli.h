@@ -18,6 +18,8 @@ struct cli_args {
     const char **words; /* what is no option */
     size_t word_count;
     const char **sets, **ignores;
+    const char **tos, **models, **kinds, **ats, **statuses; /* of `trace` */
+    const char *from, *output, *slowest, *run;
     const char *golden, *out, *until, *seed, *tolerance;
     bool bless, json, quiet, help, version;
 };
@@ -36,6 +38,7 @@ struct cli_verb {
 enum tb_exit cli_run(const struct cli_args *args);
 enum tb_exit cli_check(const struct cli_args *args);
 enum tb_exit cli_diff(const struct cli_args *args);
+enum tb_exit cli_trace(const struct cli_args *args);
 enum tb_exit cli_resolve(const struct cli_args *args);
 enum tb_exit cli_models(const struct cli_args *args);
 enum tb_exit cli_schema(const struct cli_args *args);

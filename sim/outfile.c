@@ -102,6 +102,16 @@ void tb_outfile_open(struct tb_outfile *f, const char *path)
     }
 }
 
+void tb_outfile_descriptor(struct tb_outfile *f, int fd)
+{
+    *f = (struct tb_outfile){.fd = dup(fd)};
+    f->buffer = malloc(TB_OUTFILE_BUFFER);
+    if (!f->buffer)
+        f->error = ENOMEM;
+    else if (f->fd < 0)
+        fail(f);
+}
+
 static void flush(struct tb_outfile *f)
 {
     for (size_t done = 0; done < f->used && !f->error;) {

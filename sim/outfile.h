@@ -28,6 +28,9 @@ struct tb_outfile {
 /* Opens for writing; creates missing folders on the way. Failures stick (tb_outfile_failed). */
 void tb_outfile_open(struct tb_outfile *f, const char *path);
 
+/* The same for an open descriptor, such as standard output; it stays open. */
+void tb_outfile_descriptor(struct tb_outfile *f, int fd);
+
 /* A place for at least `need` bytes (<= TB_OUTFILE_BUFFER) at the end of the buffer; NULL only if
  * opening failed for want of memory. */
 char *tb_outfile_room(struct tb_outfile *f, size_t need);

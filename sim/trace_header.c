@@ -33,10 +33,10 @@ static json_t *models(const struct tb_sim *s)
     return list;
 }
 
-static json_t *wire(const struct tb_sim *s, const struct wire *w, const struct wire *back)
+static json_t *wire(const struct wire *w, const struct wire *back)
 {
-    json_t *o = json_pack("{s:i,s:i}", "from", back->to->index, "to", w->to->index);
-    (void)s;
+    json_t *o = json_pack("{s:i,s:i,s:I}", "from", back->to->index, "to", w->to->index, "latency_ps",
+                          (json_int_t)w->latency);
     if (w->next)
         json_object_set_new(o, "through",
                             json_pack("{s:s,s:I}", "part", tb_part_names[w->through_part], "ps",
@@ -48,7 +48,7 @@ static json_t *wires(const struct tb_sim *s)
 {
     json_t *list = json_array();
     for (uint32_t k = 0; k < s->wire_count; k++)
-        json_array_append_new(list, wire(s, &s->wires[k], &s->wires[k ^ 1]));
+        json_array_append_new(list, wire(&s->wires[k], &s->wires[k ^ 1]));
     return list;
 }
 

@@ -45,7 +45,7 @@ struct tb_trace_file {
     tb_time previous, from, to;
     struct past *pasts;
     struct tb_trace_run run;
-    bool in_run, partial, cut, broken, done;
+    bool in_run, partial, cut, broken, done, headers_only, one_run;
     unsigned runs;
     struct tb_trace_record record;
 };
@@ -223,7 +223,7 @@ static bool begin_run(struct tb_trace_file *f)
 
 static bool is_outside(const struct tb_trace_file *f, const struct head *h)
 {
-    return h->type == TB_TRACE_RECORDS && (h->last < f->from || h->first > f->to);
+    return h->type == TB_TRACE_RECORDS && (f->headers_only || h->last < f->from || h->first > f->to);
 }
 
 static bool skip_body(struct tb_trace_file *f, const struct head *h)
@@ -240,6 +240,10 @@ static bool next_chunk(struct tb_trace_file *f)
     f->at = f->end = NULL;
     if (!read_head(f, &h))
         return false;
+    if (h.type == TB_TRACE_RUN && f->one_run) {
+        f->done = true;
+        return false;
+    }
     if (is_outside(f, &h))
         return skip_body(f, &h);
     if (!read_body(f, &h))
@@ -430,6 +434,21 @@ const struct tb_trace_record *tb_trace_next(struct tb_trace_file *f)
     return NULL;
 }
 
+bool tb_trace_next_run(struct tb_trace_file *f)
+{
+    unsigned before = f->runs;
+    f->headers_only = true;
+    while (!f->done && f->runs == before)
+        next_chunk(f);
+    f->headers_only = false;
+    return f->runs > before;
+}
+
+void tb_trace_this_run_only(struct tb_trace_file *f)
+{
+    f->one_run = true;
+}
+
 /* -- The file ------------------------------------------------------------------------------- */
 
 void tb_trace_rewind(struct tb_trace_file *f)
@@ -438,7 +457,7 @@ void tb_trace_rewind(struct tb_trace_file *f)
         return;
     fseeko(f->in, TB_TRACE_MAGIC_BYTES, SEEK_SET);
     f->at = f->end = NULL;
-    f->in_run = f->partial = f->cut = f->done = false;
+    f->in_run = f->partial = f->cut = f->done = f->one_run = false;
     f->runs = 0;
 }
 

@@ -22,6 +22,7 @@ struct tb_trace_site {
     char *name; /* of a model its own, of a wire "from->to" */
     bool is_wire;
     uint16_t from, to; /* of a wire: models */
+    tb_time latency;   /* of a wire: what of its time a message does not keep it busy */
     int through_part;  /* -1: its messages go through nothing by themselves */
     tb_time through;
 };
@@ -73,6 +74,12 @@ void tb_trace_window(struct tb_trace_file *f, tb_time from, tb_time to);
 /* The next record, in the order of completion, or NULL at the end or at an error. It is the file's, until the
  * next call. */
 const struct tb_trace_record *tb_trace_next(struct tb_trace_file *f);
+
+/* Goes on to the header of the next run, over all records before it; false at the end or at an error. */
+bool tb_trace_next_run(struct tb_trace_file *f);
+
+/* From now on the end of this run is the end, until tb_trace_rewind. */
+void tb_trace_this_run_only(struct tb_trace_file *f);
 
 /* Back to the beginning. */
 void tb_trace_rewind(struct tb_trace_file *f);

@@ -17,17 +17,23 @@ static bool fail(char *why, const char *what)
     return false;
 }
 
-/* What ends up in file formats and on terminals: no control characters, quotes or spaces. */
-static char *take_word(const json_t *o)
+/* What ends up in file formats and on terminals: no control characters, quotes, spaces or separators. */
+static char *take_text(const json_t *o, size_t longest)
 {
     const char *text = json_string_value(o);
-    if (!text || !*text || json_string_length(o) != strlen(text) || strlen(text) > 255)
+    if (!text || !*text || json_string_length(o) != strlen(text) || strlen(text) > longest)
         return NULL;
     char *copy = strdup(text);
     for (char *c = copy; c && *c; c++)
-        if ((unsigned char)*c <= ' ' || *c == '"' || *c == '\\' || *c == 0x7f)
+        if ((unsigned char)*c <= ' ' || strchr("\"\\,;<|", *c) || *c == 0x7f)
             *c = '_';
     return copy;
+}
+
+/* A word or a model's name. */
+static char *take_word(const json_t *o)
+{
+    return take_text(o, 63);
 }
 
 static bool add_word(struct tb_trace_word_list *to, const json_t *o)
@@ -84,13 +90,15 @@ static bool read_wire(struct tb_trace_run *r, struct tb_trace_site *site, const 
 {
     const json_t *from = json_object_get(o, "from"), *to = json_object_get(o, "to");
     const json_t *through = json_object_get(o, "through");
+    json_int_t latency = json_integer_value(json_object_get(o, "latency_ps"));
     json_int_t a = json_is_integer(from) ? json_integer_value(from) : -1;
     json_int_t b = json_is_integer(to) ? json_integer_value(to) : -1;
-    if (a < 0 || b < 0 || a >= r->model_count || b >= r->model_count)
+    if (a < 0 || b < 0 || latency < 0 || a >= r->model_count || b >= r->model_count)
         return false;
     site->is_wire = true;
     site->from = (uint16_t)a;
     site->to = (uint16_t)b;
+    site->latency = (tb_time)latency;
     site->through_part = -1;
     if (asprintf(&site->name, "%s->%s", r->sites[r->wire_count + a].name, r->sites[r->wire_count + b].name) < 0)
         site->name = NULL;
@@ -126,7 +134,7 @@ static bool read_text(const json_t *o, const char *key, char **to, char *why)
     const json_t *text = json_object_get(o, key);
     if (json_is_string(text) && json_string_length(text) == 0)
         return (*to = strdup("")) != NULL;
-    return (*to = take_word(text)) != NULL || fail(why, key);
+    return (*to = take_text(text, 255)) != NULL || fail(why, key);
 }
 
 static bool read_all(struct tb_trace_run *r, const json_t *o, char *why)
