@@ -51,15 +51,19 @@ static void free_traced(struct traced *t)
     seen_free(&t->seen);
 }
 
+static bool same_values(const struct tb_trace_record *r, const struct tb_txn *t)
+{
+    return r->has_pa == t->has_pa && (!t->has_pa || r->pa == t->pa) && r->has_pasid == t->has_pasid &&
+           r->pasid == t->pasid && r->tag == t->tag && r->value[0] == t->value[0] && r->value[1] == t->value[1];
+}
+
 static bool same(const struct tb_trace_record *r, const struct seen_txn *s)
 {
     const struct tb_txn *t = &s->txn;
-    return r->created == t->created && r->ended == s->ended && r->iova == t->iova && r->number == t->number &&
+    return same_values(r, t) && r->created == t->created && r->ended == s->ended && r->iova == t->iova && r->number == t->number &&
            r->length == t->length && r->by == t->by && r->to == t->to && r->requester == t->requester &&
            r->kind == t->kind && r->write == t->write && r->at == t->at && r->status == s->status &&
-           r->tlb == t->tlb && r->has_pa == t->has_pa && (!t->has_pa || r->pa == t->pa) &&
-           r->has_pasid == t->has_pasid && r->pasid == t->pasid && r->tag == t->tag &&
-           r->value[0] == t->value[0] && r->value[1] == t->value[1];
+           r->tlb == t->tlb;
 }
 
 /* The spans add up, part by part, and the message leaves each model by a wire from it. */
