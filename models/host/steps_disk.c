@@ -28,7 +28,18 @@ struct prd {
     bool has_iova, has_pa;
 };
 
+/* Regions made up: pieces at places of a window. */
+struct scatter {
+    uint64_t at, window, piece, stride, seed;
+    unsigned order;
+    bool given, has_stride;
+};
+
+enum { SEQUENTIAL, RANDOM };
+static const char *const order_names[] = {"sequential", "random", NULL};
+
 struct disk_args {
+    struct scatter scatter;
     const char *name;
     uint64_t drive, lba, sectors, prd_at, prd_pa, feature, value, at;
     struct tb_items prds;
@@ -72,6 +83,40 @@ static const struct tb_param prd_table[] = {
      .names = end_names,
      .def = "auto",
      .doc = "end-of-table mark; auto: on the last one"},
+    {0},
+};
+
+#define SCATTER(f) .offset = offsetof(struct scatter, f)
+
+static const struct tb_param scatter_table[] = {
+    {.name = "iova",
+     .type = TB_COUNT,
+     SCATTER(at),
+     .flags = TB_REQUIRED,
+     .max = "0xffffffff",
+     .doc = "where the window begins, as the device uses it"},
+    {.name = "window", .type = TB_BYTES, SCATTER(window), .flags = TB_REQUIRED, .min = "2", .doc = "its size"},
+    {.name = "piece",
+     .type = TB_BYTES,
+     SCATTER(piece),
+     .flags = TB_REQUIRED,
+     .min = "2",
+     .max = "64KiB",
+     .doc = "bytes of a region"},
+    {.name = "stride",
+     .type = TB_BYTES,
+     SCATTER(stride),
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct scatter, has_stride) + 1,
+     .min = "2",
+     .doc = "from one place of the window to the next; default: a piece"},
+    {.name = "order",
+     .type = TB_ENUM,
+     SCATTER(order),
+     .names = order_names,
+     .def = "sequential",
+     .doc = "of the places; none is used twice"},
+    {.name = "seed", .type = TB_COUNT, SCATTER(seed), .def = "1", .doc = "of the random order"},
     {0},
 };
 
@@ -126,6 +171,12 @@ static const struct tb_param transfer_table[] = {
      .size = sizeof(struct prd),
      .flags = TB_OPTIONAL,
      .doc = "the regions of memory; without: whatever table is at `prd_at`"},
+    {.name = "scatter",
+     .type = TB_GROUP,
+     FIELD(scatter),
+     .sub = scatter_table,
+     .present = offsetof(struct disk_args, scatter.given) + 1,
+     .doc = "or regions made up: as many as the sectors need"},
     {.name = "prd_at",
      .type = TB_COUNT,
      FIELD(prd_at),
@@ -261,10 +312,55 @@ static bool check_prds(const struct disk_args *a, const struct tb_node *node, st
     return true;
 }
 
+/* The first of the places in random order: Fisher and Yates, as far as they are needed. */
+static void place_pieces(struct host *h, const struct scatter *x, struct prd *prds, uint64_t count, uint64_t places)
+{
+    struct tb_random random = {x->seed};
+    uint32_t *order = tb_alloc(h->m, places, sizeof *order);
+    for (uint64_t i = 0; i < places; i++)
+        order[i] = (uint32_t)i;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t other = x->order == RANDOM ? i + tb_random_below(&random, places - i) : i;
+        uint32_t place = order[other];
+        order[other] = order[i];
+        prds[i] = (struct prd){.iova = x->at + place * x->stride, .bytes = x->piece, .has_iova = true};
+    }
+}
+
+static bool make_scatter(struct host *h, struct disk_args *a, const struct tb_node *node, struct tb_diag *diag)
+{
+    struct scatter *x = &a->scatter;
+    const struct tb_node *at = tb_node_get(node, "scatter");
+    uint64_t bytes = a->sectors * ATA_SECTOR;
+    if (!x->has_stride)
+        x->stride = x->piece;
+    uint64_t count = bytes / x->piece, places = x->window / x->stride;
+    if (a->prds.count || bytes % x->piece || x->piece % 2 || x->stride % 2 || x->at % 2 || x->piece > x->stride) {
+        tb_diag_node(diag, at, "the transfer is made of whole pieces, all even, each within its stride; and of no 'prd'");
+        return false;
+    }
+    if (count > PRDS_MAX || count > places || places > (uint64_t)1 << 20 || x->at + x->window > HOST_4GIB) {
+        tb_diag_node(diag, at,
+                     "%" PRIu64 " pieces need as many places in the window below 4 GiB (at most 2^20), and a table has "
+                     "room for %u",
+                     count, (unsigned)PRDS_MAX);
+        return false;
+    }
+    if ((x->at & 0xffff) % x->stride || 65536 % x->stride) {
+        tb_diag_node(diag, at, "no region crosses 64 KiB: a stride is a power of two up to that, and 'iova' a multiple");
+        return false;
+    }
+    struct prd *prds = tb_alloc(h->m, count, sizeof *prds);
+    place_pieces(h, x, prds, count, places);
+    a->prds = (struct tb_items){.at = prds, .count = count};
+    return true;
+}
+
 static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag *diag, bool write)
 {
     struct disk_args *a = s->args;
-    if (!find_channel(h, a, s->node, diag) || !check_prds(a, s->node, diag))
+    if (!find_channel(h, a, s->node, diag) ||
+        (a->scatter.given && !make_scatter(h, a, s->node, diag)) || !check_prds(a, s->node, diag))
         return false;
     if (a->lba48 == NO && needs_48(a)) {
         tb_diag_node(diag, s->node,
