@@ -571,7 +571,7 @@ static void test_safety(void)
 static void test_scatter(void)
 {
     struct seen s;
-    run(&s, "",
+    run(&s, "host.timeout: 1ms",
         "steps:\n" MAP "- disk_read: {device: ide0, lba: 0, sectors: 8, wait: true, scatter: {iova: 0x10000, window: "
         "4KiB, piece: 512}}\n"
         "- expect: {memory: {at: 0x100000, size: 4KiB, equals_disk: {device: ide0, lba: 0}}}\n"
