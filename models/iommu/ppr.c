@@ -92,7 +92,7 @@ static void compose(struct tb_iommu *u, uint32_t txn, unsigned code, uint64_t q[
            (access & ATS_W ? AMDVI_PPR_WRITE : 0) | (access & ATS_EXE ? AMDVI_PPR_EXEC : 0);
     if (msg->has_pasid)
         q[0] |= AMDVI_PPR_GN | (access & ATS_PRIV ? 0 : AMDVI_PPR_USER);
-    q[1] = msg->address & ATS_ADDRESS;
+    q[1] = tb_txn(u->m, txn)->iova & ATS_ADDRESS;
 }
 
 /* May the device ask (2.6.2). */

@@ -14,8 +14,9 @@
  *   TB_ATS_INVALIDATED  posted, space TB_CONFIG, address = 0 (the IOMMU), same transaction, tag = an ITag,
  *                       length = how many completions there are for it in all (one per traffic class;
  *                       0 means 8); it goes out behind all that the device has posted before
- *   TB_PAGE_REQUEST     posted, space TB_CONFIG, address = the page, tag = group index, last, PASID;
- *                       transaction: value[0] = ATS_R, ATS_W, ATS_EXE, ATS_PRIV, PRI_LAST
+ *   TB_PAGE_REQUEST     posted, space TB_CONFIG, address = 0 (the IOMMU: a page's address would lead to the
+ *                       device whose ID it happens to look like), tag = group index, last, PASID;
+ *                       transaction: iova = the page, value[0] = ATS_R, ATS_W, ATS_EXE, ATS_PRIV, PRI_LAST
  *   TB_PAGE_RESPONSE    posted, space TB_CONFIG, address = requester ID of the device << 12, tag = group
  *                       index, PASID; transaction: value[0] = PRI_SUCCESS ...
  */
