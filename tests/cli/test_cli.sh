@@ -199,5 +199,31 @@ expect 0 'scenario: tiny' "$program" resolve tiny.yaml
 "$program" resolve tiny.yaml >resolved.yaml
 expect 0 'equal' "$program" run resolved.yaml --golden golden.log
 
+# Many interleavings: the first is the run as it is, every one comes out the same again, alone too; one that fails counts.
+expect 0 'explored 3 interleavings: 3 hold, 0 violated' "$program" run tiny.yaml --set 'explore={seeds: 3}' --out e1
+expect 0 'seed-2' "$program" run tiny.yaml --set 'explore={seeds: 3}' --out e2
+cmp -s e1/tiny.log e2/tiny.log || fail 'interleavings are not repeatable'
+"$program" run tiny.yaml --set 'explore={seeds: 1, first: 2}' --out e3 --quiet
+[ "$(sed -n '/#run 3/,$p' e1/tiny.log | grep ^t=)" = "$(grep ^t= e3/tiny.log)" ] || fail 'seed 2 alone is another'
+[ "$(sed -n '/#run 1/,/#run 2/p' e1/tiny.log | grep ^t=)" = "$(grep ^t= out/tiny/tiny.log)" ] || fail 'seed 0 has jitter'
+[ "$(sed -n '/#run 1/,/#run 2/p' e1/tiny.log | grep ^t=)" = "$(grep ^t= e3/tiny.log)" ] && fail 'seed 2 has no jitter'
+expect 2 "'0' is out of range" "$program" run tiny.yaml --set 'explore={seeds: 0}' --out e4
+expect 2 "'seeds'" "$program" run tiny.yaml --set 'explore={jitter: 1ns}' --out e4
+
+# A table of runs, in groups, held to each group's baseline.
+{
+    cat "$here/tiny.yaml"
+    echo 'runs: [{name: a/slow, set: {dram.latency: 100ns}}, {name: a/fast}, {name: b/slow, set: {dram.latency: 100ns}}]'
+    echo 'compare: {baseline: slow, columns: [{value: dma.mean, title: latency, relative: true}, dram.reads,'
+    echo '  {value: dram.reads, percent_of: dma.count, title: reads}, events]}'
+} >table.yaml
+expect 0 'latency ns' "$program" run table.yaml --out tables
+grep -q '^ *slow  *[0-9.]* 100.0%  *[0-9]*  *50.0' printed || fail 'no row of the baseline'
+grep -q '^ *fast  *[0-9.]*  [0-9][0-9].[0-9]%' printed || fail 'no row held to the baseline'
+[ "$(wc -l <tables/compare.csv)" -eq 4 ] && grep -q '^"a/slow",[0-9]*,150,150,300,' tables/compare.csv || fail 'compare.csv'
+expect 2 "'dram.read' cannot be compared" "$program" run table.yaml --set compare.columns.1=dram.read --out tables
+expect 2 'a list of 1 to 16 values' "$program" run table.yaml --set 'compare=[]' --out tables
+expect 2 "unknown parameter 'valu'" "$program" run table.yaml --set 'compare=[{valu: time}]' --out tables
+
 [ $failed -eq 0 ] && echo 'all passed'
 exit $failed

@@ -18,5 +18,8 @@ done
 "$program" resolve "$out/once.yaml" >"$out/twice.yaml"
 cmp "$out/once.yaml" "$out/twice.yaml"
 if [ -f "$golden" ] && ! head -n 1 "$golden" | grep -q fingerprint; then
-    "$program" run "$out/once.yaml" --out "$out" --golden "$golden" --quiet
+    expected=$(sed -n '1s/^# exit \([0-9]\)$/\1/p' "$file")
+    status=0
+    "$program" run "$out/once.yaml" --out "$out" --golden "$golden" --quiet || status=$?
+    [ "$status" -eq "${expected:-0}" ]
 fi

@@ -14,7 +14,14 @@ golden=$top/tests/golden/$name.log
 }
 rm -rf "$out"
 mkdir -p "$out"
-"$program" run "$top/configs/$name.yaml" --out "$out" --golden "$golden"
+# A scenario that is to fail says so on its first line.
+expected=$(sed -n '1s/^# exit \([0-9]\)$/\1/p' "$top/configs/$name.yaml")
+status=0
+"$program" run "$top/configs/$name.yaml" --out "$out" --golden "$golden" || status=$?
+[ "$status" -eq "${expected:-0}" ] || {
+    echo "exit status $status, expected ${expected:-0}"
+    exit 1
+}
 log=$(find "$out" -name "$name.log")
 [ -n "$log" ] || {
     echo "the scenario writes no $name.log"

@@ -187,7 +187,60 @@ static void creditless_waits(void)
     tb_sim_free(s);
 }
 
-SUITE("link", {"posted and completions pass blocked requests", posted_passes_blocked_requests},
+/* What an explored interleaving may do: take longer, by at most the jitter of the wires, and in order. */
+struct arrivals {
+    tb_time last, least, most;
+    unsigned count;
+};
+
+static void note_arrival(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status,
+                         tb_time when)
+{
+    struct arrivals *a = context;
+    tb_time lasts = when - t->created;
+    (void)by;
+    CU_ASSERT(status == TB_OK && t->served >= a->last);
+    a->last = t->served;
+    a->least = a->count && a->least < lasts ? a->least : lasts;
+    a->most = tb_max(a->most, lasts);
+    a->count++;
+}
+
+static struct arrivals interleave(unsigned run)
+{
+    static const char text[] =
+        "scenario: jitter\nexplore: {seeds: 3, jitter: 40ns}\nplatform:\n  models:\n"
+        "    dram: {model: memory, size: 1MiB, latency: 10ns, bandwidth: unlimited}\n"
+        "    b: {model: bridge, latency: 5ns}\n"
+        "    r: {model: requester, outstanding: 8, pattern: sequential, op: alternate, count: 500}\n"
+        "  links: [{from: r, to: b.down, latency: 5ns}, {from: b.up, to: dram, latency: 5ns, credits: 4}]\n";
+    struct tb_diag *d = tb_diag_new();
+    struct tb_input in = {.text = text, .length = sizeof text - 1, .name = "test", .run = run};
+    struct tb_sim *s = tb_sim_new(&in, d);
+    struct arrivals a = {0};
+    tb_diag_print(d, stderr);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    tb_sim_observe(s, note_arrival, &a);
+    tb_sim_run(s, TB_NEVER);
+    tb_sim_finish(s);
+    CU_ASSERT_EQUAL(tb_sim_status(s), TB_EXIT_OK); /* credits came back, parts add up */
+    CU_ASSERT_EQUAL(a.count, 500);
+    tb_sim_free(s);
+    tb_diag_free(d);
+    return a;
+}
+
+static void jitter(void)
+{
+    struct arrivals plain = interleave(0), other = interleave(1), again = interleave(1), third = interleave(2);
+    CU_ASSERT(plain.least == 40 * TB_NS);
+    CU_ASSERT(other.most > plain.most && other.least >= plain.least);
+    CU_ASSERT(other.most <= 500 * TB_NS);
+    CU_ASSERT(other.last == again.last && other.most == again.most && other.least == again.least);
+    CU_ASSERT(third.last != other.last);
+}
+
+SUITE("link", {"interleavings", jitter}, {"posted and completions pass blocked requests", posted_passes_blocked_requests},
       {"nothing passes a posted write", nothing_passes_posted},
       {"an idle wire is not reserved", idle_wire_is_not_reserved},
       {"credits come back out of order", credits_out_of_order}, {"ties go by class", ties_by_class},
