@@ -169,10 +169,6 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     b->up = b->p.has_up ? b->p.latency_up : b->p.latency;
     b->down = b->p.has_down ? b->p.latency_down : b->p.latency;
     check_windows(m, diag);
-    for (unsigned port = DOWN; port <= UP; port++)
-        if (!tb_port_peer(m, port))
-            tb_diag_node(diag, m->node, "port '%s' of bridge '%s' is not linked to anything",
-                         port_names[port], m->name);
     if (b->p.has_iommu)
         b->iommu = tb_iommu_new(m, &b->p.iommu, tb_node_get(m->node, "iommu"), &b->n, b->up,
                                 b->down, diag);

@@ -89,16 +89,22 @@ static void make_channels(struct tb_sim *s)
     }
 }
 
+/* Every port that has a name must be linked. */
+static void check_ports(const struct tb_model *m, struct tb_diag *diag)
+{
+    const char *const *names = m->class->ports;
+    for (unsigned p = 0; names && names[p] && strcmp(names[p], "*") != 0; p++)
+        if (!tb_port_peer(m, p))
+            tb_diag_at(diag, m->node->key_place, "'%s' has nothing linked to its port '%s'", m->name,
+                       names[p]);
+}
+
 static bool check_all(struct tb_sim *s, struct tb_diag *diag)
 {
     for (size_t k = 0; k < s->model_count; k++) {
         struct tb_model *m = &s->models[k].pub;
         s->models[k].checked = true;
-        for (unsigned p = 0; p < s->models[k].port_count || (p == 0 && m->class->ports && m->class->ports[0]);
-             p++)
-            if (!tb_port_peer(m, p) && strcmp(m->class->ports[0], "*") != 0)
-                tb_diag_at(diag, m->node->key_place, "'%s' has nothing linked to its port '%s'", m->name,
-                           m->class->ports[p]);
+        check_ports(m, diag);
         if (m->class->check)
             m->class->check(m, diag);
     }

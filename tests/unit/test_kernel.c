@@ -201,6 +201,7 @@ static void bad_platforms(void)
     refuse(PLATFORM("count: 1", "credits: 0"), "unlimited");
     refuse("platform: p\nmodels:\n  a: {model: memroy, size: 1MiB}\n", "did you mean 'memory'");
     refuse("platform: p\nmodels:\n  a: {model: requester}\n", "nothing linked");
+    refuse("platform: p\nmodels:\n  a: {model: bridge}\n", "'a' has nothing linked to its port 'up'");
     refuse("platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\nlinks:\n  - {from: a, to: b}\n",
            "no model 'b'");
     refuse("platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\nlinks:\n  - {from: a.x, to: a}\n",

@@ -41,8 +41,7 @@ enum tb_type {
 
 enum {
     TB_REQUIRED = 1, /* no default: must be given */
-    TB_OPTIONAL = 2, /* no default: field keeps its zero (a rate: {1, 0}, unlimited); `present` tells */
-    TB_LIVE = 4      /* reserved for parameters that may be changed while running */
+    TB_OPTIONAL = 2  /* no default: field keeps its zero (a rate: {1, 0}, unlimited); `present` tells */
 };
 
 struct tb_items {

@@ -1,7 +1,7 @@
 /* Tollbridge as a library: make a simulator from a platform or scenario, run it, ask it, destroy it.
  *
  * Invariants: simulators share nothing (no writable globals), any number can live in a process, each used by one
- * thread at a time. Nothing is allocated between tb_sim_start and the end of a run but pages of sparse storage.
+ * thread at a time. Nothing is allocated between tb_sim_new and tb_sim_free but pages of sparse storage.
  */
 #ifndef TOLLBRIDGE_SIM_H
 #define TOLLBRIDGE_SIM_H
