@@ -54,7 +54,8 @@ static const struct option {
     {"--run", "NAME|N", OPTION_TEXT, offsetof(struct cli_args, run), 0,
      "only this run of a scenario with several, by name or number (from 1)"},
     {"--output", "FILE", OPTION_TEXT, offsetof(struct cli_args, output), 0,
-     "where to write the conversion (a folder for ctf)"},
+     "the file to write (a folder for ctf)"},
+    {"--text", NULL, OPTION_SWITCH, offsetof(struct cli_args, text), 0, "for a terminal, as text"},
     {"--json", NULL, OPTION_SWITCH, offsetof(struct cli_args, json), 0, "print results as JSON"},
     {"--quiet", NULL, OPTION_SWITCH, offsetof(struct cli_args, quiet), 'q',
      "print errors and differences only"},
@@ -71,6 +72,7 @@ static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--js
                                            NULL};
 static const char *const trace_options[] = {"--from",   "--to",      "--model", "--kind",   "--at",
                                             "--status", "--slowest", "--run",   "--output", NULL};
+static const char *const report_options[] = {"--output", "--text", NULL};
 static const char *const load_options[] = {"--set", "--seed", NULL};
 static const char *const check_options[] = {"--set", "--seed", "--quiet", NULL};
 static const char *const models_options[] = {"--json", NULL};
@@ -78,8 +80,7 @@ static const char *const no_options[] = {NULL};
 
 static const struct cli_verb verbs[] = {
     {"run", "SCENARIO", "run a scenario, record it, compare it with a golden log",
-     "Writes the transaction log, summary.json and timing.json under --out and prints a summary. "
-     "A\n"
+     "Writes the transaction log and the statistics of the run under --out and prints a summary. A\n"
      "platform alone can be run too. Only timing.json depends on this machine.\n",
      run_options, 1, 1, cli_run},
     {"check", "FILE...", "parse, resolve and check files; say everything that is wrong",
@@ -95,6 +96,10 @@ static const struct cli_verb verbs[] = {
      "with their hops. A trace that was cut off is read as far as it goes. csv, jsonl, folded, hgrm and hlog are\n"
      "written to standard output if no --output is given.\n",
      trace_options, 1, 1, cli_trace},
+    {"report", "DIR...", "draw what a run came to, or compare runs: one HTML file, or text",
+     "DIR is the output folder of a run (stats.json in it is read). The HTML is one file: no scripts, nothing\n"
+     "fetched. With several runs, each is held to the first: what moved, and in which part.\n",
+     report_options, 1, SIZE_MAX, cli_report},
     {"resolve", "FILE", "write a scenario or platform with every value filled in",
      "What is written loads to the same.\n", load_options, 1, 1, cli_resolve},
     {"models", "[NAME]", "list every model, or one with its parameters", "", models_options, 0, 1,

@@ -21,7 +21,7 @@ struct cli_args {
     const char **tos, **models, **kinds, **ats, **statuses; /* of `trace` */
     const char *from, *output, *slowest, *run;
     const char *golden, *out, *until, *seed, *tolerance;
-    bool bless, json, quiet, help, version;
+    bool bless, json, text, quiet, help, version;
 };
 
 struct cli_verb {
@@ -39,6 +39,7 @@ enum tb_exit cli_run(const struct cli_args *args);
 enum tb_exit cli_check(const struct cli_args *args);
 enum tb_exit cli_diff(const struct cli_args *args);
 enum tb_exit cli_trace(const struct cli_args *args);
+enum tb_exit cli_report(const struct cli_args *args);
 enum tb_exit cli_resolve(const struct cli_args *args);
 enum tb_exit cli_models(const struct cli_args *args);
 enum tb_exit cli_schema(const struct cli_args *args);

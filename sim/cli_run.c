@@ -1,9 +1,11 @@
 /* `tollbridge run`: the runs of a scenario one after another into one log, then the golden log. */
 #include "cli_diff.h"
 #include "compare.h"
+#include "folder.h"
 #include "golden.h"
 #include "log.h"
 #include "scenario.h"
+#include "stats.h"
 #include "summary.h"
 #include "trace.h"
 
@@ -31,6 +33,9 @@ struct session {
     enum tb_golden_form form;
     struct tb_log_file *golden; /* NULL: none, or to be blessed */
     struct tb_log log;
+    struct tb_folder out;   /* results under `folder`, if it writes any */
+    struct tb_stats stats;  /* of the current run, if `counts` */
+    bool counts;
     struct tb_compare *table; /* NULL: none is asked for */
     unsigned explored, violated; /* interleavings */
     char *trace_path; /* NULL: no trace */
@@ -87,6 +92,8 @@ static void observe(void *context, struct tb_model *by, const struct tb_txn *txn
     tb_log_observe(&s->log, by, txn, status, when);
     if (s->traced)
         tb_trace_observe(s->trace, by, txn, status, when);
+    if (s->counts)
+        tb_stats_observe(&s->stats, by, txn, status, when);
     if (tb_log_failed(&s->log))
         give_up(s, s->log_path, s->log.file.error);
     if (s->traced && tb_trace_error(s->trace))
@@ -276,7 +283,24 @@ static void tell_run(struct session *s, struct tb_sim *sim)
         print_interleaving(s, sim);
     else if (!quiet && !s->table)
         tb_summary_print(sim, &s->log, stdout, cli_colour(stdout));
-    json_array_append_new(s->runs, tb_summary_json(sim, &s->log));
+    json_t *summary = tb_summary_json(sim, &s->log);
+    tb_folder_add(&s->out, sim, s->counts ? &s->stats : NULL, &s->log, summary);
+    json_array_append_new(s->runs, summary);
+}
+
+/* Statistics are for the folder; of interleavings, that they hold is what is asked. */
+static void begin_stats(struct session *s, struct tb_sim *sim)
+{
+    s->counts = s->out.stats && !tb_sim_explores(sim);
+    if (s->counts && !tb_stats_begin(&s->stats, sim, tb_sim_record(sim)->slowest))
+        exit(cli_host("no memory for statistics", ENOMEM));
+}
+
+static void end_stats(struct session *s)
+{
+    if (s->counts)
+        tb_stats_free(&s->stats);
+    s->counts = false;
 }
 
 /* A run can switch the trace off for itself. */
@@ -302,6 +326,7 @@ static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
     s->sim = sim;
     begin_log(s, sim, run);
     begin_trace(s, sim);
+    begin_stats(s, sim);
     tb_sim_observe(sim, observe, s);
     clock_gettime(CLOCK_MONOTONIC, &s->began);
     tb_sim_run(sim, s->until);
@@ -311,7 +336,10 @@ static enum tb_exit run_one(struct session *s, struct tb_sim *sim, unsigned run)
     tb_log_end(&s->log);
     end_trace(s);
     s->events += tb_sim_events(sim);
+    if (s->counts)
+        tb_stats_end(&s->stats);
     tell_run(s, sim);
+    end_stats(s);
     return tb_sim_status(sim);
 }
 
@@ -469,6 +497,84 @@ static enum tb_exit write_table(struct session *s)
     return status;
 }
 
+static void append_text(json_t *list, const char *text)
+{
+    json_array_append_new(list, json_string(text));
+}
+
+/* What of the command line the outputs depend on, whatever the folders are called. */
+static json_t *command(const struct session *s)
+{
+    const struct cli_args *a = s->args;
+    const char *slash = strrchr(a->words[0], '/');
+    json_t *list = json_pack("[s,s,s]", "tollbridge", "run", slash ? slash + 1 : a->words[0]);
+    for (size_t i = 0; a->sets && a->sets[i]; i++) {
+        append_text(list, "--set");
+        append_text(list, a->sets[i]);
+    }
+    const char *const others[][2] = {{"--seed", a->seed}, {"--until", a->until}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (!others[i][1])
+            continue;
+        append_text(list, others[i][0]);
+        append_text(list, others[i][1]);
+    }
+    return list;
+}
+
+static json_t *overrides(const struct session *s)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; s->sets && s->sets[i]; i++)
+        append_text(list, s->sets[i]);
+    return list;
+}
+
+static json_t *about(const struct session *s)
+{
+    const json_t *first = json_array_get(s->runs, 0);
+    return json_pack("{s:s,s:s,s:O?,s:O?,s:o,s:o,s:I,s:I}", "format", "tollbridge-manifest v1", "version", TB_VERSION,
+                     "scenario", json_object_get(first, "scenario"), "platform", json_object_get(first, "platform"),
+                     "command", command(s), "overrides", overrides(s), "events", (json_int_t)s->events,
+                     "transactions", (json_int_t)s->looked);
+}
+
+/* A name under the folder, for the manifest. */
+static void add_output(struct session *s, const char *path)
+{
+    size_t folder = strlen(s->folder);
+    if (path && strncmp(path, s->folder, folder) == 0 && path[folder] == '/')
+        tb_folder_output(&s->out, path + folder + 1);
+}
+
+static enum tb_exit write_manifest(struct session *s)
+{
+    json_t *o = about(s);
+    bool ok = tb_folder_manifest(&s->out, o);
+    json_decref(o);
+    if (!ok)
+        return cli_host(s->out.failed ? s->out.failed : s->folder, s->out.error);
+    return TB_EXIT_OK;
+}
+
+/* Everything but the logs. The manifest comes last. */
+static enum tb_exit write_results(struct session *s, const json_t *result)
+{
+    if (!tb_folder_commit(&s->out, result))
+        return cli_host(s->out.failed ? s->out.failed : s->folder, s->out.error);
+    enum tb_exit status = write_named(s, "timing.json", timing(s));
+    if (s->table && status == TB_EXIT_OK)
+        status = write_table(s);
+    if (status != TB_EXIT_OK)
+        return status;
+    add_output(s, s->log_path);
+    add_output(s, s->print_path);
+    if (s->table)
+        tb_folder_output(&s->out, "compare.csv");
+    wrote(s, "results", s->folder);
+    return write_manifest(s);
+}
+
 /* Writes everything; the order is: logs, golden, results. */
 static enum tb_exit finish(struct session *s, enum tb_exit status)
 {
@@ -478,14 +584,10 @@ static enum tb_exit finish(struct session *s, enum tb_exit status)
     if (host == TB_EXIT_OK)
         status = cli_worse(status, hold_to_golden(s, status, result));
     status = cli_worse(status, host);
-    json_object_set(result, "runs", s->runs);
     json_object_set_new(result, "status", json_integer(status));
-    if (s->writes && status != TB_EXIT_HOST) {
-        status = cli_worse(status, write_named(s, "summary.json", json_incref(result)));
-        status = cli_worse(status, write_named(s, "timing.json", timing(s)));
-        if (s->table)
-            status = cli_worse(status, write_table(s));
-    }
+    if (s->writes && status != TB_EXIT_HOST)
+        status = cli_worse(status, write_results(s, result));
+    json_object_set(result, "runs", s->runs);
     if (s->args->json)
         return cli_worse(status, cli_dump(result));
     json_decref(result);
@@ -507,6 +609,8 @@ static enum tb_exit run_session(struct session *s)
         return cli_errors(s->diag);
     }
     plan_output(s, first);
+    if (s->writes)
+        tb_folder_open(&s->out, s->folder, tb_sim_record(first)->stats);
     if (tb_log_failed(&s->log)) {
         tb_sim_free(first);
         return cli_host(s->log_path, s->log.file.error);
@@ -535,6 +639,7 @@ enum tb_exit cli_run(const struct cli_args *args)
     status = run_session(&s);
     tb_log_close(&s.log);
     tb_trace_abandon(s.trace);
+    tb_folder_close(&s.out);
     tb_compare_free(s.table);
     json_decref(s.runs);
     free(s.folder);

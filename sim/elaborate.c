@@ -1,6 +1,7 @@
 /* Elaboration: from parameters and links to a simulator at time 0. Each step is done for all models, in
  * document order, before the next (tollbridge/model.h). */
 #include "kernel.h"
+#include "usage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,8 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
         ask_ahead(&s->wires[k]);
         ask_through(&s->wires[k]);
     }
+    if (s->scenario.record.stats && s->scenario.record.breakdown && !tb_usage_attach(s))
+        tb_diag_host(diag, "no memory for statistics");
     if (s->loop)
         tb_diag_at(diag, s->loop->node->key_place, "'%s' is on a loop of links: there must be one way only "
                    "from one model to another", s->loop->name);

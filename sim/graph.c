@@ -21,21 +21,23 @@ static void write_text(FILE *to, const char *text)
  * between them. */
 static const struct look {
     const char *shape, *colour;
-} storage = {"cylinder", "#e6f2df"}, software = {"box3d", "#dfe8f5"},
-  end = {"component", "#f5dfe3"}, between = {"box", "#fbeccd"};
+} looks[] = {[TB_ROLE_STORAGE] = {"cylinder", "#e6f2df"},
+            [TB_ROLE_SOFTWARE] = {"box3d", "#dfe8f5"},
+            [TB_ROLE_END] = {"component", "#f5dfe3"},
+            [TB_ROLE_BETWEEN] = {"box", "#fbeccd"}};
 
-static const struct look *look_of(struct tb_model *m)
+enum tb_role tb_graph_role(struct tb_model *m)
 {
     uint64_t value;
     if (m->class->fact && tb_fact(m, "base", &value) && tb_fact(m, "size", &value))
-        return &storage;
+        return TB_ROLE_STORAGE;
     if (m->class->program)
-        return &software;
-    return tb_port_count(m) > 1 ? &between : &end;
+        return TB_ROLE_SOFTWARE;
+    return tb_port_count(m) > 1 ? TB_ROLE_BETWEEN : TB_ROLE_END;
 }
 
 /* Any model may say by this fact that it translates. */
-static bool translates(struct tb_model *m)
+bool tb_graph_translates(struct tb_model *m)
 {
     uint64_t format;
     return m->class->fact && tb_fact(m, "iommu.format", &format);
@@ -43,13 +45,13 @@ static bool translates(struct tb_model *m)
 
 static void write_model(FILE *to, struct tb_model *m)
 {
-    const struct look *look = look_of(m);
+    const struct look *look = &looks[tb_graph_role(m)];
     fprintf(to, "    \"");
     write_text(to, m->name);
     fprintf(to, "\" [label=\"");
     write_text(to, m->name);
     fprintf(to, "\\n%s%s\", shape=%s, fillcolor=\"%s\"];\n", m->class->name,
-            translates(m) ? " with IOMMU" : "", look->shape, look->colour);
+            tb_graph_translates(m) ? " with IOMMU" : "", look->shape, look->colour);
 }
 
 /* The name of a port, if the model has more than one. */

@@ -102,6 +102,7 @@ struct tally {
 };
 
 struct chunk; /* of allocated memory, see alloc.c */
+struct tb_usage;
 
 struct tb_sim {
     struct tb_pending pending;
@@ -119,6 +120,7 @@ struct tb_sim {
     const struct tb_link_params *links;
     bool breakdown;
     struct tb_marks marks; /* for traces; marks.next NULL: nobody records one */
+    struct tb_usage *usage; /* who is told what the wires do while the breakdown is recorded; NULL: nobody */
     bool finished;
     enum tb_exit status;
     tb_time until, warmup;

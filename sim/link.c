@@ -14,6 +14,7 @@
  * back at that instant.
  */
 #include "kernel.h"
+#include "usage.h"
 
 #include <assert.h>
 #include <string.h>
@@ -79,13 +80,15 @@ static __attribute__((noinline)) tb_time slow_arrival(struct wire *w, unsigned b
 }
 
 /* Books what a message waited for its wire, and its way. Not inline: registers are dear where nobody records. */
-static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w, uint32_t txn,
-                                                tb_time waited, tb_time way)
+static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w, const struct tb_msg *msg,
+                                                tb_time ready, tb_time start, tb_time arrival)
 {
-    s->txns[txn].spent[TB_PART_QUEUE] += waited;
-    s->txns[txn].spent[TB_PART_WIRE] += way;
+    s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
+    s->txns[msg->txn].spent[TB_PART_WIRE] += arrival - start;
     if (s->marks.next)
-        tb_mark_wire(&s->marks, txn, w->site, waited, way);
+        tb_mark_wire(&s->marks, msg->txn, w->site, start - ready, arrival - start);
+    if (s->usage)
+        tb_usage_wire(s->usage, w->site, msg->class, ready, start, w->free);
 }
 
 /* Books the time through the model at the wire's end. */
@@ -109,7 +112,7 @@ HOT tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg 
         arrival = slow_arrival(w, bytes, start);
     }
     if (s->breakdown)
-        book_wire(s, w, msg->txn, start - ready, arrival - start);
+        book_wire(s, w, msg, ready, start, arrival);
     return arrival;
 }
 

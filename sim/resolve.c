@@ -77,11 +77,28 @@ static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent
     fputs("}\n", to);
 }
 
-static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, bool changed_only)
+/* Where the members of a link came from: comments below it, as it is one line. */
+static void print_link_origins(FILE *to, const struct tb_link_params *l, unsigned indent, const char *base)
+{
+    static const char *const keys[] = {"latency", "bandwidth", "credits", "header", "credit_return"};
+    fprintf(to, "%*s# from, to:", (int)indent, "");
+    tb_origin_yaml(to, tb_node_get(l->node, "from"), base);
+    fputc('\n', to);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        fprintf(to, "%*s# %s:", (int)indent, "", keys[k]);
+        tb_origin_yaml(to, tb_node_get(l->node, keys[k]), base);
+        fputc('\n', to);
+    }
+}
+
+enum detail { CHANGED_ONLY, ALL, ALL_WITH_ORIGINS };
+
+static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, enum detail detail)
 {
     const struct tb_node *top = s->scenario.root ? s->scenario.root : s->scenario.platform;
+    bool changed_only = detail == CHANGED_ONLY, origins = detail == ALL_WITH_ORIGINS;
     struct tb_yaml_style style = {
-        .indent = indent + 4, .changed_only = changed_only, .base = top->place.file};
+        .indent = indent + 4, .changed_only = changed_only, .base = top->place.file, .origins = origins};
     fprintf(to, "%*splatform: ", (int)indent, "");
     tb_text_yaml(to, s->scenario.platform_name);
     fprintf(to, "\n%*smodels:\n", (int)indent, "");
@@ -89,13 +106,20 @@ static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, bool cha
         const struct tb_model *m = &s->models[k].pub;
         fprintf(to, "%*s", (int)indent + 2, "");
         tb_text_yaml(to, m->name);
-        fprintf(to, ":\n%*smodel: %s\n", (int)indent + 4, "", m->class->name);
+        fprintf(to, ":\n%*smodel: %s", (int)indent + 4, "", m->class->name);
+        if (origins)
+            tb_origin_yaml(to, tb_node_get(m->node, "model"), style.base);
+        fputc('\n', to);
+        style.from = m->node;
         tb_table_yaml(to, m->class->params, m->state, style);
     }
     if (s->link_count)
         fprintf(to, "%*slinks:\n", (int)indent, "");
-    for (size_t k = 0; k < s->link_count; k++)
+    for (size_t k = 0; k < s->link_count; k++) {
         print_link(to, &s->links[k], indent + 2, changed_only);
+        if (origins)
+            print_link_origins(to, &s->links[k], indent + 4, style.base);
+    }
 }
 
 /* What a scenario says beside its platform, as it was given; overrides have been applied, and one of its runs, or else
@@ -121,10 +145,16 @@ int tb_sim_resolve(struct tb_sim *s, FILE *to)
     if (s->scenario.root) {
         print_scenario_keys(to, &s->scenario);
         fputs("platform:\n", to);
-        print_platform(to, s, 2, false);
+        print_platform(to, s, 2, ALL);
     } else {
-        print_platform(to, s, 0, false);
+        print_platform(to, s, 0, ALL);
     }
+    return ferror(to) ? -1 : 0;
+}
+
+int tb_sim_resolve_platform(struct tb_sim *s, FILE *to)
+{
+    print_platform(to, s, 0, ALL_WITH_ORIGINS);
     return ferror(to) ? -1 : 0;
 }
 
@@ -137,7 +167,7 @@ void tb_sim_hash(struct tb_sim *s, char out[65])
     FILE *to = open_memstream(&text, &length);
     sha256_init(&ctx);
     if (to) {
-        print_platform(to, s, 0, true);
+        print_platform(to, s, 0, CHANGED_ONLY);
         fclose(to);
         sha256_update(&ctx, length, (const uint8_t *)text);
     }

@@ -75,9 +75,12 @@ const struct tb_param tb_run_table[] = {
 
 /* -- record --------------------------------------------------------------------------------- */
 
+#define SLOWEST 8
+
 struct record_map {
     const struct tb_node *log, *trace;
-    bool breakdown, fingerprint;
+    bool breakdown, fingerprint, stats;
+    uint64_t slowest;
     unsigned check;
 };
 
@@ -93,6 +96,10 @@ const struct tb_param tb_record_table[] = {
      .doc = "the log as fingerprints instead of lines"},
     {.name = "trace", .type = TB_NODE, .offset = offsetof(struct record_map, trace),
      .doc = "where each transaction was when: `true` (trace.tbt), a file's name, or {file:, compress: true}"},
+    {.name = "stats", .type = TB_BOOL, .offset = offsetof(struct record_map, stats), .def = "true",
+     .doc = "percentiles, parts and utilisation: stats.*, latency.csv, breakdown.csv, util.csv, slowest.txt"},
+    {.name = "slowest", .type = TB_COUNT, .offset = offsetof(struct record_map, slowest), .def = "8", .min = "1",
+     .max = "1000", .doc = "how many of the slowest transactions of each kind are kept"},
     {.name = "check", .type = TB_ENUM, .offset = offsetof(struct record_map, check), .names = check_names,
      .def = "none", .doc = "watch the run: dma-safety holds accesses to what the driver declared unmapped"},
     {0}};
@@ -203,15 +210,17 @@ static void read_trace(const struct tb_node *trace, struct tb_record *out, struc
 static void read_record(const struct tb_node *record, struct tb_scenario *sc, struct tb_arena *arena,
                         struct tb_diag *diag)
 {
-    struct record_map m = {.breakdown = true};
+    struct record_map m = {.breakdown = true, .stats = true, .slowest = SLOWEST};
     char *log = tb_arena_get(arena, strlen(sc->name) + 5);
     strcat(strcpy(log, sc->name), ".log");
-    sc->record = (struct tb_record){.log = log, .breakdown = true};
+    sc->record = (struct tb_record){.log = log, .breakdown = true, .stats = true, .slowest = SLOWEST};
     if (record && record->kind == TB_SCALAR && strcmp(record->text, "none") == 0) {
-        sc->record = (struct tb_record){.none = true};
+        sc->record = (struct tb_record){.none = true, .stats = true, .slowest = SLOWEST}; /* if --out asks for it */
     } else if (record && tb_params_read(tb_record_table, record, NULL, &m, arena, diag)) {
         sc->record.breakdown = m.breakdown;
         sc->record.fingerprint = m.fingerprint;
+        sc->record.stats = m.stats;
+        sc->record.slowest = (unsigned)m.slowest;
         sc->record.safety = m.check == CHECK_DMA_SAFETY;
         if (m.log)
             read_log(m.log, &sc->record, arena, diag);

@@ -14,6 +14,8 @@ struct tb_record {
     bool none;            /* nothing at all: `record: none` */
     bool breakdown;       /* the parts of every latency */
     bool fingerprint;     /* the log as fingerprints only */
+    bool stats;           /* percentiles and the like, as files under --out */
+    unsigned slowest;     /* how many of the slowest transactions of each kind are kept */
     bool safety;          /* the DMA-safety checker is on */
     const char *log;      /* file name under --out; NULL: no log */
     const char *trace;    /* file name under --out; NULL: no trace */
@@ -70,6 +72,10 @@ void tb_sim_hash(struct tb_sim *s, char out[65]);
 
 /* Writes the resolved platform (or scenario) as YAML that loads to the same. Returns 0, or -1 when writing failed. */
 int tb_sim_resolve(struct tb_sim *s, FILE *to);
+
+/* Writes the resolved platform alone, with a comment behind each value that says where it came from. Returns as
+ * tb_sim_resolve. */
+int tb_sim_resolve_platform(struct tb_sim *s, FILE *to);
 
 /* Every class there is, in the order of models.def; *count says how many. */
 const struct tb_class *const *tb_classes(size_t *count);

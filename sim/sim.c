@@ -1,6 +1,7 @@
 /* Making and destroying a simulator: see tollbridge/sim.h. */
 #include "checker.h"
 #include "kernel.h"
+#include "usage.h"
 
 #include <stdlib.h>
 
@@ -85,6 +86,9 @@ void tb_sim_free(struct tb_sim *s)
     if (!s)
         return;
     tb_sim_finish(s);
+    if (s->usage)
+        tb_usage_free(s->usage);
+    free(s->usage);
     kernel_free_all(s);
     tb_arena_free(s->arena);
     tb_scenario_free(&s->scenario);

@@ -87,6 +87,7 @@ void tb_text_yaml(FILE *to, const char *text)
 struct writer {
     FILE *to;
     struct tb_yaml_style style;
+    const struct tb_node *from; /* what the members being written were read from, or NULL */
     unsigned indent;
     unsigned dashes; /* so many lists begin a member on the next line */
 };
@@ -248,6 +249,29 @@ static const char *relative(const char *path, const char *base)
     return folder && !strncmp(path, base, folder) && path[folder] != '/' ? path + folder : path;
 }
 
+void tb_origin_yaml(FILE *to, const struct tb_node *given, const char *base)
+{
+    if (!given || !given->place.file)
+        fputs("  # default", to);
+    else if (given->place.line)
+        fprintf(to, "  # %s:%u:%u", relative(given->place.file, base), given->place.line, given->place.column);
+    else
+        fprintf(to, "  # %s", given->place.file);
+}
+
+/* Ends the line of a value. */
+static void end_line(struct writer *w, const struct tb_param *row)
+{
+    const struct tb_node *given = NULL;
+    if (w->from && w->from->kind == TB_MAP)
+        given = tb_node_get(w->from, row->name);
+    else if (w->from && w->from->kind == TB_SCALAR && row->short_form)
+        given = w->from;
+    if (w->style.origins)
+        tb_origin_yaml(w->to, given, w->style.base);
+    fputc('\n', w->to);
+}
+
 static void write_scalar(struct writer *w, const struct tb_param *row, const void *field)
 {
     char text[TB_VALUE_SIZE];
@@ -259,7 +283,7 @@ static void write_scalar(struct writer *w, const struct tb_param *row, const voi
         tb_value_print(row, field, text, sizeof text);
         tb_text_yaml(w->to, text);
     }
-    fputc('\n', w->to);
+    end_line(w, row);
 }
 
 static void write_group(struct writer *w, const struct tb_param *table, const char *from)
@@ -274,12 +298,19 @@ static void write_group(struct writer *w, const struct tb_param *table, const ch
     w->indent -= 2;
 }
 
+/* The node below the current one that a row was read from; NULL: none, or unknown. */
+static const struct tb_node *below(const struct tb_node *from, const char *key)
+{
+    return from && from->kind == TB_MAP ? tb_node_get(from, key) : NULL;
+}
+
 static void write_items(struct writer *w, const struct tb_param *row, const struct tb_items *items)
 {
     fputs(items->count ? "\n" : " []\n", w->to);
     w->indent += 4;
     for (size_t i = 0; i < items->count; i++) {
         const char *item = (const char *)items->at + i * row->size;
+        w->from = items->nodes ? items->nodes[i] : NULL;
         w->dashes = 1;
         if (wants_any(row->sub, item, &w->style)) {
             write_members(w, row->sub, item);
@@ -302,7 +333,8 @@ static void write_numbers(struct writer *w, const struct tb_param *row,
         tb_value_print(&number, (const uint64_t *)items->at + i, text, sizeof text);
         fprintf(w->to, "%s%s", i ? ", " : "", text);
     }
-    fputs("]\n", w->to);
+    fputs("]", w->to);
+    end_line(w, row);
 }
 
 static void write_node(struct writer *w, const struct tb_node *node)
@@ -318,13 +350,17 @@ static void write_node(struct writer *w, const struct tb_node *node)
 
 static void write_row(struct writer *w, const struct tb_param *row, const char *field)
 {
+    const struct tb_node *from = w->from;
     write_key(w, row->name);
     switch (row->type) {
     case TB_GROUP:
+        w->from = below(from, row->name);
         write_group(w, row->sub, field);
+        w->from = from;
         break;
     case TB_ITEMS:
         write_items(w, row, (const struct tb_items *)field);
+        w->from = from;
         break;
     case TB_NUMBERS:
         write_numbers(w, row, (const struct tb_items *)field);
@@ -347,7 +383,7 @@ static void write_members(struct writer *w, const struct tb_param *table, const 
 bool tb_table_yaml(FILE *to, const struct tb_param *table, const void *from,
                    struct tb_yaml_style style)
 {
-    struct writer w = {.to = to, .style = style, .indent = style.indent};
+    struct writer w = {.to = to, .style = style, .indent = style.indent, .from = style.from};
     write_members(&w, table, from);
     return wants_any(table, from, &style);
 }

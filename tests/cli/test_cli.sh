@@ -29,7 +29,7 @@ expect() {
 expect 2 'usage: tollbridge' "$program"
 expect 0 'run SCENARIO' "$program" --help
 expect 0 'tollbridge 0.' "$program" --version
-for verb in run check diff resolve models schema graph; do
+for verb in run check diff report resolve models schema graph; do
     expect 0 "usage: tollbridge $verb" "$program" $verb --help
     expect 2 "try: tollbridge $verb --help" "$program" $verb --unknown
 done
@@ -48,12 +48,12 @@ expect 2 '--ignore latt' "$program" diff a b --ignore latt
 # Running: what is written, and that it does not depend on when or how often.
 cp "$here/tiny.yaml" .
 expect 0 '300' "$program" run tiny.yaml
-[ -f out/tiny/tiny.log ] && [ -f out/tiny/summary.json ] && [ -f out/tiny/timing.json ] ||
+[ -f out/tiny/tiny.log ] && [ -f out/tiny/stats.json ] && [ -f out/tiny/timing.json ] ||
     fail 'the run did not write its files'
 [ "$(grep -c '^t=' out/tiny/tiny.log)" -eq 300 ] || fail 'not 300 lines'
 expect 0 'log' "$program" run tiny.yaml --out again
 cmp -s out/tiny/tiny.log again/tiny.log || fail 'the log differs between two runs'
-cmp -s out/tiny/summary.json again/summary.json || fail 'the summary differs between two runs'
+cmp -s out/tiny/stats.json again/stats.json || fail 'the summary differs between two runs'
 expect 0 '"runs"' "$program" run tiny.yaml --json
 expect 0 '' "$program" run tiny.yaml --quiet
 [ -s printed ] && fail '--quiet printed something'
@@ -61,6 +61,50 @@ expect 2 'nosuch' "$program" run tiny.yaml --set nosuch.latency=1ns --out bad
 [ -e bad ] && fail 'bad input wrote something'
 expect 2 "did you mean 'latency'" "$program" run tiny.yaml --set dram.latenzy=1ns --out bad
 expect 2 'nofile.yaml' "$program" run nofile.yaml
+
+# The folder: the same bytes wherever it is, hashes that hold, tables that readers read.
+for file in manifest.json stats.json stats.txt stats.csv latency.csv breakdown.csv util.csv slowest.txt \
+    platform.resolved.yaml tiny.log; do
+    [ -s out/tiny/$file ] || fail "the run wrote no $file"
+    cmp -s out/tiny/$file again/$file || fail "$file differs between two runs"
+done
+grep -q 'dram.latency=41ns' again/manifest.json && fail 'an override that was not given'
+expect 0 '' "$program" run tiny.yaml --out moved --set dram.latency=41ns --seed 3 --quiet
+grep -qF 'dram.latency=41ns' moved/manifest.json || fail 'the manifest does not tell the override'
+grep -qF 'latency: 41ns  # --set dram.latency=41ns' moved/platform.resolved.yaml || fail 'where 41ns came from'
+grep -qE 'window: 64KiB  # tiny.yaml:[0-9]+:[0-9]+' moved/platform.resolved.yaml || fail 'where 64KiB came from'
+grep -q '  # default$' moved/platform.resolved.yaml || fail 'what is default'
+expect 0 'platform' "$program" resolve moved/platform.resolved.yaml
+if command -v python3 >/dev/null 2>&1; then
+    python3 "$here/folder.py" out/tiny || fail 'the folder'
+fi
+if command -v jq >/dev/null 2>&1; then
+    [ "$(jq '[.runs[0].latency[].count] | add' out/tiny/stats.json)" = 300 ] || fail 'jq does not read stats.json'
+fi
+{ cat tiny.yaml; echo 'record: {stats: false}'; } >nostats.yaml
+expect 0 '' "$program" run nostats.yaml --out nostats --quiet
+[ -e nostats/stats.json ] && fail 'stats: false wrote statistics'
+[ -s nostats/manifest.json ] || fail 'stats: false wrote no manifest'
+{ cat tiny.yaml; echo 'record: {slowest: 2}'; } >two.yaml
+expect 0 '' "$program" run two.yaml --out two --quiet
+[ "$(grep -c '^ *[0-9]*\. ' two/slowest.txt)" -eq 2 ] || fail 'slowest: 2'
+
+# Reports.
+expect 2 'where to' "$program" report out/tiny
+expect 2 'nothere/stats.json' "$program" report nothere --output r.html
+expect 2 'nostats/stats.json' "$program" report nostats --output r.html
+echo '{"format": "tollbridge-stats v1", "runs": [{}]}' >bad.json
+expect 2 "'scenario' is missing" "$program" report bad.json --output r.html
+[ -e r.html ] && fail 'a bad report wrote something'
+expect 0 'Where the time goes' "$program" report out/tiny --text
+expect 0 'What moved' "$program" report out/tiny moved --text
+expect 0 '' "$program" report out/tiny --output one.html
+expect 0 '' "$program" report out/tiny moved --output r.html
+"$program" report again --output again.html
+cmp -s one.html again.html || fail 'two reports of the same run differ'
+if command -v python3 >/dev/null 2>&1; then
+    python3 "$here/page.py" one.html r.html || fail 'the HTML'
+fi
 
 # Every line's parts add up to its latency.
 awk '/^t=/ { sum = 0; lat = 0
