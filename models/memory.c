@@ -108,31 +108,20 @@ static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
     const struct memory *s = m->state;
     (void)port;
-    tb_ranges_add(m, out,
-                  (struct tb_range){.base = s->base, .last = s->base + s->size - 1, .space = TB_MEMORY,
-                                    .model = m->index});
+    tb_store_claims(m, s->base, s->size, out);
 }
 
 static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 {
     struct memory *s = m->state;
     (void)port;
-    if (d->space != TB_MEMORY || !tb_store_holds(s->base, s->size, d->address, d->length))
-        return false;
-    tb_store_move(m, &s->store, d->address - s->base, d->data, d->length, d->write);
-    return true;
+    return tb_store_debug(m, &s->store, s->base, s->size, d);
 }
 
 static bool fact(struct tb_model *m, const char *key, uint64_t *out)
 {
     const struct memory *s = m->state;
-    if (strcmp(key, "base") == 0)
-        *out = s->base;
-    else if (strcmp(key, "size") == 0)
-        *out = s->size;
-    else
-        return false;
-    return true;
+    return tb_store_fact(s->base, s->size, key, out);
 }
 
 const struct tb_class tb_class_memory = {

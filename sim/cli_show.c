@@ -24,18 +24,6 @@ static struct tb_sim *load(const struct cli_args *args, const char *path, unsign
 /* -- check
  * ----------------------------------------------------------------------------------------- */
 
-static bool is_log(const char *path)
-{
-    static const char magic[] = "#tollbridge-";
-    char start[sizeof magic] = "";
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return false;
-    size_t n = fread(start, 1, sizeof magic - 1, in);
-    fclose(in);
-    return n == sizeof magic - 1 && strcmp(start, magic) == 0;
-}
-
 static void check_yaml(const struct cli_args *args, const char *path, struct tb_diag *diag)
 {
     unsigned runs = 1;
@@ -50,7 +38,7 @@ static void check_yaml(const struct cli_args *args, const char *path, struct tb_
 static enum tb_exit check_file(const struct cli_args *args, const char *path)
 {
     struct tb_diag *diag = tb_diag_new();
-    if (is_log(path))
+    if (tb_log_file_is(path))
         tb_log_file_free(tb_log_file_load(path, diag));
     else
         check_yaml(args, path, diag);

@@ -440,12 +440,13 @@ struct tb_log_file *tb_log_file_text(const char *name, char *text, size_t size,
     return NULL;
 }
 
+static const char beginning[] = "#tollbridge-"; /* of either form */
+
 /* Whatever begins otherwise is no log, and may have no end: /dev/zero. */
 static bool begins_like_a_log(const char *text, size_t size)
 {
-    static const char start[] = "#tollbridge-";
-    size_t n = size < sizeof start - 1 ? size : sizeof start - 1;
-    return memcmp(text, start, n) == 0;
+    size_t n = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
+    return memcmp(text, beginning, n) == 0;
 }
 
 static char *read_all(const char *path, size_t *size)
@@ -592,15 +593,25 @@ bool tb_log_file_print(struct tb_log_file *f)
     return true;
 }
 
-bool tb_log_file_is_print(const char *path, bool *exists)
+static bool file_begins(const char *path, const char *text, bool *exists)
 {
-    static const char magic[] = TB_FINGERPRINT_MAGIC;
-    char start[sizeof magic] = "";
+    char start[64] = "";
     FILE *in = fopen(path, "rb");
     *exists = in != NULL;
     if (!in)
         return false;
-    size_t n = fread(start, 1, sizeof magic - 1, in);
+    size_t length = strlen(text), n = fread(start, 1, length, in);
     fclose(in);
-    return n == sizeof magic - 1 && memcmp(start, magic, n) == 0;
+    return n == length && memcmp(start, text, n) == 0;
+}
+
+bool tb_log_file_is(const char *path)
+{
+    bool exists;
+    return file_begins(path, beginning, &exists);
+}
+
+bool tb_log_file_is_print(const char *path, bool *exists)
+{
+    return file_begins(path, TB_FINGERPRINT_MAGIC, exists);
 }

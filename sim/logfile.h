@@ -59,7 +59,9 @@ void tb_log_file_line(const struct tb_log_file *f, const struct tb_log_entry *e,
 /* Makes the fingerprints of a log (nothing to do if it is one). false: no memory. */
 bool tb_log_file_print(struct tb_log_file *f);
 
-/* Whether a file on disk looks like fingerprints; *exists: whether there is one at all. */
+/* Whether a file on disk looks like a log or fingerprints; like fingerprints, and *exists: whether there is one at
+ * all. */
+bool tb_log_file_is(const char *path);
 bool tb_log_file_is_print(const char *path, bool *exists);
 
 #endif

@@ -30,3 +30,28 @@ void tb_store_move_far(struct tb_model *m, struct tb_store *s, uint64_t offset, 
         length -= piece;
     }
 }
+
+void tb_store_claims(struct tb_model *m, uint64_t base, uint64_t size, struct tb_ranges *out)
+{
+    tb_ranges_add(m, out,
+                  (struct tb_range){.base = base, .last = base + size - 1, .space = TB_MEMORY, .model = m->index});
+}
+
+bool tb_store_debug(struct tb_model *m, struct tb_store *s, uint64_t base, uint64_t size, struct tb_debug *d)
+{
+    if (d->space != TB_MEMORY || !tb_store_holds(base, size, d->address, d->length))
+        return false;
+    tb_store_move(m, s, d->address - base, d->data, d->length, d->write);
+    return true;
+}
+
+bool tb_store_fact(uint64_t base, uint64_t size, const char *key, uint64_t *out)
+{
+    if (strcmp(key, "base") == 0)
+        *out = base;
+    else if (strcmp(key, "size") == 0)
+        *out = size;
+    else
+        return false;
+    return true;
+}

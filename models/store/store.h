@@ -30,6 +30,11 @@ uint8_t *tb_store_new_page(struct tb_model *m, struct tb_store *s, uint64_t offs
 void tb_store_move_far(struct tb_model *m, struct tb_store *s, uint64_t offset, uint8_t *data, size_t length,
                        bool write);
 
+/* What a memory of `size` bytes at `base` says of itself, for struct tb_class's `claims`, `debug` and `fact`. */
+void tb_store_claims(struct tb_model *m, uint64_t base, uint64_t size, struct tb_ranges *out);
+bool tb_store_debug(struct tb_model *m, struct tb_store *s, uint64_t base, uint64_t size, struct tb_debug *d);
+bool tb_store_fact(uint64_t base, uint64_t size, const char *key, uint64_t *out);
+
 /* Is [address, address + length) within `size` bytes from `base`? */
 static inline bool tb_store_holds(uint64_t base, uint64_t size, uint64_t address, uint64_t length)
 {
