@@ -238,12 +238,24 @@ struct target {
     char path[512];
 };
 
+/* Does a path go into a model of the platform: one may well be called `memory`, as a key of scenarios is. */
+static bool enters_model(const struct tb_scenario *sc, const char *path, size_t first)
+{
+    const struct tb_node *models = tb_node_get(sc->platform, "models");
+    if (path[first] != '.' || !models || models->kind != TB_MAP)
+        return false;
+    for (size_t k = 0; k < models->count; k++)
+        if (strlen(models->items[k]->key) == first && strncmp(models->items[k]->key, path, first) == 0)
+            return true;
+    return false;
+}
+
 static bool resolve_path(struct tb_scenario *sc, const char *path, struct target *out)
 {
     size_t first = strcspn(path, ".");
     bool links = first == 5 && strncmp(path, "links", 5) == 0;
     bool own = false;
-    for (const struct tb_param *p = tb_scenario_table; sc->root && p->name; p++)
+    for (const struct tb_param *p = tb_scenario_table; sc->root && p->name && !enters_model(sc, path, first); p++)
         own |= strlen(p->name) == first && strncmp(p->name, path, first) == 0 &&
                !(strcmp(p->name, "platform") == 0 && path[first]);
     bool model = sc->platform && tb_node_get(sc->platform, "models") && !links;

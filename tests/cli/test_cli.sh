@@ -164,6 +164,12 @@ rm -rf out
 expect 0 '300' "$program" run none.yaml
 [ -e out ] && fail 'record: none wrote something'
 
+# A model may have the name of a scenario's key; its parameters can be set all the same.
+sed 's/dram/memory/' tiny.yaml >named.yaml
+expect 2 '--set memory.latency=1xs' "$program" run named.yaml --set memory.latency=1xs
+expect 0 'equal' "$program" run named.yaml --golden golden.log --ignore to --set memory.latency=40ns --out named
+expect 2 "named.yaml:10:20: '5' needs a unit" sh -c "echo 'set: {memory.size: 5}' >>named.yaml; $program run named.yaml"
+
 # Several runs in one log.
 { cat tiny.yaml; printf 'runs:\n  - {name: slow, set: {dram.latency: 90ns}}\n  - {name: fast}\n'; } >runs.yaml
 expect 0 'run fast' "$program" run runs.yaml --out runs
