@@ -231,10 +231,36 @@ static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
                                         .model = m->index});
 }
 
+static bool is_claimed(const struct tb_ranges *found, const struct window *w)
+{
+    for (size_t i = 0; i < found->count; i++)
+        if (found->at[i].space == w->space && found->at[i].base <= w->base + (w->size - 1) &&
+            w->base <= found->at[i].last)
+            return true;
+    return false;
+}
+
+/* A window that leads to nobody is a mistake in one of the two. */
+static void check_claims(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bridge *b = m->state;
+    const struct window *w = b->p.windows.at;
+    struct tb_ranges found = {0};
+    if (!b->p.windows.count)
+        return;
+    tb_reach(m, DOWN, &found);
+    for (size_t i = 0; i < b->p.windows.count; i++)
+        if (!is_claimed(&found, &w[i]))
+            tb_diag_node(diag, b->p.windows.nodes[i],
+                         "nobody below '%s' claims an address of this window, 0x%" PRIx64
+                         " to 0x%" PRIx64,
+                         m->name, w[i].base, w[i].base + (w[i].size - 1));
+}
+
 static void start(struct tb_model *m, struct tb_diag *diag)
 {
     struct bridge *b = m->state;
-    (void)diag;
+    check_claims(m, diag);
     add_below(m, &b->below);
     if (b->iommu)
         tb_iommu_start(b->iommu, &b->below);

@@ -45,6 +45,7 @@ struct bus_params {
     uint64_t write;
     uint64_t read;
     uint64_t latency_timer;
+    bool turn;
 };
 
 /* What the bus knows of a transaction: who sent its requests here, and the message of it that waits
@@ -249,7 +250,7 @@ static const struct route *decode(const struct bus *b, unsigned space, uint64_t 
     const struct route *r = find(&b->routes[space][0], address);
     if (!r)
         r = find(&b->routes[space][1], address);
-    return r && r->port != from ? r : NULL;
+    return r && (r->port != from || b->p.turn) ? r : NULL;
 }
 
 /* The port by which a message leaves, and the trail for its completion. */
@@ -718,6 +719,11 @@ static const struct tb_param params[] = {
      .min = "16",
      .max = "128",
      .doc = "protocol pci: clocks after which a burst gives way, to pay its overhead again"},
+    {.name = "turn",
+     .type = TB_BOOL,
+     .offset = AT(turn),
+     .def = "false",
+     .doc = "a request may leave by the port it came in by: peers below that an IOMMU there sent up"},
     {0},
 };
 

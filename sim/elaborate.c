@@ -1,5 +1,6 @@
 /* Elaboration: from parameters and links to a simulator at time 0. Each step is done for all models, in
  * document order, before the next (tollbridge/model.h). */
+#include "flow.h"
 #include "kernel.h"
 #include "usage.h"
 
@@ -34,6 +35,26 @@ static void make_lane(struct tb_sim *s, struct lane *l, struct wire *w, uint64_t
     l->credit_tail = l->limit; /* all free, from time 0 */
 }
 
+/* PCI Express counts headers and data of each class; interrupts are lines of their own here, and not counted. */
+static void make_flow(struct tb_sim *s, struct lane *l, const struct tb_pcie_credits *c, unsigned class)
+{
+    if (class > TB_COMPLETION || (c->header[class] == 0 && c->data[class] == 0))
+        return;
+    struct tb_units limit = {(uint32_t)c->header[class], (uint32_t)c->data[class]};
+    l->flow = tb_flow_new(s, limit, 2 * (l->mask + 1));
+    l->has_flow = true;
+    l->limit = 1;
+}
+
+static void make_pcie(struct tb_sim *s, struct wire *w, const struct tb_link_params *p, unsigned dir)
+{
+    if (!p->has_pcie)
+        return;
+    w->pcie = &p->pcie;
+    for (unsigned class = 0; class < TB_CLASSES; class++)
+        make_flow(s, &w->lanes[class], &p->pcie.credits[dir], class);
+}
+
 static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t link, unsigned dir)
 {
     uint32_t n = (uint32_t)(2 * link + dir);
@@ -57,6 +78,11 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
         w->lanes[class].bit = (uint8_t)(1u << class);
         make_lane(s, &w->lanes[class], w, p->credits_of[dir][class]);
     }
+    make_pcie(s, w, p, dir);
+    if (w->pcie)
+        w->per_byte = TB_NEVER;
+    for (unsigned class = 0; class < TB_CLASSES; class++)
+        w->lanes[class].counted = w->lanes[class].limit || w->per_byte == TB_NEVER;
     instance_of(p->end[dir])->ports[p->port[dir]].out = w;
 }
 
@@ -137,6 +163,12 @@ static void ask_through(struct wire *w)
     w->next = classes ? instance_of(w->to)->ports[through.port].out : NULL;
 }
 
+/* Whether the model at the wire's end takes messages when their first header has come. */
+static void ask_cuts(struct wire *w)
+{
+    w->cuts = w->pcie && w->to->class->cuts && w->to->class->cuts(w->to, w->to_port);
+}
+
 bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
 {
     if (!kernel_read_platform(s, s->scenario.platform, diag) || !check_all(s, diag))
@@ -149,6 +181,7 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
     for (uint32_t k = 0; k < s->wire_count; k++) {
         ask_ahead(&s->wires[k]);
         ask_through(&s->wires[k]);
+        ask_cuts(&s->wires[k]);
     }
     if (s->scenario.record.stats && s->scenario.record.breakdown && !tb_usage_attach(s))
         tb_diag_host(diag, "no memory for statistics");

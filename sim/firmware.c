@@ -15,6 +15,17 @@ struct tb_model *tb_port_peer(const struct tb_model *m, unsigned port)
     return port < i->port_count ? i->ports[port].peer : NULL;
 }
 
+uint32_t tb_port_most(const struct tb_model *m, unsigned port, bool write)
+{
+    for (size_t k = 0; k < m->sim->link_count; k++) {
+        const struct tb_link_params *l = &m->sim->links[k];
+        for (unsigned end = 0; end < 2 && l->has_pcie; end++)
+            if (l->end[end] == m && l->port[end] == port)
+                return (uint32_t)(write ? l->pcie.mps : l->pcie.mrrs);
+    }
+    return 4096;
+}
+
 uint32_t tb_port_capacity(const struct tb_model *m, unsigned port, enum tb_msg_class class)
 {
     (void)port;

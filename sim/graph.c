@@ -54,12 +54,15 @@ static void write_model(FILE *to, struct tb_model *m)
             tb_graph_translates(m) ? " with IOMMU" : "", look->shape, look->colour);
 }
 
-/* The name of a port, if the model has more than one. */
+/* The name of a port, if the model has more than one; those of any number have none. */
 static void write_port(FILE *to, const char *where, const struct tb_link_params *link,
                        unsigned side)
 {
     const char *const *ports = link->end[side]->class->ports;
-    if (!ports || !ports[0] || !ports[1] || strcmp(ports[link->port[side]], "*") == 0)
+    unsigned named = 0;
+    while (ports && ports[named] && strcmp(ports[named], "*") != 0)
+        named++;
+    if (!ports || !ports[0] || !ports[1] || link->port[side] >= named)
         return;
     fprintf(to, ", %slabel=\"", where);
     write_text(to, ports[link->port[side]]);
@@ -77,7 +80,7 @@ static void write_value(FILE *to, enum tb_type type, const void *value)
 static void write_direction(FILE *to, const struct tb_link_params *link, unsigned dir)
 {
     write_value(to, TB_TIME, &link->latency_of[dir]);
-    if (link->rate_of[dir].time) {
+    if (link->rate_of[dir].time && !link->has_pcie) {
         fprintf(to, ", ");
         write_value(to, TB_RATE, &link->rate_of[dir]);
     }
@@ -96,6 +99,8 @@ static void write_link(FILE *to, const struct tb_link_params *link)
     fprintf(to, "\" -> \"");
     write_text(to, link->end[1]->name);
     fprintf(to, "\" [label=\"");
+    if (link->has_pcie)
+        fprintf(to, "PCIe gen%u x%u, ", (unsigned)link->pcie.gen, (unsigned)link->pcie.width);
     write_direction(to, link, 0);
     if (!symmetric(link)) {
         fprintf(to, "\\nback ");

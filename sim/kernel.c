@@ -1,4 +1,5 @@
 /* The kernel's loop, timers, violations, and what an embedding program may ask: see tollbridge/sim.h. */
+#include "flow.h"
 #include "kernel.h"
 
 #include <assert.h>
@@ -116,7 +117,10 @@ static void check_credits(struct tb_sim *s)
 {
     for (uint32_t c = 0; c < s->lane_count; c++) {
         struct lane *l = &s->lanes[c];
-        if (l->limit && l->credit_tail - l->credit_head != l->limit)
+        if (l->has_flow && !tb_flow_whole(l->flow))
+            tb_violation(l->wire->to, NULL, s->now, "internal error: not all credits of class %u came back",
+                         c % TB_CLASSES);
+        else if (!l->has_flow && l->limit && l->credit_tail - l->credit_head != l->limit)
             tb_violation(l->wire->to, NULL, s->now,
                          "internal error: %u of %u credits of class %u came back",
                          l->credit_tail - l->credit_head, l->limit, c % TB_CLASSES);

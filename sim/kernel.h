@@ -36,7 +36,10 @@ enum through { BY_EVENT, THROUGH_ALL, THROUGH_SOME, AHEAD };
 /* One message class on one wire: a channel of the pending set. */
 struct lane {
     struct flight *ring; /* on their way; mask + 1 places */
-    tb_time *credits; /* free ones: when each may be used, earliest first; credit_mask + 1 places */
+    union {
+        tb_time *credits;     /* free ones: when each may be used, earliest first; credit_mask + 1 places */
+        struct tb_flow *flow; /* PCI Express's in their place (has_flow) */
+    };
     struct wire *wire;
     uint32_t head, tail, mask;
     uint32_t credit_head, credit_tail, credit_mask;
@@ -44,6 +47,8 @@ struct lane {
     uint32_t channel;
     uint8_t bit;     /* of its class, for the wire's sets of classes */
     uint8_t through; /* enum through */
+    bool has_flow;
+    uint8_t counted; /* credits are, or the wire is not simple */
     struct waiting *queue;
     uint32_t queue_head, queue_tail; /* in `queue`, with the ring's mask */
 };
@@ -54,7 +59,7 @@ struct wire {
     tb_time last_ready; /* of tb_send calls so far */
     tb_time latency;
     tb_time credit_return;
-    tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not so simple, see rate and jitter */
+    tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not so simple, see rate, pcie and jitter */
     struct tb_rate rate;
     tb_time jitter;       /* most that a message takes longer: of explored interleavings */
     tb_time last_arrival; /* with jitter: nothing overtakes on a wire */
@@ -72,6 +77,8 @@ struct wire {
     struct wire *next;                    /* by which they leave it */
     struct tb_model *to;
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when);
+    const struct tb_pcie_params *pcie; /* NULL: a plain link */
+    bool cuts;                         /* hands messages over when their first header has come (pcie) */
     struct lane *lanes; /* TB_CLASSES of them, consecutive channels */
 };
 
@@ -93,6 +100,7 @@ struct instance {
     uint32_t numbers[TB_TXN_KINDS];
     bool visiting; /* a walk over the graph is inside it */
     bool checked;
+    bool auto_id, auto_base; /* the platform leaves them to its loader */
 };
 
 /* What became of the transactions of a kind. */
@@ -161,6 +169,11 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag);
 
 /* random.c: the stream of a name, a number of its own, and a seed. */
 struct tb_random kernel_random(const char *name, uint64_t stream, uint64_t seed);
+
+/* assign.c: notes which parameters of a model say `auto`, for its reader to skip (with "model": at most 3); gives
+ * them values once all is read, and reports IDs that two devices have. */
+void kernel_find_auto(struct instance *i, const char *skip[4]);
+bool kernel_assign(struct tb_sim *s, struct tb_diag *diag);
 
 /* txn.c: sizes the slots of all models. */
 void kernel_size_slots(struct tb_sim *s);

@@ -13,7 +13,9 @@
  * must not be fixed yet (something else may fit in before it): then the wire's own channel brings us
  * back at that instant.
  */
+#include "flow.h"
 #include "kernel.h"
+#include "pcie.h"
 #include "usage.h"
 
 #include <assert.h>
@@ -22,20 +24,32 @@
 /* The hot path is inlined whole into its callers and ends in calls that are jumps: no registers to save. */
 #define HOT static inline __attribute__((always_inline))
 
-static inline bool has_credit(const struct lane *l)
+/* What a message takes of PCI Express's credits. One that takes none waits for the first of them all the same. */
+static struct tb_units units_of(const struct lane *l, const struct tb_msg *msg)
 {
-    return l->limit == 0 || l->credit_head != l->credit_tail;
+    struct tb_pcie_size size = tb_pcie_size(l->wire->pcie, msg);
+    return msg->creditless ? (struct tb_units){1, 0} : (struct tb_units){size.tlps, size.data};
 }
 
-/* From when a credit is there; has_credit(l). */
-static inline tb_time credit_time(const struct lane *l)
+/* Is it known from when the message has its credit? */
+static inline bool has_credit(const struct lane *l, const struct tb_msg *msg, tb_time *from)
 {
-    return l->limit ? l->credits[l->credit_head & l->credit_mask] : 0;
+    *from = 0;
+    if (l->limit == 0)
+        return true;
+    if (l->has_flow)
+        return tb_flow_ready(l->flow, units_of(l, msg), from);
+    *from = l->credits[l->credit_head & l->credit_mask];
+    return l->credit_head != l->credit_tail;
 }
 
 /* A free credit goes in by its time. They nearly always come in order. */
 static inline void put_credit(struct lane *l, tb_time at)
 {
+    if (l->has_flow) {
+        tb_flow_return(l->flow, at);
+        return;
+    }
     uint32_t i = l->credit_tail++;
     assert(l->credit_tail - l->credit_head <= l->limit);
     while (i != l->credit_head && l->credits[(i - 1) & l->credit_mask] > at) {
@@ -66,12 +80,26 @@ HOT void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *ms
         tb_pending_set(&s->pending, l->channel, arrival);
 }
 
-/* Puts a message on its wire where a tick is not a whole number of bytes' times, or where a message may take a little longer on
- * the way (w->jitter): but it overtakes nothing. */
-static __attribute__((noinline)) tb_time slow_arrival(struct wire *w, unsigned bytes, tb_time start)
+/* How long a message keeps a wire busy that is not simple. *lead: by how much its handing over precedes its end. */
+static tb_time occupancy(const struct wire *w, const struct tb_msg *msg, tb_time *lead)
 {
-    tb_time busy = w->rate.time ? tb_rate_time(w->rate, bytes) : 0;
-    tb_time arrival = start + busy + w->latency;
+    *lead = 0;
+    if (w->pcie) {
+        struct tb_pcie_size size = tb_pcie_size(w->pcie, msg);
+        tb_time busy = tb_rate_time_wide(w->rate, size.bytes);
+        if (w->cuts)
+            *lead = busy - tb_rate_time_wide(w->rate, size.head);
+        return busy;
+    }
+    return w->rate.time ? tb_rate_time(w->rate, w->header + tb_msg_payload(msg)) : 0;
+}
+
+/* Puts a message on a wire that is not simple: a rate that is no whole number of ticks per byte, PCI Express, or one on which
+ * a message may take a little longer (w->jitter): but it overtakes nothing. */
+static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time start)
+{
+    tb_time lead, busy = occupancy(w, msg, &lead);
+    tb_time arrival = start + busy - lead + w->latency;
     w->free = start + busy;
     if (w->jitter == 0)
         return arrival;
@@ -99,18 +127,22 @@ static __attribute__((noinline)) void book_through(struct tb_sim *s, const struc
         tb_mark_through(&s->marks, txn, w->site, w->through_part, w->through_latency);
 }
 
-/* Puts a message on its wire at `start`. Returns its arrival. */
-HOT tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, unsigned payload,
-                          tb_time ready, tb_time start)
+/* Puts a message on a simple wire at `start`. Returns its arrival. */
+HOT tb_time start_simple(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, unsigned payload,
+                         tb_time ready, tb_time start)
 {
-    unsigned bytes = w->header + payload;
-    tb_time arrival;
-    if (__builtin_expect(w->per_byte != TB_NEVER, 1)) {
-        w->free = start + bytes * w->per_byte;
-        arrival = w->free + w->latency;
-    } else {
-        arrival = slow_arrival(w, bytes, start);
-    }
+    w->free = start + (w->header + payload) * w->per_byte;
+    tb_time arrival = w->free + w->latency;
+    if (s->breakdown)
+        book_wire(s, w, msg, ready, start, arrival);
+    return arrival;
+}
+
+static tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_time start)
+{
+    if (w->per_byte != TB_NEVER)
+        return start_simple(s, w, msg, tb_msg_payload(msg), ready, start);
+    tb_time arrival = slow_arrival(w, msg, start);
     if (s->breakdown)
         book_wire(s, w, msg, ready, start, arrival);
     return arrival;
@@ -119,7 +151,11 @@ HOT tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg 
 /* A message that starts uses up a credit, if it takes part in counting. */
 HOT void use_credit(struct lane *l, const struct tb_msg *msg)
 {
-    if (l->limit && !msg->creditless)
+    if (!l->limit || msg->creditless)
+        return;
+    if (l->has_flow)
+        tb_flow_take(l->flow, units_of(l, msg));
+    else
         l->credit_head++;
 }
 
@@ -144,10 +180,11 @@ static struct lane *choose(const struct wire *w, tb_time *when)
     uint64_t best_order = 0;
     for (unsigned class = 0; class < TB_CLASSES; class++) {
         struct lane *l = &w->lanes[class];
-        if (!(w->waiting >> class & 1) || !has_credit(l) || !may_pass(w, l, class))
-            continue;
         const struct waiting *head = &l->queue[l->queue_head & l->mask];
-        tb_time at = tb_max(tb_max(head->ready, credit_time(l)), w->free);
+        tb_time from;
+        if (!(w->waiting >> class & 1) || !has_credit(l, &head->msg, &from) || !may_pass(w, l, class))
+            continue;
+        tb_time at = tb_max(tb_max(head->ready, from), w->free);
         if (!best || at < *when || (at == *when && head->order < best_order)) {
             best = l;
             best_order = head->order;
@@ -191,12 +228,13 @@ static __attribute__((noinline)) void leave(struct tb_sim *s, struct lane *l, co
 
 /* Can it start at once, and when? TB_NEVER: not known yet. Where nothing waits and nothing is counted, the
  * caller knows without asking. */
-static __attribute__((noinline)) tb_time start_time(const struct tb_sim *s, const struct wire *w,
-                                                    const struct lane *l, tb_time start)
+static tb_time start_time(const struct tb_sim *s, const struct wire *w,
+                          const struct lane *l, const struct tb_msg *msg, tb_time start)
 {
-    if (w->waiting || !has_credit(l))
+    tb_time from;
+    if (w->waiting || !has_credit(l, msg, &from))
         return TB_NEVER;
-    start = tb_max(start, credit_time(l));
+    start = tb_max(start, from);
     return is_certain(s, w, l, start) ? start : TB_NEVER;
 }
 
@@ -226,26 +264,46 @@ HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struc
         put_in_flight(s, l, msg, arrival);
 }
 
+/* Sends a message over a wire on which something waits or credits are counted, or that is not simple. */
+static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
+                                                   tb_time ready, tb_credit carried)
+{
+    struct lane *l = &w->lanes[msg->class];
+    assert(ready >= w->last_ready);
+    w->last_ready = ready;
+    w->used |= l->bit;
+    tb_time start = tb_max(ready, w->free);
+    if (w->waiting | l->limit) {
+        start = start_time(s, w, l, msg, start);
+        if (start == TB_NEVER) {
+            enqueue(w, l, msg, ready, carried);
+            pump(s, w);
+            return;
+        }
+        use_credit(l, msg);
+    }
+    tb_time arrival = start_message(s, w, msg, ready, start);
+    if (carried != TB_NO_CREDIT)
+        leave(s, l, msg, arrival, carried, start);
+    else
+        arrive(s, l, msg, arrival);
+}
+
 /* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
 HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
 {
     unsigned class = msg->class, payload = tb_msg_payload(msg);
     for (;;) {
         struct lane *l = &w->lanes[class];
+        if (w->waiting | l->counted) {
+            send_counted(s, w, msg, ready, carried);
+            return;
+        }
         assert(ready >= w->last_ready);
         w->last_ready = ready;
         w->used |= l->bit;
         tb_time start = tb_max(ready, w->free);
-        if (w->waiting | l->limit) {
-            start = start_time(s, w, l, start);
-            if (start == TB_NEVER) {
-                enqueue(w, l, msg, ready, carried);
-                pump(s, w);
-                return;
-            }
-            use_credit(l, msg);
-        }
-        tb_time arrival = start_message(s, w, msg, payload, ready, start);
+        tb_time arrival = start_simple(s, w, msg, payload, ready, start);
         if (carried != TB_NO_CREDIT) {
             leave(s, l, msg, arrival, carried, start);
             return;
@@ -289,7 +347,7 @@ static __attribute__((noinline)) void pump(struct tb_sim *s, struct wire *w)
         if (l->queue_head == l->queue_tail)
             w->waiting &= (uint8_t)~l->bit;
         use_credit(l, &head.msg);
-        tb_time arrival = start_message(s, w, &head.msg, tb_msg_payload(&head.msg), head.ready, at);
+        tb_time arrival = start_message(s, w, &head.msg, head.ready, at);
         if (head.carried == TB_NO_CREDIT)
             arrive(s, l, &head.msg, arrival);
         else
@@ -306,6 +364,18 @@ void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_tim
 tb_time tb_port_ready(const struct tb_model *m, unsigned port)
 {
     return instance_of(m)->ports[port].out->last_ready;
+}
+
+/* The tail comes by `in` so much after the head; it leaves by `out` as soon as its own head and all before it have. */
+tb_time tb_port_lag(const struct tb_model *m, unsigned in, unsigned out, const struct tb_msg *msg)
+{
+    const struct port *p = instance_of(m)->ports;
+    const struct wire *from = instance_of(p[in].peer)->ports[p[in].peer_port].out, *to = p[out].out;
+    tb_time lead, unused;
+    occupancy(from, msg, &lead);
+    tb_time leaves = to->per_byte == TB_NEVER ? occupancy(to, msg, &unused)
+                                              : (to->header + tb_msg_payload(msg)) * to->per_byte;
+    return lead > leaves ? lead - leaves : 0;
 }
 
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at)

@@ -33,7 +33,7 @@ static bool is_name(const char *text)
 static bool read_model(struct tb_sim *s, struct instance *i, const struct tb_node *node,
                        struct tb_diag *diag)
 {
-    static const char *const skip[] = {"model", NULL};
+    const char *skip[4];
     const struct tb_node *class = tb_node_get(node, "model");
     if (!is_name(node->key))
         tb_diag_at(diag, node->key_place,
@@ -46,6 +46,7 @@ static bool read_model(struct tb_sim *s, struct instance *i, const struct tb_nod
     if (!i->pub.class)
         return false;
     i->pub.state = kernel_alloc(s, 1, i->pub.class->state_size);
+    kernel_find_auto(i, skip);
     return tb_params_read(i->pub.class->params, node, skip, i->pub.state, s->arena, diag);
 }
 
@@ -89,6 +90,9 @@ const struct tb_param tb_link_table[] = {
     {.name = "credit_return", .type = TB_TIME, .offset = offsetof(struct tb_link_params, credit_return),
      .max = "1s", .flags = TB_OPTIONAL, .present = offsetof(struct tb_link_params, has_credit_return) + 1,
      .doc = "how long a credit takes back; default: the latency of the other direction"},
+    {.name = "pcie", .type = TB_GROUP, .offset = offsetof(struct tb_link_params, pcie), .sub = tb_pcie_table,
+     .flags = TB_OPTIONAL, .present = offsetof(struct tb_link_params, has_pcie) + 1,
+     .doc = "PCI Express: sets bandwidth, headers and credits"},
     {0}};
 
 struct both_times {
@@ -279,6 +283,25 @@ static bool connect_end(struct tb_sim *s, struct tb_link_params *l, unsigned end
     return find_port(s, i, dot ? dot + 1 : NULL, node, diag, &l->port[end]);
 }
 
+/* What PCI Express says itself must not be said beside it. */
+static bool read_pcie(struct tb_link_params *l, struct tb_diag *diag)
+{
+    static const char *const own[] = {"bandwidth", "credits", "header"};
+    bool ok = true;
+    if (!l->has_pcie)
+        return true;
+    for (unsigned k = 0; k < sizeof own / sizeof own[0]; k++) {
+        const struct tb_node *given = tb_node_get(l->node, own[k]);
+        if (given)
+            tb_diag_at(diag, given->key_place, "'%s' is what 'pcie' says: not both", own[k]);
+        ok &= !given;
+    }
+    if (!tb_pcie_check(&l->pcie, tb_node_get(l->node, "pcie"), diag))
+        return false;
+    l->rate_of[0] = l->rate_of[1] = tb_pcie_rate(&l->pcie);
+    return ok;
+}
+
 static bool read_link(struct tb_sim *s, struct tb_link_params *l, const struct tb_node *node,
                       struct tb_diag *diag)
 {
@@ -288,6 +311,7 @@ static bool read_link(struct tb_sim *s, struct tb_link_params *l, const struct t
     bool ok = read_both_credits(s, l, diag);
     ok = read_rates(s, l, diag) && ok;
     ok = read_latencies(s, l, diag) && ok;
+    ok = read_pcie(l, diag) && ok;
     if (!connect_end(s, l, 0, l->from, diag) || !connect_end(s, l, 1, l->to, diag))
         return false;
     for (unsigned end = 0; end < 2; end++) {
@@ -338,5 +362,5 @@ bool kernel_read_platform(struct tb_sim *s, const struct tb_node *platform, stru
     }
     bool ok = read_models(s, models, diag);
     ok = (!links || read_links(s, links, diag)) && ok;
-    return ok && tb_diag_count(diag) == 0;
+    return ok && tb_diag_count(diag) == 0 && kernel_assign(s, diag);
 }

@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void print_row(FILE *to, const struct tb_param *row, const void *value)
+{
+    char text[TB_VALUE_SIZE];
+    tb_value_print(row, value, text, sizeof text);
+    fputs(text, to);
+}
+
 static void print_value(FILE *to, enum tb_type type, const void *value)
 {
     const struct tb_param row = {.name = "", .type = type};
-    char text[TB_VALUE_SIZE];
-    tb_value_print(&row, value, text, sizeof text);
-    fputs(text, to);
+    print_row(to, &row, value);
 }
 
 /* "key: value" if both directions are alike, else "key: {forward: value, back: value}". */
@@ -55,6 +60,28 @@ static void print_credits(FILE *to, const struct tb_link_params *l, bool changed
     putc('}', to);
 }
 
+/* The members of a group within braces. */
+static void print_group(FILE *to, const struct tb_param *table, const void *from, bool changed_only)
+{
+    const char *between = "";
+    putc('{', to);
+    for (; table->name; table++) {
+        const char *field = (const char *)from + table->offset;
+        union tb_value def;
+        bool scalar = tb_value_is_scalar(table->type);
+        if (scalar && changed_only && table->def && tb_value_read(table, table->def, &def, NULL) &&
+            tb_value_equal(table->type, field, &def))
+            continue;
+        fprintf(to, "%s%s: ", between, table->name);
+        between = ", ";
+        if (scalar)
+            print_row(to, table, field);
+        else
+            print_group(to, table->sub, field, changed_only);
+    }
+    putc('}', to);
+}
+
 static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent, bool changed_only)
 {
     static const tb_time latency = TB_NS;
@@ -64,9 +91,14 @@ static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent
     fputs(", to: ", to);
     tb_text_yaml(to, l->to);
     print_both(to, "latency", TB_TIME, &l->latency_of[0], &l->latency_of[1], &latency, changed_only);
-    print_both(to, "bandwidth", TB_RATE, &l->rate_of[0], &l->rate_of[1], &unlimited, changed_only);
-    print_credits(to, l, changed_only);
-    if (l->header || !changed_only) {
+    if (l->has_pcie) {
+        fputs(", pcie: ", to);
+        print_group(to, tb_pcie_table, &l->pcie, changed_only);
+    } else {
+        print_both(to, "bandwidth", TB_RATE, &l->rate_of[0], &l->rate_of[1], &unlimited, changed_only);
+        print_credits(to, l, changed_only);
+    }
+    if (!l->has_pcie && (l->header || !changed_only)) {
         fputs(", header: ", to);
         print_value(to, TB_SIZE, &l->header);
     }

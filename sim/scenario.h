@@ -5,6 +5,7 @@
 #ifndef SIM_SCENARIO_H
 #define SIM_SCENARIO_H
 
+#include "pcie.h"
 #include "tollbridge/sim.h"
 
 #include <stdio.h>
@@ -98,6 +99,8 @@ struct tb_link_params {
     uint64_t header;
     tb_time credit_return;
     bool has_credit_return;
+    struct tb_pcie_params pcie;
+    bool has_pcie;
     const struct tb_node *node;
     tb_time latency_of[2];
     struct tb_rate rate_of[2];

@@ -1,7 +1,7 @@
 /* requester: raw requests, from a list, a pattern, or an embedding program.
  *
  * What it wants to move is split into pieces that do not cross a multiple of the burst size (a power of two,
- * at most 4 KiB); each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
+ * at most 4 KiB), or of what its link takes in one TLP if that is less; each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
  * at which one ends. A failed read leaves the caller's bytes as they were.
  */
 #include "draw.h"
@@ -46,6 +46,7 @@ struct requester {
     uint64_t total;      /* how many there will be */
     tb_time next;        /* when the next one may come */
     struct request now;  /* what is being issued */
+    uint64_t piece[2];   /* largest read, largest write */
     uint64_t left;       /* bytes of it that are not under way yet */
     struct tb_access *access; /* of an embedding program */
     uint64_t undone;          /* its bytes that are not answered */
@@ -73,9 +74,9 @@ static const struct tb_param params[] = {
     {.name = "relaxed", .type = TB_BOOL, .offset = AT(relaxed), .def = "false",
      .doc = "requests may pass earlier posted writes"},
     {.name = "outstanding", .type = TB_COUNT, .offset = AT(outstanding), .def = "16", .min = "1", .max = "65536",
-     .doc = "transactions open at once"},
+     .doc = "transactions open at once: the tags of a PCI Express function"},
     {.name = "burst", .type = TB_SIZE, .offset = AT(burst), .def = "64B", .min = "4B", .max = "4KiB",
-     .doc = "largest piece"},
+     .doc = "largest piece; a PCI Express link's maximum payload or read request, if that is less"},
     {.name = "requests", .type = TB_ITEMS, .offset = AT(requests), .sub = request_table,
      .size = sizeof(struct request), .doc = "what to do, in this order"},
     {.name = "pattern", .type = TB_ENUM, .offset = AT(pattern), .names = pattern_names, .def = "none",
@@ -188,10 +189,10 @@ static bool next_request(struct tb_model *m, tb_time when)
 
 /* -- issuing -------------------------------------------------------------------------------- */
 
-/* Up to the next multiple of the burst size, a power of two of at most 4 KiB. */
+/* Up to the next multiple of the largest piece, a power of two of at most 4 KiB. */
 static uint32_t piece_length(const struct requester *s, uint64_t address)
 {
-    uint64_t room = s->burst - (address & (s->burst - 1));
+    uint64_t most = s->piece[s->now.op], room = most - (address & (most - 1));
     return (uint32_t)(s->left < room ? s->left : room);
 }
 
@@ -353,6 +354,10 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     s->template = (struct tb_msg){.requester = s->id, .class = TB_NONPOSTED, .relaxed = s->relaxed};
     if (s->burst & (s->burst - 1))
         tb_diag_node(diag, tb_node_get(m->node, "burst"), "'%s': burst must be a power of two", m->name);
+    for (unsigned write = 0; write < 2; write++) {
+        uint32_t most = tb_port_most(m, 0, write);
+        s->piece[write] = s->burst < most ? s->burst : most;
+    }
     if (s->pattern == NONE)
         return;
     if (s->lines == 0)

@@ -136,7 +136,7 @@ static void write_garbage_platform(char *text, size_t size, uint64_t *r)
              (unsigned)draw(r, 60), (unsigned)draw(r, 20), 1 + (unsigned)draw(r, 6),
              1 + (unsigned)draw(r, 4), (unsigned)draw(r, 5), 1 + (unsigned)draw(r, 3),
              1 + (unsigned)draw(r, 3), draw(r, 2) ? ", preload: [\"00:02.0\"]" : "",
-             draw(r, 2) ? ", pending: 3" : "", 64 << draw(r, 8), (unsigned)draw(r, 32),
+             draw(r, 2) ? ", pending: 3" : "", 64 << draw(r, 8), 3 + (unsigned)draw(r, 29),
              draw(r, 2) ? "true" : "false", 1 + (unsigned)draw(r, 6), 1 + (unsigned)draw(r, 6));
 }
 

@@ -162,6 +162,10 @@ struct tb_class {
      * start. */
     unsigned (*ahead)(const struct tb_model *m, unsigned port);
 
+    /* Does the model take messages to `port` as soon as their first header has come (a cut-through switch) in place
+     * of whole? Of a PCI Express link; elsewhere it makes no difference. Asked once, after start. */
+    bool (*cuts)(const struct tb_model *m, unsigned port);
+
     void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
 
     /* A transaction of m was ended by somebody else (a posted write was taken); its slot is free. */
@@ -215,6 +219,10 @@ void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_tim
 /* The earliest `ready` that tb_send still takes at this port: what was reserved ahead goes first. */
 tb_time tb_port_ready(const struct tb_model *m, unsigned port);
 
+/* Of a message that was taken at its first header by `in` (class->cuts) and is to leave by `out`: how much later than
+ * at once it must leave, so that the wire never waits for bytes that have not come. 0 where out is no faster. */
+tb_time tb_port_lag(const struct tb_model *m, unsigned in, unsigned out, const struct tb_msg *msg);
+
 /* Returns a credit at `at` (not before the instant of the current callback). */
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at);
 
@@ -240,6 +248,9 @@ void *tb_alloc(struct tb_model *m, size_t count, size_t size);
 void *tb_page_alloc(struct tb_model *m, size_t size);
 
 unsigned tb_port_count(const struct tb_model *m);
+/* The most bytes that one request sent by this port should write or read: the maximum payload or read request of a
+ * PCI Express link, else 4096. A power of two. */
+uint32_t tb_port_most(const struct tb_model *m, unsigned port, bool write);
 /* The model on the other end of the port's link, or NULL if it has none. */
 struct tb_model *tb_port_peer(const struct tb_model *m, unsigned port);
 /* How many messages of a class can be on their way to m through port, or taken and not released: an
