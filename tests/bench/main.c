@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2 [--outstanding N] [--depth N] "
+static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2|pcie-model [--outstanding N] [--depth N] "
                             "[--transactions N] [--breakdown] [--json]\n"
                             "Runs a reference workload and prints its results and what they cost.\n"
                             "  --outstanding N   rw0: entities; rw1, rw2: requests in flight\n"
@@ -61,6 +61,8 @@ int main(int argc, char **argv)
         return rw0_run(&k);
     if (strcmp(argv[1], "rw1") == 0 || strcmp(argv[1], "rw2") == 0)
         return scenario_run(argv[1], &k);
-    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2)\n", argv[1]);
+    if (strcmp(argv[1], "pcie-model") == 0)
+        return pcie_model_run(&k);
+    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, pcie-model)\n", argv[1]);
     return TB_EXIT_INPUT;
 }
