@@ -154,6 +154,7 @@ struct rig {
     struct tb_model *root, *dev;
     struct fake *fake;
     uint32_t tail;
+    tb_time now; /* it has been run up to here */
 };
 
 static inline void put(struct rig *r, uint64_t address, uint64_t value)
@@ -211,6 +212,7 @@ static inline void make(struct rig *r, const char *iommu, uint64_t control)
 static inline void run(struct rig *r, tb_time until)
 {
     tb_sim_run(r->s.sim, until);
+    r->now = until == TB_NEVER ? tb_sim_now(r->s.sim) : until;
 }
 
 static inline uint64_t counter(struct rig *r, const char *name)
@@ -249,7 +251,7 @@ static inline void check_event(struct rig *r, unsigned n, uint64_t q0, uint64_t 
  * the caller's. */
 static inline uint32_t fake_send(struct rig *r, enum tb_txn_kind kind, struct tb_msg msg)
 {
-    tb_time now = tb_sim_now(r->s.sim);
+    tb_time now = tb_max(r->now, tb_sim_now(r->s.sim));
     uint32_t txn = tb_txn_begin(r->dev, kind, now);
     struct tb_txn *t = tb_txn(r->dev, txn);
     t->iova = msg.address;

@@ -23,6 +23,19 @@ static void refuse_all(struct tb_context *c, enum tb_refusal refusal)
     c->refusal = refusal;
 }
 
+/* 2.2.2.1, 2.2.6: fields of three quadwords. */
+static void guest_context(uint64_t q0, uint64_t q1, uint64_t q2, struct tb_context *out)
+{
+    unsigned glx = q0 >> AMDVI_DTE_GLX_SHIFT & 3, mode = q2 >> AMDVI_DTE_GUEST_MODE_SHIFT & 3;
+    out->guest = q0 & AMDVI_DTE_GV;
+    out->guest_default = out->guest && q0 & AMDVI_DTE_GIOV;
+    out->guest_illegal = glx == 3 || mode > 1;
+    out->guest_levels = (uint8_t)(4 + mode);
+    out->gcr3_levels = (uint8_t)(glx + 1);
+    out->gcr3 = (q0 >> AMDVI_DTE_GCR3_A_SHIFT & 7) << 12 |
+                (q1 >> AMDVI_DTE_GCR3_B_SHIFT & 0xffff) << 15 | q1 >> AMDVI_DTE_GCR3_C_SHIFT << 31;
+}
+
 /* 2.2.2.1, in the order in which the fields are valid: V, reserved bits, TV, mode. */
 static void context(const uint8_t *bytes, struct tb_context *out)
 {
@@ -39,6 +52,7 @@ static void context(const uint8_t *bytes, struct tb_context *out)
     out->excluded = q1 & AMDVI_DTE_EX;
     out->silent = q1 & AMDVI_DTE_SA;
     out->silent_next = q1 & AMDVI_DTE_SE;
+    guest_context(q0, q1, load64(bytes + 16), out);
     if (q0 & AMDVI_DTE_RESERVED0 || q1 & AMDVI_DTE_RESERVED1)
         refuse_all(out, TB_REFUSE_ENTRY_RESERVED);
     else if (!(q0 & AMDVI_DTE_TV))

@@ -143,11 +143,14 @@ void tb_ats_next(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     const struct tb_context *c = &r->context;
-    if (!r->guest && tb_request_excluded(u, r)) {
+    enum tb_refusal refusal = tb_request_space(u, r);
+    if (tb_request_excluded(u, r)) {
         r->context.perm = TB_PERM_READ | TB_PERM_WRITE;
         same_address(u, txn, c->perm, when);
     } else if (c->kind == TB_CONTEXT_REFUSE) {
         tb_request_refuse(u, txn, c->refusal, when);
+    } else if (refusal != TB_REFUSE_NOTHING) {
+        tb_request_refuse(u, txn, refusal, when);
     } else if (r->guest || c->kind == TB_CONTEXT_TABLE) {
         tb_request_look_up_page(u, txn, when);
     } else {

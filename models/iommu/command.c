@@ -145,22 +145,36 @@ static void range_of(uint64_t q, uint64_t *first, uint64_t *last)
     *last = q | offset;
 }
 
-static void invalidate_pages(struct tb_iommu *u, uint16_t domain, uint64_t q)
+static bool is_of_guests(uint64_t space, uint8_t perm, uint64_t domain)
+{
+    (void)perm;
+    return space & TB_SPACE_GUEST && (space & 0xffff) == domain;
+}
+
+/* Of a space: a domain, or a PASID of it. A change in a domain's own table may concern any page of
+ * its guests, and the nested cache. */
+static void invalidate_pages(struct tb_iommu *u, uint64_t space, uint64_t q)
 {
     uint64_t first, last;
     range_of(q, &first, &last);
     u->n->invalidations++;
     u->changes++;
-    u->n->invalidated += tb_iotlb_invalidate(&u->iotlb, domain, first, last);
+    u->n->invalidated += tb_iotlb_invalidate(&u->iotlb, space, first, last);
+    if (u->guests && !(space & TB_SPACE_GUEST)) {
+        u->n->invalidated += tb_iotlb_invalidate_if(&u->iotlb, is_of_guests, space, 0, UINT64_MAX);
+        tb_iotlb_invalidate(&u->nested, space, first, last);
+    }
     if (q & AMDVI_PAGES_PDE)
-        tb_pdc_invalidate(u, domain, first, last);
-    tb_walker_poison(u, domain, first, last);
+        tb_pdc_invalidate(u, space, first, last);
+    tb_walker_poison(u, space, first, last);
 }
 
 static void invalidate_iommu_pages(struct tb_iommu *u, tb_time when)
 {
     const struct tb_commands *c = &u->commands;
-    invalidate_pages(u, (uint16_t)(c->q[0] >> AMDVI_COMMAND_DOMAIN_SHIFT), c->q[1]);
+    uint16_t domain = (uint16_t)(c->q[0] >> AMDVI_COMMAND_DOMAIN_SHIFT);
+    uint32_t pasid = c->q[0] & AMDVI_PAGES_PASID;
+    invalidate_pages(u, c->q[1] & AMDVI_PAGES_GN ? tb_guest_space(domain, pasid) : domain, c->q[1]);
     advance(u, when);
 }
 
@@ -169,6 +183,7 @@ static void invalidate_all(struct tb_iommu *u, tb_time when)
     u->n->invalidations++;
     u->changes++;
     u->n->invalidated += tb_devtab_clear(u) + tb_iotlb_clear(&u->iotlb);
+    tb_iotlb_clear(&u->nested);
     tb_pdc_clear(u);
     tb_walker_poison_all(u);
     advance(u, when);

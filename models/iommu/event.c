@@ -85,25 +85,47 @@ bool tb_event_record(struct tb_iommu *u, const uint64_t q[2], tb_time when)
     return u->events.waiting.head == TB_NOTHING && log_record(u, q, when);
 }
 
+/* Is the address a guest's: not where the host's table refused a guest physical one. */
+static bool in_guest(const struct tb_request *r)
+{
+    return (r->guest || r->refusal == TB_REFUSE_NO_PASID) && !r->host_fault;
+}
+
+/* GN, the PASID, and what is said of page faults with one. */
+static uint64_t guest_fields(const struct tb_request *r, unsigned has)
+{
+    uint64_t pasid = r->msg.has_pasid ? r->msg.pasid : 0;
+    uint64_t q = AMDVI_EVENT_GN | (pasid & 0xffff) << AMDVI_EVENT_DOMAIN_SHIFT;
+    if (has & PASID_FIELD)
+        q |= pasid >> 16 << AMDVI_EVENT_PASID_HIGH_SHIFT;
+    if (has & DOMAIN_FIELD && has & PASID_FIELD)
+        q |= (r->msg.execute ? AMDVI_EVENT_NX : 0) | (r->msg.privileged ? 0 : AMDVI_EVENT_US);
+    return q;
+}
+
+static uint64_t address_of(const struct tb_request *r, unsigned has)
+{
+    if (has & WHERE_FIELD || (has & DOMAIN_FIELD && r->host_fault))
+        return r->where;
+    return has & DWORD_FIELD ? r->msg.address & ~(uint64_t)3 : r->msg.address;
+}
+
 static void compose(const struct tb_iommu *u, uint32_t txn, uint64_t q[2])
 {
     const struct tb_request *r = &u->requests[txn];
     unsigned code = refusals[r->refusal].code, has = fields[code];
     q[0] = (uint64_t)code << AMDVI_OPCODE_SHIFT | refusals[r->refusal].flags | r->msg.requester;
-    q[1] = has & WHERE_FIELD ? r->where : r->msg.address;
-    if (has & DOMAIN_FIELD)
+    q[1] = address_of(r, has);
+    if (has & DOMAIN_FIELD ? in_guest(r) : has & PASID_FIELD && r->msg.has_pasid)
+        q[0] |= guest_fields(r, has);
+    else if (has & DOMAIN_FIELD)
         q[0] |= (uint64_t)r->context.domain << AMDVI_EVENT_DOMAIN_SHIFT;
     if (has & RW_FIELD && tb_request_writes(r))
         q[0] |= AMDVI_EVENT_RW;
     if (has & TYPE_FIELD)
         q[0] |= tb_event_type(r->failure);
-    if (has & DWORD_FIELD)
-        q[1] &= ~(uint64_t)3;
     if (r->msg.at == TB_TRANSLATION_REQUEST)
         q[0] |= AMDVI_EVENT_TR;
-    if (has & PASID_FIELD && r->msg.has_pasid && !(has & DOMAIN_FIELD))
-        q[0] |= AMDVI_EVENT_GN | (uint64_t)(r->msg.pasid >> 16) << AMDVI_EVENT_PASID_HIGH_SHIFT |
-                (uint64_t)(r->msg.pasid & 0xffff) << AMDVI_EVENT_DOMAIN_SHIFT;
 }
 
 /* A translation request is answered in PCIe's words (10.2.3.3). */

@@ -56,14 +56,19 @@ enum tb_context_kind {
 /* A device's entry, decoded. */
 struct tb_context {
     uint64_t root; /* physical address of the topmost table */
+    uint64_t gcr3; /* of the table of the guest's roots, by PASID */
     uint16_t domain;
     uint8_t kind;    /* enum tb_context_kind */
     uint8_t refusal; /* enum tb_refusal */
     uint8_t levels;
-    uint8_t perm;     /* TB_PERM_*: at most this, whatever the table says */
-    bool ats;         /* may send translated requests */
-    bool ppr;         /* may ask for pages */
-    bool excluded;    /* the exclusion range is for it */
+    uint8_t perm;       /* TB_PERM_*: at most this, whatever the table says */
+    bool ats;           /* may send translated requests */
+    bool ppr;           /* may ask for pages */
+    bool excluded;      /* the exclusion range is for it */
+    bool guest;         /* requests with a PASID are translated by the guest's tables first */
+    bool guest_default; /* those without one too, as of PASID 0 */
+    bool guest_illegal; /* reserved encodings in what says how */
+    uint8_t guest_levels, gcr3_levels;
     bool silent;      /* page faults make no events */
     bool silent_next; /* page faults after the first make no events */
 };
@@ -102,5 +107,9 @@ struct tb_format {
 };
 
 extern const struct tb_format tb_format_amdvi;
+
+/* Guests' tables: has no device's entries of its own (context is NULL). `begin` leaves the root to
+ * whoever found it; levels are context.guest_levels. */
+extern const struct tb_format tb_format_x86;
 
 #endif

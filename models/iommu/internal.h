@@ -45,6 +45,7 @@ struct tb_request {
     uint8_t epoch;
     bool early;       /* arrived while nothing was translated: pays no look-up */
     bool guest;       /* its addresses are a guest's, of a PASID */
+    bool host_fault;  /* it was refused for a guest physical address: `where` */
     uint8_t answered; /* of a translation request: pages so far */
     uint32_t changes; /* iommu.changes when it was looked up first */
 };
@@ -63,6 +64,7 @@ struct tb_walk {
     uint32_t txn;    /* read under way */
     uint16_t device; /* who asked first */
     uint8_t state;
+    bool guest;       /* of a guest's tables: there is a tb_nest */
     bool hashed;      /* further misses may join */
     bool poisoned;    /* an invalidation of its page came since: must not be cached */
     bool invalidated; /* one of first..last came: a page that overlaps must not be cached */
@@ -70,8 +72,19 @@ struct tb_walk {
     uint8_t read_level; /* level of the table that is being read */
 };
 
+/* What a walk of a guest's tables needs besides; see guest.c. */
+struct tb_nest {
+    struct tb_cursor guest;
+    uint64_t target; /* what is being translated by the host's table: a guest physical address */
+    uint32_t pasid;
+    uint8_t purpose, stage;
+    uint8_t gcr3_level; /* to be read next */
+    bool host_fault;    /* the host's table refused `target` */
+};
+
 struct tb_walker {
     struct tb_walk *walks;
+    struct tb_nest *nests; /* per walk */
     uint32_t *buckets;
     uint32_t mask, count;
     uint32_t free;
@@ -217,6 +230,8 @@ struct tb_iommu {
     bool pushed; /* no posted write has left since the last flush */
     struct tb_iotlb iotlb;
     struct tb_devtab devtab;
+    struct tb_iotlb nested; /* guest physical pages */
+    bool guests;            /* a guest's tables were walked: pages of guests may be cached */
     struct tb_pdc pdc;
     struct tb_walker walker;
     struct tb_events events;
@@ -228,6 +243,16 @@ struct tb_iommu {
     struct tb_interrupts interrupts;
     uint64_t reg[16]; /* registers.c */
 };
+
+/* -- Spaces of addresses: what cached translations are tagged with ----------------------------- */
+
+#define TB_SPACE_GUEST ((uint64_t)1 << 16)
+
+/* A domain's own addresses are in the space of its number; a PASID's in this one. */
+static inline uint64_t tb_guest_space(uint16_t domain, uint32_t pasid)
+{
+    return (uint64_t)pasid << 32 | TB_SPACE_GUEST | domain;
+}
 
 /* -- Lists ----------------------------------------------------------------------------------- */
 
@@ -261,6 +286,8 @@ void tb_request_mapped(struct tb_iommu *u, uint32_t txn, const struct tb_page *p
 void tb_request_depart(struct tb_iommu *u, uint32_t txn, tb_time when);
 /* Goes on with a request whose address has to be translated by tables. */
 void tb_request_look_up_page(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Finds the space of its addresses, or why it has none. */
+enum tb_refusal tb_request_space(struct tb_iommu *u, struct tb_request *r);
 /* Its address is in the exclusion range, and the range is for its device. */
 bool tb_request_excluded(const struct tb_iommu *u, const struct tb_request *r);
 /* A posted message was for the IOMMU, and ends here; its transaction does not. */
@@ -318,10 +345,13 @@ bool tb_devtab_report(struct tb_iommu *u, uint16_t device, const struct tb_conte
 
 /* -- pdc.c ------------------------------------------------------------------------------------- */
 
-/* Lets a walk that stands at its root begin as low as the cache allows. */
-void tb_pdc_lookup(struct tb_iommu *u, const struct tb_context *context, struct tb_cursor *cursor);
-void tb_pdc_fill(struct tb_iommu *u, uint16_t domain, const struct tb_cursor *cursor);
-uint32_t tb_pdc_invalidate(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last);
+/* Lets a walk that stands at its root begin as low as the cache allows; false: at the root. */
+bool tb_pdc_lookup(struct tb_iommu *u, uint64_t space, struct tb_cursor *cursor);
+void tb_pdc_fill(struct tb_iommu *u, uint64_t space, const struct tb_cursor *cursor);
+/* The same for a guest's root, which takes reads to find. */
+bool tb_pdc_root(struct tb_iommu *u, uint64_t space, uint64_t *root);
+void tb_pdc_fill_root(struct tb_iommu *u, uint64_t space, uint64_t root);
+uint32_t tb_pdc_invalidate(struct tb_iommu *u, uint64_t space, uint64_t first, uint64_t last);
 void tb_pdc_clear(struct tb_iommu *u);
 
 /* -- walker.c ---------------------------------------------------------------------------------- */
@@ -334,10 +364,30 @@ bool tb_walker_prefetch(struct tb_iommu *u, const struct tb_context *context, ui
                         uint64_t iova, tb_time when);
 void tb_walker_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time when);
 void tb_walker_timer(struct tb_iommu *u, tb_time when);
-/* Poisons the walks of a domain that overlap first..last, of a device, or all. */
-void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last);
+/* Poisons the walks of a space that overlap first..last, of a device, or all. Where a domain's own
+ * addresses change, all its guests' walks are poisoned. */
+void tb_walker_poison(struct tb_iommu *u, uint64_t space, uint64_t first, uint64_t last);
 void tb_walker_poison_device(struct tb_iommu *u, uint16_t device);
 void tb_walker_poison_all(struct tb_iommu *u);
+
+/* For guest.c: reads 8 bytes at an address, for a table of that level as the log tells it. */
+void tb_walk_read(struct tb_iommu *u, uint32_t walk, uint64_t address, unsigned level,
+                  tb_time when);
+/* The walk's page is in its cursor, or it was refused; `failed`: by the answer to a read. */
+void tb_walk_finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
+                    const struct tb_msg *failed, tb_time when);
+
+/* Nothing it has read so far was invalidated since. */
+static inline bool tb_walk_may_cache(const struct tb_walk *k)
+{
+    return !k->poisoned && !k->invalidated;
+}
+
+/* -- guest.c ----------------------------------------------------------------------------------- */
+
+void tb_guest_begin(struct tb_iommu *u, uint32_t walk, tb_time when);
+/* A read of the walk was answered with an entry. */
+void tb_guest_arrived(struct tb_iommu *u, uint32_t walk, uint64_t entry, tb_time when);
 
 /* -- registers.c ------------------------------------------------------------------------------- */
 

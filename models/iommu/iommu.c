@@ -27,6 +27,7 @@ static bool make_caches(struct tb_iommu *u, const struct tb_node *node, struct t
     bool good = tb_iotlb_make(u->m, &u->iotlb, &u->p->iotlb.cache, "iotlb", 0, node, diag);
     good = tb_devtab_make(u, node, diag) && good;
     good = tb_cache_make(u->m, &u->pdc.cache, &u->p->pdc.cache, "pdc", 2, node, diag) && good;
+    good = tb_iotlb_make(u->m, &u->nested, &u->p->nested.cache, "nested", 3, node, diag) && good;
     u->pdc.lines = tb_alloc(u->m, u->pdc.cache.entries + 1, sizeof *u->pdc.lines);
     return good;
 }
@@ -321,6 +322,29 @@ void tb_request_mapped(struct tb_iommu *u, uint32_t txn, const struct tb_page *p
         tb_request_refuse(u, txn, TB_REFUSE_PERMISSION, when);
 }
 
+/* A PASID needs guest translation, enabled here and for the device; with GIoV it is 0 by default.
+ */
+enum tb_refusal tb_request_space(struct tb_iommu *u, struct tb_request *r)
+{
+    const struct tb_context *c = &r->context;
+    r->space = c->domain;
+    r->guest = false;
+    if (!r->msg.has_pasid && !c->guest_default)
+        return TB_REFUSE_NOTHING;
+    if (!c->guest || !(u->reg[TB_REG_CONTROL] & AMDVI_CONTROL_GT))
+        return r->msg.has_pasid ? TB_REFUSE_NO_PASID : TB_REFUSE_NOTHING;
+    if (c->guest_illegal)
+        return TB_REFUSE_ENTRY_LEVEL;
+    r->guest = true;
+    r->space = tb_guest_space(c->domain, r->msg.has_pasid ? r->msg.pasid : 0);
+    return TB_REFUSE_NOTHING;
+}
+
+static const struct tb_format *format_of(const struct tb_iommu *u, const struct tb_request *r)
+{
+    return r->guest ? &tb_format_x86 : u->format;
+}
+
 void tb_request_look_up_page(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
@@ -335,7 +359,7 @@ void tb_request_look_up_page(struct tb_iommu *u, uint32_t txn, tb_time when)
     }
     u->n->misses++;
     t->tlb = TB_TLB_MISS;
-    if (u->format->begin(&r->context, r->msg.address, &cursor) == TB_STEP_REFUSED) {
+    if (format_of(u, r)->begin(&r->context, r->msg.address, &cursor) == TB_STEP_REFUSED) {
         tb_request_refuse(u, txn, cursor.refusal, when);
     } else if (tb_walker_miss(u, txn, when)) {
         u->n->coalesced++;
@@ -366,8 +390,7 @@ void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     const struct tb_context *c = &r->context;
-    r->space = c->domain;
-    r->guest = false;
+    enum tb_refusal refusal;
     if (r->msg.kind == TB_PAGE_REQUEST)
         tb_ppr_request(u, txn, when);
     else if (entry_is_illegal(c))
@@ -380,7 +403,9 @@ void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
         pass(u, txn, when);
     else if (c->kind == TB_CONTEXT_REFUSE)
         tb_request_refuse(u, txn, c->refusal, when);
-    else if (c->kind == TB_CONTEXT_TABLE)
+    else if ((refusal = tb_request_space(u, r)) != TB_REFUSE_NOTHING)
+        tb_request_refuse(u, txn, refusal, when);
+    else if (c->kind == TB_CONTEXT_TABLE || r->guest)
         tb_request_look_up_page(u, txn, when);
     else if (allowed(r, c->perm))
         depart_at(u, txn, r->msg.address, when);
@@ -431,6 +456,7 @@ static void look_up(struct tb_iommu *u, uint32_t txn, tb_time when)
     u->n->requests++;
     count_in(u, r);
     r->answered = 0;
+    r->guest = r->host_fault = false;
     r->changes = u->changes;
     u->n->translations += r->msg.kind == TB_ATS_TRANSLATE;
     if (r->msg.kind == TB_PAGE_REQUEST && !tb_iommu_enabled(u))

@@ -34,6 +34,10 @@ struct tb_pdc_params {
     tb_time hit;
 };
 
+struct tb_nested_params {
+    struct tb_cache_params cache;
+};
+
 /* Registers' values at time 0. */
 struct tb_iommu_reset {
     uint64_t devtab, cmdbuf, evtlog, control, excl_base, excl_limit, efr, ppr_base;
@@ -53,6 +57,7 @@ struct tb_iommu_params {
     struct tb_iotlb_params iotlb;
     struct tb_devtab_params devtab;
     struct tb_pdc_params pdc;
+    struct tb_nested_params nested;
     struct tb_iommu_reset reset;
 };
 
@@ -79,6 +84,7 @@ struct tb_iommu_counters {
     uint64_t translations, denied, pretranslated;
     uint64_t ats_invalidations, ats_timeouts, spurious;
     uint64_t page_requests, page_requests_lost, page_responses;
+    uint64_t gcr3_reads, nested_hits, nested_misses;
 };
 
 struct tb_iommu;

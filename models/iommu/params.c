@@ -38,6 +38,11 @@ static const struct tb_param pdc_rows[] = {
     {0},
 };
 
+static const struct tb_param nested_rows[] = {
+    TB_CACHE_ROWS(struct tb_nested_params, "0", "0", "guest physical pages"),
+    {0},
+};
+
 #define RESET_ROW(field, value, text)                                                              \
     {                                                                                              \
         .name = #field, .type = TB_COUNT, .offset = offsetof(struct tb_iommu_reset, field),        \
@@ -51,7 +56,7 @@ static const struct tb_param reset_rows[] = {
     RESET_ROW(control, "0", "control: bit 0 enables translation, 2 the event log, 12 commands"),
     RESET_ROW(excl_base, "0", "exclusion range base: bit 0 enables, 1 allows all devices"),
     RESET_ROW(excl_limit, "0", "exclusion range limit"),
-    RESET_ROW(efr, "0x29d3", "extended features, as software reads them"),
+    RESET_ROW(efr, "0x102330000985b", "extended features, as software reads them"),
     RESET_ROW(ppr_base, "0", "page request log base"),
     {0},
 };
@@ -133,6 +138,11 @@ const struct tb_param tb_iommu_param_table[] = {
      .offset = offsetof(struct tb_iommu_params, pdc),
      .sub = pdc_rows,
      .doc = "page-directory cache: lets a walk begin below the root; off with 0 entries"},
+    {.name = "nested",
+     .type = TB_GROUP,
+     .offset = offsetof(struct tb_iommu_params, nested),
+     .sub = nested_rows,
+     .doc = "cache of the host's part of nested walks: guest physical pages; off with 0 entries"},
     {.name = "reset",
      .type = TB_GROUP,
      .offset = offsetof(struct tb_iommu_params, reset),

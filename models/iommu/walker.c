@@ -14,7 +14,7 @@ static uint64_t page_number(uint64_t iova)
 
 static uint32_t bucket_of(const struct tb_walker *w, uint64_t space, uint64_t page)
 {
-    uint64_t h = (page ^ space << 44) * 0x9e3779b97f4a7c15;
+    uint64_t h = (page ^ space * 0xbf58476d1ce4e5b9) * 0x9e3779b97f4a7c15;
     return (uint32_t)(h >> 32) & w->mask;
 }
 
@@ -29,6 +29,7 @@ void tb_walker_start(struct tb_iommu *u)
         buckets *= 2;
     w->mask = buckets - 1;
     w->walks = tb_alloc(u->m, w->count, sizeof *w->walks);
+    w->nests = tb_alloc(u->m, w->count, sizeof *w->nests);
     w->buckets = tb_alloc(u->m, buckets, sizeof *w->buckets);
     for (uint32_t i = 0; i < buckets; i++)
         w->buckets[i] = TB_NOTHING;
@@ -92,30 +93,36 @@ static uint32_t add(struct tb_iommu *u, const struct tb_context *context, uint64
 
 /* -- The way of a walk ----------------------------------------------------------------------- */
 
-static void finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
-                   const struct tb_msg *failed, tb_time when);
+void tb_walk_read(struct tb_iommu *u, uint32_t walk, uint64_t address, unsigned level, tb_time when)
+{
+    struct tb_walk *k = &u->walker.walks[walk];
+    k->state = TB_WALK_READS;
+    k->txn = tb_iommu_begin(u, TB_TXN_WALK, when);
+    k->read_level = (uint8_t)level;
+    tb_txn(u->m, k->txn)->owner = walk;
+    tb_iommu_send(u, k->txn, TB_READ, address, 8, when);
+}
 
 static void read_entry(struct tb_iommu *u, uint32_t walk, tb_time when)
 {
-    struct tb_walk *k = &u->walker.walks[walk];
-    uint64_t address = u->format->where(&k->cursor);
-    k->state = TB_WALK_READS;
-    k->txn = tb_iommu_begin(u, TB_TXN_WALK, when);
-    k->read_level = k->cursor.level;
-    tb_txn(u->m, k->txn)->owner = walk;
+    const struct tb_cursor *c = &u->walker.walks[walk].cursor;
     u->n->walk_reads++;
-    tb_iommu_send(u, k->txn, TB_READ, address, 8, when);
+    tb_walk_read(u, walk, u->format->where(c), c->level, when);
 }
 
 /* From the root, or from what the page-directory cache knows. */
 static void begin(struct tb_iommu *u, uint32_t walk, tb_time when)
 {
     struct tb_walk *k = &u->walker.walks[walk];
-    if (u->format->begin(&k->context, k->iova, &k->cursor) == TB_STEP_REFUSED) {
-        finish(u, walk, k->cursor.refusal, NULL, when);
+    if (k->guest) {
+        tb_guest_begin(u, walk, when);
         return;
     }
-    tb_pdc_lookup(u, &k->context, &k->cursor);
+    if (u->format->begin(&k->context, k->iova, &k->cursor) == TB_STEP_REFUSED) {
+        tb_walk_finish(u, walk, k->cursor.refusal, NULL, when);
+        return;
+    }
+    tb_pdc_lookup(u, k->space, &k->cursor);
     read_entry(u, walk, when);
 }
 
@@ -169,8 +176,13 @@ bool tb_walker_miss(struct tb_iommu *u, uint32_t txn, tb_time when)
     r->since = when;
     u->waiting++;
     tb_list_push(u, &u->walker.walks[walk].waiters, txn);
-    if (!joined)
-        start_or_wait(u, walk, when);
+    if (joined)
+        return true;
+    if (r->guest) {
+        u->walker.walks[walk].guest = true;
+        u->walker.nests[walk] = (struct tb_nest){.pasid = r->msg.has_pasid ? r->msg.pasid : 0};
+    }
+    start_or_wait(u, walk, when);
     return joined;
 }
 
@@ -204,6 +216,10 @@ static void serve(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn,
     if (failed) {
         r->where = failed->address;
         r->failure = failed->status;
+    } else if (k->guest && refusal != TB_REFUSE_NOTHING) {
+        const struct tb_nest *n = &u->walker.nests[k - u->walker.walks];
+        r->host_fault = n->host_fault;
+        r->where = n->target;
     }
     if (refusal == TB_REFUSE_NOTHING)
         tb_request_mapped(u, txn, &k->cursor.page, when);
@@ -222,8 +238,8 @@ static bool may_cache(const struct tb_walk *k)
 
 /* In this order: the page is filled, the requests go on in the order of their look-ups, the next
  * walk has the walker. */
-static void finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
-                   const struct tb_msg *failed, tb_time when)
+void tb_walk_finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
+                    const struct tb_msg *failed, tb_time when)
 {
     struct tb_walker *w = &u->walker;
     struct tb_walk *k = &w->walks[walk];
@@ -260,20 +276,24 @@ void tb_walker_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     uint64_t entry = tb_txn(u->m, msg->txn)->value[0];
     tb_txn_end(u->m, msg->txn, msg->status, when);
     if (msg->status != TB_OK) {
-        finish(u, walk, TB_REFUSE_TABLE_UNREADABLE, msg, when);
+        tb_walk_finish(u, walk, TB_REFUSE_TABLE_UNREADABLE, msg, when);
+        return;
+    }
+    if (k->guest) {
+        tb_guest_arrived(u, walk, entry, when);
         return;
     }
     switch (u->format->step(&k->cursor, entry)) {
     case TB_STEP_READ:
-        if (!k->poisoned && !k->invalidated)
+        if (tb_walk_may_cache(k))
             tb_pdc_fill(u, k->space, &k->cursor);
         read_entry(u, walk, when);
         break;
     case TB_STEP_PAGE:
-        finish(u, walk, TB_REFUSE_NOTHING, NULL, when);
+        tb_walk_finish(u, walk, TB_REFUSE_NOTHING, NULL, when);
         break;
     case TB_STEP_REFUSED:
-        finish(u, walk, k->cursor.refusal, NULL, when);
+        tb_walk_finish(u, walk, k->cursor.refusal, NULL, when);
         break;
     }
 }
@@ -297,13 +317,15 @@ static bool holds(uint64_t first, uint64_t last, uint64_t iova)
 
 /* A walk of an address in the range is poisoned. One beside it goes on, but notes the range: the
  * page it finds may turn out to be a big one that overlaps. */
-void tb_walker_poison(struct tb_iommu *u, uint16_t domain, uint64_t first, uint64_t last)
+void tb_walker_poison(struct tb_iommu *u, uint64_t space, uint64_t first, uint64_t last)
 {
     if (!u->walker.busy)
         return;
     for (uint32_t i = 0; i < u->walker.count; i++) {
         struct tb_walk *k = &u->walker.walks[i];
-        if (k->state == TB_WALK_FREE || k->context.domain != domain)
+        if (k->state != TB_WALK_FREE && k->guest && k->context.domain == space)
+            poison(u, i); /* any of its addresses may be of the range */
+        if (k->state == TB_WALK_FREE || k->space != space)
             continue;
         k->first = k->invalidated && k->first < first ? k->first : first;
         k->last = k->invalidated && k->last > last ? k->last : last;

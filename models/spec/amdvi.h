@@ -70,6 +70,7 @@ static inline uint32_t tb_amdvi_devtab_entries(uint64_t devtab)
 #define AMDVI_CONTROL_PPR           AMDVI_BIT(15)
 #define AMDVI_CONTROL_GT            AMDVI_BIT(16)
 #define AMDVI_CONTROL_PPR_AUTO      AMDVI_BIT(39) /* page requests that cannot be logged succeed */
+#define AMDVI_CONTROL_GCR3_GUEST    AMDVI_BIT(58) /* GCR3 tables are at guest physical addresses */
 
 /* The invalidation timeout of a control register in milliseconds; 0: none (0 and the reserved 7).
  */
@@ -96,10 +97,16 @@ static inline uint32_t tb_amdvi_timeout_ms(uint64_t control)
 /* Extended features (3.4.2). */
 #define AMDVI_EFR_PREFETCH       AMDVI_BIT(0)
 #define AMDVI_EFR_PPR            AMDVI_BIT(1)
+#define AMDVI_EFR_NX             AMDVI_BIT(3)
 #define AMDVI_EFR_GT             AMDVI_BIT(4)
 #define AMDVI_EFR_INVALIDATE_ALL AMDVI_BIT(6)
 #define AMDVI_EFR_HATS_SHIFT     10 /* 11:10: levels of host tables: 4, 5, 6 */
 #define AMDVI_EFR_GATS_SHIFT     12 /* 13:12: levels of guest tables: 4, 5, 6 */
+#define AMDVI_EFR_GLX_SHIFT      14 /* 15:14: levels of GCR3 tables: 1, 2, 3 */
+#define AMDVI_EFR_PASID_SHIFT    32 /* 36:32: bits of a PASID, less one */
+#define AMDVI_EFR_US             AMDVI_BIT(37) /* user and supervisor pages */
+#define AMDVI_EFR_PPR_AUTO       AMDVI_BIT(41)
+#define AMDVI_EFR_GIO            AMDVI_BIT(48) /* DTE.GIoV */
 
 /* -- Device table entry (2.2.2.1), indexed by requester ID ------------------------------------- */
 
@@ -218,6 +225,7 @@ enum {
 #define AMDVI_PAGES_S              AMDVI_BIT(0) /* more than 4 KiB: coded as for next level 7 */
 #define AMDVI_PAGES_PDE            AMDVI_BIT(1) /* page directory entries too */
 #define AMDVI_PAGES_GN             AMDVI_BIT(2) /* guest addresses of a PASID */
+#define AMDVI_PAGES_PASID          AMDVI_MASK(19, 0) /* with GN, of INVALIDATE_IOMMU_PAGES: first quadword */
 #define AMDVI_PAGES_ADDRESS        AMDVI_MASK(63, 12)
 #define AMDVI_PAGES_ALL            (AMDVI_MASK(62, 12) | AMDVI_PAGES_S) /* everything */
 #define AMDVI_PREFETCH_COUNT_SHIFT 24 /* 31:24 of the first quadword */

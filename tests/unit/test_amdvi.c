@@ -187,7 +187,7 @@ static const struct {
     {AMDVI_EVTLOG, 0, 0x0f0ffffffffff000},
     {AMDVI_EXCL_BASE, 0, 0x000ffffffffff003},
     {AMDVI_EXCL_LIMIT, 0, 0x000ffffffffff000},
-    {AMDVI_EFR, 0x29d3, 0x29d3},
+    {AMDVI_EFR, 0x102330000985b, 0x102330000985b},
     {AMDVI_PPR_BASE, 0, 0x0f0ffffffffff000},
     {AMDVI_CMD_HEAD, 0, 0x7fff0},
     {AMDVI_CMD_TAIL, 0, 0x7fff0},

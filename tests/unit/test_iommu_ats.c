@@ -404,10 +404,13 @@ static void test_timeout(void)
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(get(&r, STORE), 3);
     CU_ASSERT_EQUAL(r.fake->count, 2);
+    wait_store(&r, 4);
+    run(&r, TB_NEVER);
+    CU_ASSERT_EQUAL(get(&r, STORE), 4);
     seen_free(&r.s);
 }
 
-/* Many late at once, and one buffer for events: none is lost. */
+/* Many late at once, and one buffer for events, for which page faults wait too: none is lost. */
 static void test_many_timeouts(void)
 {
     struct rig r;
@@ -416,12 +419,19 @@ static void test_many_timeouts(void)
     for (unsigned i = 0; i < 20; i++)
         command(&r, INVALIDATE(DEVICE, 0u), i << 12);
     wait_store(&r, 1);
+    run(&r, TB_MS - TB_US);
+    for (unsigned i = 0; i < 200; i++)
+        fake_access(&r, TB_READ, TB_UNTRANSLATED, 0x100000);
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(get(&r, STORE), 1);
-    CU_ASSERT_EQUAL(reg(&r, AMDVI_EVT_TAIL), 20 * 16);
+    CU_ASSERT_EQUAL(reg(&r, AMDVI_EVT_TAIL), 220 * 16);
     CU_ASSERT_EQUAL(counter(&r, "events_lost"), 0);
-    for (unsigned i = 0; i < 20; i++)
-        check_event(&r, i, 0x7000000000000010, CMDS + 16 * i);
+    CU_ASSERT_EQUAL(counter(&r, "ats_timeouts"), 20);
+    unsigned late = 0;
+    for (unsigned i = 0; i < 220; i++)
+        if (get(&r, EVENTS + 16 * i) == 0x7000000000000010)
+            CU_ASSERT_EQUAL(get(&r, EVENTS + 16 * i + 8), CMDS + 16 * late++);
+    CU_ASSERT_EQUAL(late, 20);
     seen_free(&r.s);
 }
 

@@ -204,8 +204,10 @@ static void test_many(void)
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(get(&r, STORE), 1);
     CU_ASSERT_EQUAL(r.fake->count, 50);
-    for (unsigned i = 0; i < 50; i++)
+    for (unsigned i = 0; i < 50; i++) {
         CU_ASSERT_EQUAL(response(&r, i), (int)i);
+        CU_ASSERT(!i || r.fake->got[i].when - r.fake->got[i - 1].when >= 51 * TB_NS);
+    }
     seen_free(&r.s);
     make(&r, "responses: 1, events: 1,", ON);
     for (unsigned i = 0; i < 50; i++)
@@ -213,8 +215,10 @@ static void test_many(void)
     run(&r, TB_NEVER);
     CU_ASSERT_EQUAL(counter(&r, "page_responses"), 50);
     CU_ASSERT_EQUAL(reg(&r, AMDVI_EVT_TAIL), 50 * 16);
-    for (unsigned i = 0; i < 50; i++)
+    for (unsigned i = 0; i < 50; i++) {
         CU_ASSERT_EQUAL(response(&r, i), (int)(0x1000 | i));
+        CU_ASSERT(!i || r.fake->got[i].when - r.fake->got[i - 1].when >= 51 * TB_NS);
+    }
     seen_free(&r.s);
 }
 
