@@ -30,9 +30,15 @@ static const struct option {
     {"--golden", "FILE", OPTION_TEXT, offsetof(struct cli_args, golden), 0,
      "compare the transaction log with this one: exit status 1 if they differ"},
     {"--bless", NULL, OPTION_SWITCH, offsetof(struct cli_args, bless), 0,
-     "write the log of this run to the file of --golden instead of comparing"},
+     "write the log of this run to the file of --golden instead of comparing; not where CI=true"},
     {"--time-tolerance", "5%|10ns", OPTION_TEXT, offsetof(struct cli_args, tolerance), 0,
      "times may differ by so much"},
+    {"--map", "OLD=NEW", OPTION_LIST, offsetof(struct cli_args, maps), 0,
+     "a model that the golden calls OLD is called NEW by now; repeatable"},
+    {"--junit", "FILE", OPTION_TEXT, offsetof(struct cli_args, junit), 0,
+     "write the comparison as JUnit tests as well: one for each ingredient"},
+    {"--reason", "TEXT", OPTION_TEXT, offsetof(struct cli_args, reason), 0,
+     "why a golden changes: --bless writes it to the LEDGER beside the golden"},
     {"--ignore", "KEY,...", OPTION_LIST, offsetof(struct cli_args, ignores), 0,
      "leave out keys of the log (lat,tlb), ingredients (times, order, addresses, outcome, data), "
      "`scenario` or the whole `header`; repeatable"},
@@ -66,10 +72,10 @@ static const struct option {
 #define OPTIONS (sizeof options / sizeof *options)
 
 static const char *const run_options[] = {
-    "--set",    "--seed", "--until", "--out", "--golden", "--bless", "--time-tolerance",
+    "--set",    "--seed", "--until", "--out", "--golden", "--bless", "--reason", "--time-tolerance",
     "--ignore", "--json", "--quiet", NULL};
-static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--json", "--quiet",
-                                           NULL};
+static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--map", "--junit",
+                                           "--json",           "--quiet",  NULL};
 static const char *const trace_options[] = {"--from",   "--to",      "--model", "--kind",   "--at",
                                             "--status", "--slowest", "--run",   "--output", NULL};
 static const char *const report_options[] = {"--output", "--text", NULL};
@@ -368,6 +374,7 @@ static enum tb_exit dispatch(char **argv)
         free(args.words);
         free(args.sets);
         free(args.ignores);
+        free(args.maps);
         free(args.tos);
         free(args.models);
         free(args.kinds);

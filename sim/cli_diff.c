@@ -2,6 +2,7 @@
 #include "cli_diff.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum tb_exit cli_diff_options(const struct cli_args *args, struct tb_diff_options *o)
 {
@@ -33,6 +34,14 @@ static void show(const struct cli_args *args, const struct tb_diff *d, enum tb_e
         tb_diff_print(d, stdout, cli_colour(stdout));
 }
 
+static enum tb_exit write_junit(const struct cli_args *args, const struct tb_diff *d)
+{
+    struct tb_outfile out;
+    tb_outfile_open(&out, args->junit);
+    tb_diff_junit(d, args->words[0], &out);
+    return tb_outfile_commit(&out) ? TB_EXIT_OK : cli_host(args->junit, out.error);
+}
+
 enum tb_exit cli_diff(const struct cli_args *args)
 {
     struct tb_diff_options options;
@@ -40,8 +49,14 @@ enum tb_exit cli_diff(const struct cli_args *args)
     enum tb_exit status = cli_diff_options(args, &options);
     if (status != TB_EXIT_OK)
         return status;
+    for (size_t i = 0; args->maps && args->maps[i]; i++) {
+        const char *equals = strchr(args->maps[i], '=');
+        if (!equals || equals == args->maps[i] || !equals[1] || strpbrk(args->maps[i], " \n"))
+            return cli_usage(args->verb, "--map %s: it is old=new, two names of models", args->maps[i]);
+    }
     struct tb_diag *diag = tb_diag_new();
-    struct tb_log_file *golden = tb_log_file_load(args->words[0], diag);
+    struct tb_log_file *golden = args->maps ? tb_log_file_load_mapped(args->words[0], args->maps, diag)
+                                            : tb_log_file_load(args->words[0], diag);
     struct tb_log_file *new = tb_log_file_load(args->words[1], diag);
     if (golden && new)
         status = tb_diff_files(golden, new, &options, &d, diag);
@@ -49,6 +64,8 @@ enum tb_exit cli_diff(const struct cli_args *args)
         status = cli_errors(diag);
     else
         show(args, &d, status);
+    if (!tb_diag_count(diag) && args->junit)
+        status = cli_worse(status, write_junit(args, &d));
     tb_diff_clear(&d);
     tb_log_file_free(golden);
     tb_log_file_free(new);

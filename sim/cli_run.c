@@ -428,10 +428,34 @@ static enum tb_exit write_logs(struct session *s)
 
 static enum tb_exit bless(struct session *s, const struct tb_golden_run *run)
 {
-    enum tb_golden_form form;
-    if (!tb_golden_bless(s->args->golden, run, &form))
-        return cli_host(s->args->golden, errno);
-    wrote(s, form == TB_GOLDEN_PRINT ? "blessed, as fingerprints:" : "blessed:", s->args->golden);
+    struct tb_blessed b;
+    if (!tb_golden_bless(s->args->golden, run, s->args->reason, &b))
+        return cli_host(b.failed, errno);
+    wrote(s,
+          b.what == TB_BLESSED_SAME ? "unchanged:"
+          : b.form == TB_GOLDEN_PRINT ? "blessed, as fingerprints:" : "blessed:",
+          s->args->golden);
+    return TB_EXIT_OK;
+}
+
+/* A golden is changed by a person, who says why. */
+static enum tb_exit may_bless(const struct cli_args *args)
+{
+    const char *ci = getenv("CI");
+    if (!args->bless)
+        return args->reason ? cli_usage(args->verb, "--reason is for --bless") : TB_EXIT_OK;
+    if (!args->golden)
+        return cli_usage(args->verb, "--bless needs --golden FILE");
+    if (ci && strcmp(ci, "true") == 0)
+        return cli_usage(args->verb, "--bless is refused where CI=true: a golden is changed by a person, who looks at it");
+    if (!args->reason && tb_golden_form(args->golden) != TB_GOLDEN_NONE)
+        return cli_usage(args->verb, "--bless needs --reason TEXT: %s is there already, and its LEDGER tells why it changes",
+                         args->golden);
+    for (const char *c = args->reason; c && *c; c++)
+        if ((unsigned char)*c < ' ')
+            return cli_usage(args->verb, "--reason is one line");
+    if (args->reason && strspn(args->reason, " ") == strlen(args->reason))
+        return cli_usage(args->verb, "--reason says nothing");
     return TB_EXIT_OK;
 }
 
@@ -630,8 +654,9 @@ enum tb_exit cli_run(const struct cli_args *args)
     enum tb_exit status = cli_diff_options(args, &s.compare);
     if (status != TB_EXIT_OK || !parse_until(&s))
         return TB_EXIT_INPUT;
-    if (args->bless && !args->golden)
-        return cli_usage(args->verb, "--bless needs --golden FILE");
+    status = may_bless(args);
+    if (status != TB_EXIT_OK)
+        return status;
     s.sets = cli_sets(args);
     s.diag = tb_diag_new();
     s.runs = json_array();

@@ -310,8 +310,10 @@ static void compare_golden(struct match *m)
             continue;
         tb_log_file_line(m->d->golden, &m->golden->entries[i], &golden);
         tb_log_file_line(m->d->new, &m->new->entries[j], &new);
-        if (compare_lines(m->d, &golden, &new))
-            note_first(m, TB_KEYS_DIFFER, i, j, i, j);
+        if (!compare_lines(m->d, &golden, &new))
+            continue;
+        note_first(m, TB_KEYS_DIFFER, i, j, i, j);
+        tb_causes_add(m->d, &golden, &new, m->run_number, i, j);
     }
 }
 
@@ -548,6 +550,7 @@ enum tb_exit tb_diff_files(struct tb_log_file *golden, struct tb_log_file *new,
                            struct tb_diag *diag)
 {
     *d = (struct tb_diff){.golden = golden, .new = new, .options = options};
+    tb_causes_begin(&d->causes);
     d->by_fingerprint = golden->fingerprint || new->fingerprint;
     d->other_runs = other_runs(d);
     if (d->by_fingerprint && !prepare_prints(d, golden, new)) {

@@ -200,6 +200,7 @@ static void print_moved(const struct paper *p, const struct tb_diff *d)
             d->extra);
     if (d->differing)
         print_mean(p, d);
+    tb_causes_print(d, p->to);
 }
 
 static void print_blocks(const struct paper *p, const struct tb_diff *d, size_t run)
@@ -273,7 +274,7 @@ static void print_notes(const struct paper *p, const struct tb_diff *d)
 
 static void print_verdict(const struct paper *p, const struct tb_diff *d)
 {
-    char text[200];
+    char text[400], only[120];
     int length;
     if (!tb_diff_any(d))
         length = snprintf(text, sizeof text, "equal: %" PRIu64 " transactions", d->transactions);
@@ -283,9 +284,9 @@ static void print_verdict(const struct paper *p, const struct tb_diff *d)
                      d->transactions, d->new_transactions);
     else
         length = snprintf(text, sizeof text,
-                          "different: %" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64
+                          "different: %s%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64
                           " out of order, %" PRIu64 " missing, %" PRIu64 " extra",
-                          d->differing, d->transactions, d->moved[TB_ORDER], d->missing, d->extra);
+                          tb_diff_only(d, only), d->differing, d->transactions, d->moved[TB_ORDER], d->missing, d->extra);
     say(p, tb_diff_any(d) ? "\033[31m" : "\033[32m", "", text, (size_t)length);
 }
 
@@ -357,5 +358,7 @@ json_t *tb_diff_json(const struct tb_diff *d)
         json_decref(moved);
     if (d->first.what != TB_SAME)
         json_object_set_new(o, "first", first_json(d));
+    if (!d->by_fingerprint)
+        json_object_set_new(o, "times", tb_causes_json(d));
     return o;
 }

@@ -30,8 +30,16 @@ enum tb_golden_form tb_golden_form(const char *path);
 struct tb_log_file *tb_golden_new(struct tb_golden_run *run, enum tb_golden_form form,
                                   struct tb_diag *diag);
 
-/* Writes the golden. *form: which one it became. false: the host failed, errno says how. */
-bool tb_golden_bless(const char *path, const struct tb_golden_run *run, enum tb_golden_form *form);
+/* What blessing did. */
+struct tb_blessed {
+    enum tb_golden_form form; /* which one it became */
+    enum { TB_BLESSED_NEW, TB_BLESSED_SAME, TB_BLESSED_CHANGED } what;
+    const char *failed; /* what could not be written: the golden, or its ledger */
+};
+
+/* Writes the golden if it is to change, and why to the file LEDGER in its folder: what moved, then `reason` (NULL: none
+ * was given). false: the host failed, errno says how. */
+bool tb_golden_bless(const char *path, const struct tb_golden_run *run, const char *reason, struct tb_blessed *out);
 
 /* Writes fingerprints as a file. */
 bool tb_golden_write_prints(const char *path, const struct tb_fingerprint *prints, size_t count);

@@ -44,6 +44,9 @@ struct tb_log_file {
 
 /* Loads a file. NULL: errors are in diag (tb_diag_is_host if the host failed). */
 struct tb_log_file *tb_log_file_load(const char *path, struct tb_diag *diag);
+/* The same, after replacing names of models: `maps` is a NULL-terminated list of "old=new". A file of fingerprints
+ * cannot be mapped: an error. */
+struct tb_log_file *tb_log_file_load_mapped(const char *path, const char *const *maps, struct tb_diag *diag);
 /* The same from text in memory, which it takes over (malloc'ed). */
 struct tb_log_file *tb_log_file_text(const char *name, char *text, size_t size,
                                      struct tb_diag *diag);

@@ -118,6 +118,29 @@ expect 2 'golden.log' "$program" run tiny.yaml --golden golden.log --out g
 [ -e g ] && fail 'a missing golden still ran'
 expect 0 'blessed' "$program" run tiny.yaml --golden golden.log --bless
 expect 0 'equal' "$program" run tiny.yaml --golden golden.log
+grep -qx 'golden.log: new, 300 transactions' LEDGER || fail 'a new golden is not in the ledger'
+cp golden.log kept.log
+expect 2 'needs --reason' "$program" run tiny.yaml --golden kept.log --bless
+expect 2 'says nothing' "$program" run tiny.yaml --golden kept.log --bless --reason ' '
+expect 2 'is for --bless' "$program" run tiny.yaml --golden kept.log --reason why
+expect 2 'CI=true' env CI=true "$program" run tiny.yaml --golden kept.log --bless --reason why
+expect 0 'unchanged' "$program" run tiny.yaml --golden kept.log --bless --reason 'nothing moves'
+grep -q 'kept.log' LEDGER && fail 'what did not change is in the ledger'
+expect 0 'blessed' "$program" run tiny.yaml --golden kept.log --bless --reason 'slower memory' --set dram.latency=41ns
+grep -qE '^kept.log: only times( and order)? moved: 300 of 300 transactions changed, .* extra. slower memory$' LEDGER ||
+    fail 'the ledger does not tell what moved and why'
+[ -e kept.log.blessed ] && fail 'a file was left beside the golden'
+expect 1 'changed by themselves' "$program" diff golden.log kept.log
+expect 1 'mem      +1.000 ns in the mean of 300' "$program" diff golden.log kept.log
+expect 1 '"own": 300' "$program" diff golden.log kept.log --json
+expect 1 '' "$program" diff golden.log kept.log --junit junit.xml
+grep -q "name='times'><failure message='300 transactions differ'" junit.xml || fail 'JUnit does not tell of times'
+grep -q "name='data'/>" junit.xml || fail 'JUnit does not tell that data is equal'
+sed -E 's/ by=dma / by=nic /; s/ to=dram / to=hbm /' golden.log >renamed.log
+expect 1 '300 missing' "$program" diff golden.log renamed.log
+expect 0 'equal' "$program" diff golden.log renamed.log --map dma=nic --map dram=hbm
+expect 1 'addresses  300' "$program" diff golden.log renamed.log --map dma=nic
+expect 2 'old=new' "$program" diff golden.log renamed.log --map dma
 expect 1 'first difference' "$program" run tiny.yaml --golden golden.log --set dram.latency=50ns
 expect 1 'first difference' "$program" run tiny.yaml --golden golden.log --seed 2
 expect 0 'equal' "$program" run tiny.yaml --golden golden.log --set dram.latency=41ns --time-tolerance 10%
@@ -145,7 +168,8 @@ long='--set dma.count=20500 --out long'
     expect 2 'cannot serve a time tolerance' "$program" run tiny.yaml $long --golden long.print \
         --set dram.latency=41ns --time-tolerance 5%
     expect 0 'equal' "$program" run tiny.yaml $long --golden long.print --time-tolerance 5%
-    expect 0 'blessed, as fingerprints' "$program" run tiny.yaml --golden long.print --bless
+    expect 2 'needs --reason' "$program" run tiny.yaml --golden long.print --bless
+    expect 0 'blessed, as fingerprints' "$program" run tiny.yaml --golden long.print --bless --reason 'shorter'
 }
 head -1 long.print | grep -q '^#tollbridge-fingerprint v1$' || fail 'not a file of fingerprints'
 
@@ -218,7 +242,7 @@ if [ -c /dev/full ]; then
     expect 3 'No space left' "$program" run tiny.yaml --out full
     [ -c /dev/full ] || fail '/dev/full is gone'
     rm full/tiny.log && ln -s /dev/full full/golden
-    expect 3 'No space left' "$program" run tiny.yaml --golden full/golden --bless
+    expect 3 'No space left' "$program" run tiny.yaml --golden full/golden --bless --reason full
     "$program" models >/dev/full 2>/dev/null
     [ $? -eq 3 ] || fail 'models to a full disk'
     "$program" diff golden.log golden.log >/dev/full 2>/dev/null

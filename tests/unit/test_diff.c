@@ -232,10 +232,39 @@ static void test_first_divergence(void)
     CU_ASSERT_TRUE(says(new, NULL, NULL, TB_EXIT_VIOLATION, "golden.log:5 and new.log: a trans"));
 }
 
+/* A part of its own moved: a cause. Only its waiting: it followed. Neither: it came later. Another outcome: a cause. */
+static void test_cause(void)
+{
+    char *new = edited(5, "mem=50.000", "mem=51.000");
+    new = log_text_edit(new, HEADER + 5, "lat=100.000", "lat=101.000");
+    new = log_text_edit(new, HEADER + 6, "queue=50.000", "queue=53.000");
+    new = log_text_edit(new, HEADER + 6, "lat=100.000", "lat=103.000");
+    new = log_text_edit(new, HEADER + 7, "t=170.000", "t=170.500");
+    struct outcome o = compare(log_text_dmas(10), new, NULL, NULL);
+    CU_ASSERT_EQUAL(o.d.causes.count[TB_WHY_OWN], 1);
+    CU_ASSERT_EQUAL(o.d.causes.count[TB_WHY_WAITED], 1);
+    CU_ASSERT_EQUAL(o.d.causes.count[TB_WHY_SHIFTED], 1);
+    CU_ASSERT_EQUAL(o.d.causes.golden, 5);
+    CU_ASSERT(o.d.causes.parts[TB_TXN_DMA][TB_PART_MEM].more == 1000);
+    CU_ASSERT(o.d.causes.parts[TB_TXN_DMA][TB_PART_QUEUE].more == 3000);
+    CU_ASSERT_EQUAL(o.d.causes.parts[TB_TXN_DMA][TB_PART_QUEUE].count, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "only times moved: 3 of 10"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "first by itself: golden.log:8: dma 5 of ide0"));
+    free(o.printed);
+    free(new);
+    CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION, "only outcome moved: 1 of 10"));
+    CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION, "1 changed by themselves"));
+    /* Within the tolerance nothing moved: the cause is what is left. */
+    new = edited(5, "mem=50.000", "mem=50.500");
+    new = log_text_edit(new, HEADER + 5, "queue=50.000", "queue=70.000");
+    CU_ASSERT_TRUE(says(new, "1ns", NULL, TB_EXIT_VIOLATION, "1 only waited"));
+}
+
 SUITE("diff", {"equal", test_equal}, {"wrong numbers", test_wrong_numbers},
       {"a missing line", test_missing_line}, {"an extra line", test_extra_line},
       {"swapped lines", test_swapped_lines}, {"another header", test_other_header},
       {"tolerance", test_tolerance}, {"ignored keys", test_ignore},
       {"bad options", test_bad_options}, {"malformed files", test_malformed_files},
       {"comments", test_comments_are_skipped}, {"several runs", test_runs},
-      {"the first divergence", test_first_divergence})
+      {"the first divergence", test_first_divergence},
+      {"cause and effect", test_cause})
