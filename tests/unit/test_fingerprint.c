@@ -269,28 +269,34 @@ static void test_malformed(void)
 
 static void test_bless_keeps_form(void)
 {
-    char golden[80], path[80];
+    char folder[40], golden[80], ledger[80], path[80];
     struct tb_log log;
-    enum tb_golden_form form;
-    log_text_path(golden, sizeof golden, "golden");
+    struct tb_blessed b;
+    mkdtemp(strcpy(folder, "/tmp/tb-bless-XXXXXX"));
+    snprintf(golden, sizeof golden, "%s/golden", folder);
+    snprintf(ledger, sizeof ledger, "%s/LEDGER", folder);
     log_text_path(path, sizeof path, "run.log");
     tb_log_open(&log, path, true);
     run_log(&log, NULL, 300);
     tb_log_commit(&log);
     struct tb_golden_run run = {path, log.prints, log.run_count, 300};
-    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, &form));
-    CU_ASSERT_EQUAL(form, TB_GOLDEN_LOG);
+    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, "why", &b));
+    CU_ASSERT_EQUAL(b.form, TB_GOLDEN_LOG);
+    CU_ASSERT_EQUAL(b.what, TB_BLESSED_NEW);
     run.lines = TB_GOLDEN_LINES + 1;
-    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, &form));
-    CU_ASSERT_EQUAL(form, TB_GOLDEN_LOG); /* it was a log */
+    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, "why", &b));
+    CU_ASSERT_EQUAL(b.form, TB_GOLDEN_LOG); /* it was a log */
+    CU_ASSERT_EQUAL(b.what, TB_BLESSED_SAME);
     unlink(golden);
-    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, &form));
-    CU_ASSERT_EQUAL(form, TB_GOLDEN_PRINT);
+    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, "why", &b));
+    CU_ASSERT_EQUAL(b.form, TB_GOLDEN_PRINT);
     run.lines = 300;
-    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, &form));
-    CU_ASSERT_EQUAL(form, TB_GOLDEN_PRINT); /* it was fingerprints */
+    CU_ASSERT_TRUE(tb_golden_bless(golden, &run, "why", &b));
+    CU_ASSERT_EQUAL(b.form, TB_GOLDEN_PRINT); /* it was fingerprints */
     tb_log_close(&log);
     unlink(golden);
+    unlink(ledger);
+    rmdir(folder);
     unlink(path);
 }
 
