@@ -35,7 +35,7 @@ static void set(struct overrides *o, const char *path, uint64_t value)
 static void apply(struct overrides *o, const struct knobs *k)
 {
     snprintf(o->text[o->count], sizeof o->text[0], "record=%s",
-             k->breakdown ? "{log: none, breakdown: true}" : "none");
+             k->breakdown ? "{log: none, breakdown: true, stats: false}" : "none");
     o->list[o->count] = o->text[o->count];
     o->count++;
     if (k->outstanding)
