@@ -48,17 +48,31 @@ static uint32_t find(const struct tb_iotlb *t, uint64_t space, uint64_t iova)
     return TB_NO_LINE;
 }
 
+static void read_line(const struct tb_iotlb *t, uint32_t line, uint64_t iova, struct tb_page *out)
+{
+    unsigned shift = line_shift(t, line);
+    *out = (struct tb_page){.iova = iova & page_mask(shift),
+                            .pa = t->lines[line].pa,
+                            .shift = (uint8_t)shift,
+                            .perm = t->lines[line].perm};
+}
+
 bool tb_iotlb_lookup(struct tb_iotlb *t, uint64_t space, uint64_t iova, struct tb_page *out)
 {
     uint32_t line = find(t, space, iova);
     if (line == TB_NO_LINE)
         return false;
-    unsigned shift = line_shift(t, line);
     tb_cache_touch(&t->cache, line);
-    *out = (struct tb_page){.iova = iova & page_mask(shift),
-                            .pa = t->lines[line].pa,
-                            .shift = (uint8_t)shift,
-                            .perm = t->lines[line].perm};
+    read_line(t, line, iova, out);
+    return true;
+}
+
+bool tb_iotlb_peek(const struct tb_iotlb *t, uint64_t space, uint64_t iova, struct tb_page *out)
+{
+    uint32_t line = find(t, space, iova);
+    if (line == TB_NO_LINE)
+        return false;
+    read_line(t, line, iova, out);
     return true;
 }
 

@@ -33,6 +33,8 @@ bool tb_iotlb_make(struct tb_model *m, struct tb_iotlb *t, const struct tb_cache
                    struct tb_diag *diag);
 /* The translation of an address in a space, and makes it the most recent. False: a miss. */
 bool tb_iotlb_lookup(struct tb_iotlb *t, uint64_t space, uint64_t iova, struct tb_page *out);
+/* The same without making it the most recent. */
+bool tb_iotlb_peek(const struct tb_iotlb *t, uint64_t space, uint64_t iova, struct tb_page *out);
 /* Makes a page the most recent. Returns true if another had to go. */
 bool tb_iotlb_fill(struct tb_iotlb *t, uint64_t space, const struct tb_page *page);
 /* Drops every page of the space that overlaps first..last; how many. */

@@ -40,6 +40,8 @@ static void send_request(struct tb_model *m, struct bm_channel *c, uint32_t txn,
                          .kind = write ? TB_WRITE : TB_READ,
                          .at = TB_UNTRANSLATED,
                          .space = TB_MEMORY,
+                         .pasid = s->p.pasid & 0xfffff,
+                         .has_pasid = s->p.has_pasid,
                          .class = write && s->p.posted ? TB_POSTED : TB_NONPOSTED};
 
     t->iova = address;
@@ -48,7 +50,12 @@ static void send_request(struct tb_model *m, struct bm_channel *c, uint32_t txn,
     t->write = write;
     t->at = TB_UNTRANSLATED;
     t->owner = c->job_number[c->drive];
-    tb_send(m, IDE_PORT, &msg, now, TB_NO_CREDIT);
+    t->has_pasid = s->p.has_pasid;
+    t->pasid = msg.pasid;
+    if (s->atc)
+        tb_atc_submit(s->atc, &msg, now);
+    else
+        tb_send(m, IDE_PORT, &msg, now, TB_NO_CREDIT);
 }
 
 static uint32_t to_page_end(uint32_t address, uint64_t length)
@@ -605,9 +612,12 @@ static bool step_drive(struct tb_model *m, struct bm_channel *c, tb_time now)
     return true;
 }
 
+/* Posted writes that are on their way are ahead of the interrupt; those that wait for a translation
+ * are not. */
 static bool step_quiet(struct tb_model *m, struct bm_channel *c)
 {
-    bool posted_in = ide_of(m)->p.posted && c->after == BM_THEN_END;
+    const struct ide *s = ide_of(m);
+    bool posted_in = s->p.posted && c->after == BM_THEN_END && !(s->atc && tb_atc_holds(s->atc));
 
     if (c->streaming)
         return false;

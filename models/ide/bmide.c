@@ -34,6 +34,11 @@ static const struct tb_param params[] = {
     {"outstanding", TB_COUNT, ROW(outstanding), .def = "2", .min = "1", .max = "64",
      .doc = "data requests of a channel on their way at a time"},
     {"posted", TB_BOOL, ROW(posted), .def = "false", .doc = "DMA writes are posted"},
+    {"pasid", TB_COUNT, ROW(pasid), .max = "0xfffff", .present = ROW(has_pasid) + 1,
+     .flags = TB_OPTIONAL, .doc = "process address space of its DMA"},
+    {"atc", TB_GROUP, ROW(atc), .sub = tb_atc_param_table, .present = ROW(has_atc) + 1,
+     .flags = TB_OPTIONAL,
+     .doc = "a translation cache: its DMA asks an IOMMU first (PCIe ATS)"},
     {"conform", TB_ENUM, ROW(conform), .def = "ata", .names = conforms,
      .doc = "whose behaviour where QEMU does otherwise than the specifications"},
     {"on_fault", TB_ENUM, ROW(on_fault), .def = "abort", .names = on_faults,
@@ -64,6 +69,7 @@ static const struct tb_counter counters[] = {
     COUNTER(descriptors, "PRDs taken"),
     COUNTER(faults, "DMA requests that failed"),
     COUNTER(interrupts, "times an interrupt line rose"),
+    TB_ATC_COUNTERS(offsetof(struct ide, ats)),
     {NULL, 0, NULL},
 };
 
@@ -314,10 +320,25 @@ static void refuse(struct tb_model *m, const struct tb_msg *msg, tb_credit credi
     tb_txn_end(m, msg->txn, TB_UNSUPPORTED, now);
 }
 
+/* What waited behind the cache may have left, and a posted transfer be over with it. */
+static void settle_all(struct tb_model *m, tb_time now)
+{
+    struct ide *s = m->state;
+
+    for (unsigned i = 0; i < BM_CHANNELS; i++)
+        ide_settle(m, &s->channel[i], now);
+}
+
 static void ide_recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                      tb_time when)
 {
+    struct ide *s = m->state;
+
     (void)port;
+    if (s->atc && tb_atc_recv(s->atc, msg, credit, when)) {
+        settle_all(m, when);
+        return;
+    }
     if (msg->class == TB_COMPLETION) {
         tb_release(m, credit, when);
         take_answer(m, msg, when);
@@ -335,6 +356,11 @@ static void ide_timer(struct tb_model *m, unsigned timer, tb_time when)
 
     if (timer == IDE_TIMER_REGISTER) {
         serve_due(m, when);
+        return;
+    }
+    if (timer >= IDE_TIMER_ATC) {
+        tb_atc_timer(s->atc, timer - IDE_TIMER_ATC, when);
+        settle_all(m, when);
         return;
     }
     if (timer >= IDE_TIMER_STREAM) {
@@ -356,6 +382,10 @@ static void ide_retired(struct tb_model *m, uint32_t txn, tb_time when)
     const struct tb_txn *t = tb_txn(m, txn);
     struct bm_channel *c = &s->channel[t->owner & 1];
 
+    if (s->atc && tb_atc_retired(s->atc, txn, when)) {
+        settle_all(m, when);
+        return;
+    }
     if (t->kind == TB_TXN_INTERRUPT) {
         c->irq_open--;
         ide_settle(m, c, when);
@@ -423,6 +453,18 @@ static void open_channel(struct tb_model *m, unsigned i, struct tb_diag *diag)
         c->pieces[k].data = tb_alloc(m, s->p.burst, 1);
 }
 
+static void open_atc(struct tb_model *m, struct tb_diag *diag)
+{
+    struct ide *s = m->state;
+    const struct tb_atc_owner owner = {.port = IDE_PORT,
+                                       .timer = IDE_TIMER_ATC,
+                                       .id = s->p.id,
+                                       .open = BM_CHANNELS * ((uint32_t)s->p.outstanding + 1),
+                                       .failed = take_answer};
+
+    s->atc = tb_atc_new(m, &s->p.atc, &owner, &s->ats, node_of(m, "atc"), diag);
+}
+
 static void ide_check(struct tb_model *m, struct tb_diag *diag)
 {
     struct ide *s = m->state;
@@ -439,6 +481,8 @@ static void ide_check(struct tb_model *m, struct tb_diag *diag)
             check_disk(m, i, diag);
     for (unsigned i = 0; i < BM_CHANNELS; i++)
         open_channel(m, i, diag);
+    if (s->p.has_atc)
+        open_atc(m, diag);
     pci_reset(s);
 }
 
@@ -449,6 +493,8 @@ static void ide_slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes
     /* per channel: data, one descriptor, two commands, interrupts */
     *count = BM_CHANNELS * ((uint32_t)s->p.outstanding + 1 + 2 + BM_IRQ_SLOTS);
     *bytes = s->p.burst > BMIDE_PRD_BYTES ? (uint32_t)s->p.burst : BMIDE_PRD_BYTES;
+    if (s->atc)
+        tb_atc_slots(s->atc, count, bytes);
 }
 
 static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
@@ -465,6 +511,8 @@ static void ide_start(struct tb_model *m, struct tb_diag *diag)
     s->request_space =
         tb_port_capacity(m, IDE_PORT, TB_NONPOSTED) + tb_port_capacity(m, IDE_PORT, TB_POSTED) + 1;
     s->requests = tb_alloc(m, s->request_space, sizeof *s->requests);
+    if (s->atc)
+        tb_atc_start(s->atc);
 }
 
 static void ide_stop(struct tb_model *m)
@@ -534,7 +582,7 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
             *out = facts[i].value;
             return true;
         }
-    return false;
+    return tb_atc_fact(s->atc, key, out);
 }
 
 const struct tb_class tb_class_ide = {

@@ -10,6 +10,7 @@
 #ifndef IDE_BMIDE_H
 #define IDE_BMIDE_H
 
+#include "ats/atc.h"
 #include "ide/ata.h"
 #include "spec/bmide.h"
 #include "tollbridge/model.h"
@@ -30,6 +31,10 @@ struct ide_params {
     bool legacy;
     uint64_t burst, outstanding;
     bool posted;
+    uint64_t pasid;
+    bool has_pasid;
+    struct tb_atc_params atc;
+    bool has_atc;
     unsigned conform, on_fault, short_table, prd_fetch;
     tb_time register_latency;
     struct disk_params disk[4];
@@ -117,6 +122,7 @@ struct ide_request {
 
 struct ide {
     struct ide_params p; /* first: see tollbridge/model.h */
+    struct tb_atc *atc; /* NULL: requests go as they are */
     struct bm_channel channel[BM_CHANNELS];
     uint8_t config[256];
     struct ide_request *requests; /* ring, in order of arrival */
@@ -126,6 +132,7 @@ struct ide {
         uint64_t commands, failed, bursts, read_bytes, written_bytes, descriptors, faults,
             interrupts;
     } count;
+    struct tb_atc_counters ats;
 };
 
 enum { IDE_PORT };
@@ -133,7 +140,8 @@ enum {
     IDE_TIMER_REGISTER,
     IDE_TIMER_DRIVE,
     IDE_TIMER_STREAM = IDE_TIMER_DRIVE + 4,
-    IDE_TIMERS = 7
+    IDE_TIMER_ATC = IDE_TIMER_STREAM + BM_CHANNELS,
+    IDE_TIMERS = IDE_TIMER_ATC + TB_ATC_TIMERS
 };
 
 /* -- bmdma.c --------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * at most 4 KiB), or of what its link takes in one TLP if that is less; each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
  * at which one ends. A failed read leaves the caller's bytes as they were.
  */
+#include "ats/atc.h"
 #include "draw.h"
 
 #include <string.h>
@@ -19,6 +20,9 @@ static const char *const at_names[] = {"untranslated", "translation-request", "t
 enum data { ZERO, COUNTER, ADDRESS };
 static const char *const data_names[] = {"zero", "counter", "address", NULL};
 
+/* What a plain requester, whose instructions the reference workloads count, shares with others. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* One thing to do; an element of `requests:`. */
 struct request {
     tb_time time; /* not before */
@@ -30,13 +34,17 @@ struct request {
 struct requester {
     /* parameters */
     uint16_t id;
-    bool posted, relaxed, has_stream;
+    bool posted, relaxed, has_stream, has_pasid, has_atc;
     unsigned pattern, op, arrival, data;
     uint64_t base, window, length, stride, count, outstanding, burst, alpha, read_share, stream;
+    uint64_t pasid;
     struct tb_rate rate;
     struct tb_items requests;
+    struct tb_atc_params atc_params;
     /* state */
+    struct tb_atc *atc;     /* NULL: requests go as they are */
     struct tb_msg template; /* what the pieces of `now` share */
+    bool plain;             /* no translation cache, no translation requests */
     bool special;           /* `now` has an address type or a PASID, or is an access */
     struct tb_random random, arrivals;
     uint64_t grain;      /* distance of two addresses of the pattern */
@@ -50,7 +58,9 @@ struct requester {
     uint64_t left;       /* bytes of it that are not under way yet */
     struct tb_access *access; /* of an embedding program */
     uint64_t undone;          /* its bytes that are not answered */
+    uint64_t begun;           /* transactions */
     uint64_t completed, failed, bytes, digest;
+    struct tb_atc_counters ats;
 };
 
 #define AT(field) offsetof(struct requester, field)
@@ -96,6 +106,8 @@ static const struct tb_param params[] = {
      .doc = "from one strided address to the next"},
     {.name = "alpha", .type = TB_COUNT, .offset = AT(alpha), .def = "1000", .max = "10000",
      .doc = "Zipf's exponent in thousandths"},
+    {.name = "pasid", .type = TB_COUNT, .offset = AT(pasid), .max = "0xfffff", .flags = TB_OPTIONAL,
+     .present = AT(has_pasid) + 1, .doc = "process address space of the pattern's requests"},
     {.name = "rate", .type = TB_PER_S, .offset = AT(rate), .def = "unlimited",
      .doc = "requests of the pattern per time; unlimited: as fast as answers come"},
     {.name = "arrival", .type = TB_ENUM, .offset = AT(arrival), .names = arrival_names, .def = "fixed",
@@ -104,6 +116,9 @@ static const struct tb_param params[] = {
      .doc = "what is written; counter: byte i is i mod 256; address: each 8 bytes their address"},
     {.name = "stream", .type = TB_COUNT, .offset = AT(stream), .flags = TB_OPTIONAL, .present = AT(has_stream) + 1,
      .doc = "state of the address stream (splitmix64); default: from seed and name"},
+    {.name = "atc", .type = TB_GROUP, .offset = AT(atc_params), .present = AT(has_atc) + 1,
+     .flags = TB_OPTIONAL, .sub = tb_atc_param_table,
+     .doc = "a translation cache: untranslated requests ask an IOMMU first (PCIe ATS)"},
     {0}};
 
 static const struct tb_counter counters[] = {
@@ -111,6 +126,7 @@ static const struct tb_counter counters[] = {
     {"failed", AT(failed), "of these with a status other than ok"},
     {"bytes", AT(bytes), "moved"},
     {"digest", AT(digest), "FNV-like hash over (time in ns + number * 2^40) of the answers, in order"},
+    TB_ATC_COUNTERS(AT(ats)),
     {NULL, 0, NULL}};
 
 static const char *const ports[] = {"bus", NULL};
@@ -155,8 +171,8 @@ static void make_up(struct requester *s, uint64_t n)
     s->now.bytes = s->length;
     if (n == 0 || s->posted) {
         s->now.at = TB_UNTRANSLATED;
-        s->now.has_pasid = false;
-        s->now.pasid = 0;
+        s->now.has_pasid = s->has_pasid;
+        s->now.pasid = s->pasid;
         set_template(s);
     }
 }
@@ -208,7 +224,7 @@ static void fill_data(const struct requester *s, struct tb_txn *t, uint64_t from
     }
 }
 
-static void prepare(struct tb_model *m, struct tb_txn *t, uint64_t address, uint32_t length)
+ALWAYS_INLINE void prepare(struct tb_model *m, struct tb_txn *t, uint64_t address, uint32_t length)
 {
     struct requester *s = m->state;
     uint64_t done = s->now.bytes - s->left;
@@ -242,31 +258,63 @@ static void set_template(struct requester *s)
     s->template.space = s->access ? s->access->space : TB_MEMORY;
 }
 
-static void send_piece(struct tb_model *m, uint32_t txn, const struct tb_txn *t, tb_time when)
+ALWAYS_INLINE struct tb_msg message_of(const struct requester *s, uint32_t txn, const struct tb_txn *t)
 {
-    struct requester *s = m->state;
     struct tb_msg msg = s->template;
     msg.address = t->iova;
     msg.txn = txn;
     msg.length = (uint16_t)t->length;
     msg.tag = (uint16_t)txn;
     msg.kind = t->write ? TB_WRITE : TB_READ;
-    tb_send(m, 0, &msg, when, TB_NO_CREDIT);
+    return msg;
+}
+
+/* The next piece, with its bytes. */
+ALWAYS_INLINE struct tb_txn *cut_piece(struct tb_model *m, uint32_t txn)
+{
+    struct requester *s = m->state;
+    struct tb_txn *t = tb_txn(m, txn);
+    uint64_t address = s->now.address + (s->now.bytes - s->left);
+    uint32_t length = piece_length(s, address);
+    prepare(m, t, address, length);
+    s->left -= length;
+    return t;
+}
+
+/* Sends a piece of a requester that is not plain; false: no more can be open (slots beyond
+ * `outstanding` are the translation cache's). */
+static __attribute__((noinline)) bool issue_special(struct tb_model *m, tb_time when)
+{
+    struct requester *s = m->state;
+    bool translation = s->now.at == TB_TRANSLATION_REQUEST;
+    if (s->begun - s->completed == s->outstanding)
+        return false;
+    uint32_t txn = tb_txn_begin(m, translation ? TB_TXN_TRANSLATION : TB_TXN_DMA, when);
+    struct tb_msg msg = message_of(s, txn, cut_piece(m, txn));
+    s->begun++;
+    if (translation)
+        msg.kind = TB_ATS_TRANSLATE;
+    if (s->atc)
+        tb_atc_submit(s->atc, &msg, when);
+    else
+        tb_send(m, 0, &msg, when, TB_NO_CREDIT);
+    return true;
 }
 
 static void issue(struct tb_model *m, tb_time when)
 {
     struct requester *s = m->state;
     while (s->left || (!s->access && next_request(m, when))) {
+        if (!s->plain) {
+            if (issue_special(m, when))
+                continue;
+            return;
+        }
         uint32_t txn = tb_txn_begin(m, TB_TXN_DMA, when);
         if (txn == TB_NO_TXN)
             return;
-        struct tb_txn *t = tb_txn(m, txn);
-        uint64_t address = s->now.address + (s->now.bytes - s->left);
-        uint32_t length = piece_length(s, address);
-        prepare(m, t, address, length);
-        s->left -= length;
-        send_piece(m, txn, t, when);
+        struct tb_msg msg = message_of(s, txn, cut_piece(m, txn));
+        tb_send(m, 0, &msg, when, TB_NO_CREDIT);
     }
 }
 
@@ -287,7 +335,16 @@ static void finish_access(struct requester *s, const struct tb_txn *t, enum tb_s
     s->access = NULL;
 }
 
-static void account(struct requester *s, const struct tb_txn *t, enum tb_status status, tb_time when)
+/* The first translation of an answer, and how many there are. */
+static void note_translation(struct tb_txn *t, const struct tb_msg *msg)
+{
+    uint32_t length = msg->kind == TB_DATA ? msg->length : 0;
+    for (unsigned i = 8; i-- > 0 && length >= 8;)
+        t->value[0] = t->value[0] << 8 | t->data[i];
+    t->value[1] = length / 8;
+}
+
+ALWAYS_INLINE void account(struct requester *s, const struct tb_txn *t, enum tb_status status, tb_time when)
 {
     s->completed++;
     if (status == TB_OK)
@@ -297,15 +354,13 @@ static void account(struct requester *s, const struct tb_txn *t, enum tb_status 
     s->digest = (s->digest ^ (when / TB_NS + ((uint64_t)t->number << 40))) * UINT64_C(0x100000001B3);
 }
 
-static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
-                 tb_time when)
+/* A request of its own has its completion. */
+ALWAYS_INLINE void answered(struct tb_model *m, const struct tb_msg *msg, const bool plain, tb_time when)
 {
     struct requester *s = m->state;
-    (void)port;
-    tb_release(m, credit, when);
-    if (msg->class != TB_COMPLETION)
-        return; /* a request to it: it has no registers, and claims nothing */
-    const struct tb_txn *t = tb_txn(m, msg->txn);
+    struct tb_txn *t = tb_txn(m, msg->txn);
+    if (!plain && t->kind == TB_TXN_TRANSLATION)
+        note_translation(t, msg);
     account(s, t, msg->status, when);
     if (t->owner)
         finish_access(s, t, msg->status, when);
@@ -313,10 +368,58 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     issue(m, when);
 }
 
+/* The same for one that is not plain; also from the translation cache, for one that never left. */
+static __attribute__((noinline)) void answered_special(struct tb_model *m, const struct tb_msg *msg, tb_time when)
+{
+    answered(m, msg, false, when);
+}
+
+/* A request to it: it has no registers. */
+static void refuse(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct tb_msg answer = *msg;
+    if (msg->class != TB_NONPOSTED) {
+        tb_release(m, credit, when);
+        tb_txn_end(m, msg->txn, TB_UNSUPPORTED, when);
+        return;
+    }
+    tb_msg_answer(&answer, TB_UNSUPPORTED);
+    tb_send(m, 0, &answer, when, credit);
+}
+
+static __attribute__((noinline)) void take_special(struct tb_model *m, const struct tb_msg *msg,
+                                                   tb_credit credit, tb_time when)
+{
+    struct requester *s = m->state;
+    if (s->atc && tb_atc_recv(s->atc, msg, credit, when))
+        return;
+    if (msg->class != TB_COMPLETION) {
+        refuse(m, msg, credit, when);
+        return;
+    }
+    tb_release(m, credit, when);
+    answered_special(m, msg, when);
+}
+
+static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
+{
+    struct requester *s = m->state;
+    (void)port;
+    if (!s->plain || msg->class != TB_COMPLETION) {
+        take_special(m, msg, credit, when);
+        return;
+    }
+    tb_release(m, credit, when);
+    answered(m, msg, true, when);
+}
+
 /* A posted write was taken. The slot is free; its content is still what it was. */
 static void retired(struct tb_model *m, uint32_t txn, tb_time when)
 {
     struct requester *s = m->state;
+    if (s->atc && tb_atc_retired(s->atc, txn, when))
+        return;
     account(s, tb_txn(m, txn), TB_OK, when);
     if (!s->access)
         tb_timer_set(m, 0, when);
@@ -324,8 +427,11 @@ static void retired(struct tb_model *m, uint32_t txn, tb_time when)
 
 static void timer(struct tb_model *m, unsigned which, tb_time when)
 {
-    (void)which;
-    issue(m, when);
+    struct requester *s = m->state;
+    if (which > 0)
+        tb_atc_timer(s->atc, which - 1, when);
+    else
+        issue(m, when);
 }
 
 /* Only while nothing else is under way: an embedding program drives it, or a pattern does. */
@@ -344,6 +450,23 @@ static void begin_access(struct tb_model *m, struct tb_access *a, tb_time when)
 
 /* -- elaboration ---------------------------------------------------------------------------- */
 
+static bool is_plain(const struct requester *s)
+{
+    const struct request *list = s->requests.at;
+    for (size_t i = 0; i < s->requests.count; i++)
+        if (list[i].at == TB_TRANSLATION_REQUEST)
+            return false;
+    return !s->atc;
+}
+
+static void make_atc(struct tb_model *m, struct tb_diag *diag)
+{
+    struct requester *s = m->state;
+    const struct tb_atc_owner owner = {
+        .port = 0, .timer = 1, .id = s->id, .open = (uint32_t)s->outstanding, .failed = answered_special};
+    s->atc = tb_atc_new(m, &s->atc_params, &owner, &s->ats, tb_node_get(m->node, "atc"), diag);
+}
+
 static void check(struct tb_model *m, struct tb_diag *diag)
 {
     struct requester *s = m->state;
@@ -358,6 +481,9 @@ static void check(struct tb_model *m, struct tb_diag *diag)
         uint32_t most = tb_port_most(m, 0, write);
         s->piece[write] = s->burst < most ? s->burst : most;
     }
+    if (s->has_atc)
+        make_atc(m, diag);
+    s->plain = is_plain(s);
     if (s->pattern == NONE)
         return;
     if (s->lines == 0)
@@ -375,6 +501,24 @@ static void slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
     const struct requester *s = m->state;
     *count = (uint32_t)s->outstanding;
     *bytes = (uint32_t)s->burst;
+    if (s->atc)
+        tb_atc_slots(s->atc, count, bytes);
+}
+
+static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
+{
+    const struct requester *s = m->state;
+    (void)port;
+    if (s->atc)
+        tb_atc_claims(s->atc, out);
+}
+
+static void start(struct tb_model *m, struct tb_diag *diag)
+{
+    struct requester *s = m->state;
+    (void)diag;
+    if (s->atc)
+        tb_atc_start(s->atc);
 }
 
 static void ready(struct tb_model *m)
@@ -390,7 +534,7 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
 {
     const struct requester *s = m->state;
     if (strcmp(key, "id") != 0)
-        return false;
+        return tb_atc_fact(s->atc, key, out);
     *out = s->id;
     return true;
 }
@@ -408,9 +552,11 @@ const struct tb_class tb_class_requester = {
     .params = params,
     .ports = ports,
     .counters = counters,
-    .timers = 1,
+    .timers = 1 + TB_ATC_TIMERS,
     .check = check,
     .slots = slots,
+    .claims = claims,
+    .start = start,
     .ready = ready,
     .recv = recv,
     .timer = timer,

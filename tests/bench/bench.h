@@ -16,7 +16,7 @@ struct knobs {
 int rw0_run(const struct knobs *k);
 /* Fails (TB_EXIT_VIOLATION) when a figure is off by more than half a per cent. */
 int pcie_model_run(const struct knobs *k);
-/* `name`: a scenario of configs/, rw1 or rw2. */
+/* `name`: a scenario of configs/, rw1, rw2 or rw3. */
 int scenario_run(const char *name, const struct knobs *k);
 
 /* Nanoseconds of the host since some fixed moment. */

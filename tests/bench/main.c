@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2|pcie-model [--outstanding N] [--depth N] "
+static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model [--outstanding N] [--depth N] "
                             "[--transactions N] [--breakdown] [--json]\n"
                             "Runs a reference workload and prints its results and what they cost.\n"
-                            "  --outstanding N   rw0: entities; rw1, rw2: requests in flight\n"
-                            "  --depth N         entries of each queue of the bridges (rw1, rw2)\n"
+                            "  --outstanding N   rw0: entities; rw1 to rw3: requests in flight\n"
+                            "  --depth N         entries of each queue of the bridges (not rw0)\n"
                             "  --transactions N  how many; rw0: events\n"
-                            "  --breakdown       record the parts of every latency (rw1, rw2)\n";
+                            "  --breakdown       record the parts of every latency (not rw0)\n";
 
 static bool parse_number(const char *text, uint64_t *out)
 {
@@ -46,6 +46,11 @@ static bool parse(int argc, char **argv, struct knobs *k)
     return true;
 }
 
+static bool is_scenario(const char *name)
+{
+    return strcmp(name, "rw1") == 0 || strcmp(name, "rw2") == 0 || strcmp(name, "rw3") == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct knobs k = {0};
@@ -59,10 +64,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "rw0") == 0)
         return rw0_run(&k);
-    if (strcmp(argv[1], "rw1") == 0 || strcmp(argv[1], "rw2") == 0)
+    if (is_scenario(argv[1]))
         return scenario_run(argv[1], &k);
     if (strcmp(argv[1], "pcie-model") == 0)
         return pcie_model_run(&k);
-    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, pcie-model)\n", argv[1]);
+    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model)\n", argv[1]);
     return TB_EXIT_INPUT;
 }

@@ -1,4 +1,4 @@
-/* RW-1 and RW-2: scenarios of configs/, with the command line's knobs as overrides and nothing
+/* RW-1 to RW-3: scenarios of configs/, with the command line's knobs as overrides and nothing
  * recorded. */
 #include "bench.h"
 #include "tollbridge/sim.h"
@@ -11,7 +11,7 @@
 #define PATH_SIZE 4096
 #define SETS      8
 
-/* Both scenarios name their parts alike: the requester, and the bridge that may translate. */
+/* The scenarios name their parts alike: the requester, and the bridge that may translate. */
 #define INITIATOR  "dma"
 #define TRANSLATOR "bridge2"
 
@@ -86,9 +86,18 @@ static void print(struct result *r, size_t n, bool json)
 
 static void report(struct tb_sim *s, const char *name, const struct knobs *k, uint64_t host)
 {
-    static const char *const translations[] = {"hits", "misses", "coalesced", "walks"};
+    static const struct {
+        const char *name, *model, *counter;
+    } translations[] = {{"hits", TRANSLATOR, "hits"},
+                        {"misses", TRANSLATOR, "misses"},
+                        {"coalesced", TRANSLATOR, "coalesced"},
+                        {"walks", TRANSLATOR, "walks"},
+                        {"atc_hits", INITIATOR, "atc_hits"},
+                        {"atc_misses", INITIATOR, "atc_misses"},
+                        {"atc_coalesced", INITIATOR, "atc_coalesced"},
+                        {"atc_asked", INITIATOR, "atc_asked"}};
     struct tb_latency l = tb_latency_of(tb_sim_model(s, INITIATOR), TB_TXN_DMA);
-    struct result r[16] = {{.name = "workload", .quoted = true},
+    struct result r[20] = {{.name = "workload", .quoted = true},
                            {.name = "transactions"},
                            {.name = "avg_latency_ns"},
                            {.name = "max_latency_ns"},
@@ -102,8 +111,9 @@ static void report(struct tb_sim *s, const char *name, const struct knobs *k, ui
     snprintf(r[4].text, sizeof r[4].text, "%" PRIu64, tb_sim_now(s) / TB_NS);
     snprintf(r[5].text, sizeof r[5].text, "%016" PRIx64, counter(s, INITIATOR, "digest"));
     for (size_t i = 0; i < sizeof translations / sizeof translations[0]; i++, n++) {
-        r[n].name = translations[i];
-        snprintf(r[n].text, sizeof r[n].text, "%" PRIu64, counter(s, TRANSLATOR, translations[i]));
+        r[n].name = translations[i].name;
+        snprintf(r[n].text, sizeof r[n].text, "%" PRIu64,
+                 counter(s, translations[i].model, translations[i].counter));
     }
     r[n].name = "events";
     snprintf(r[n++].text, sizeof r[0].text, "%" PRIu64, tb_sim_events(s));

@@ -51,7 +51,7 @@ includes() {
     while read -r file; do
         folder=$(cut -d/ -f2 <<<"$file")
         found=$(grep -nHE '^#include "' "$file" |
-            grep -vE '#include "(tollbridge|spec|cache|store)/' | # cache/, store/: parts that models share
+            grep -vE '#include "(tollbridge|spec|cache|store|ats)/' | # the last three: parts that models share
             grep -vE '^models/bridge\.c:[0-9]+:#include "iommu/iommu\.h"$' | # a part of the bridge, no model
             if [ -f "models/$folder" ]; then cat; else
                 grep -vE "#include \"(models/)?$folder/|#include \"[^/]+\.h\""

@@ -120,10 +120,10 @@ static void test_usage(void)
     for (size_t i = 0; i < r.stats.group_count; i++)
         queue += (tb_time)r.stats.groups[i]->parts[TB_PART_QUEUE];
     CU_ASSERT(waited > 0 && waited <= queue); /* the memory's own waiting is queue as well */
-    CU_ASSERT_EQUAL(u->counter_count, 1);     /* the memory's busy_ps */
+    CU_ASSERT_EQUAL(u->counter_count, 2);     /* the memory's busy_ps, the device's translation cache */
     uint64_t memory = 0, counted = 0;
     for (unsigned i = 0; i < tb_usage_windows(u); i++)
-        memory += u->counters[0].at[i][0];
+        memory += u->counters[u->counters[0].cache].at[i][0];
     CU_ASSERT(tb_sim_counter(r.sim, "dram", "busy_ps", &counted));
     CU_ASSERT_EQUAL(memory, counted);
     tear_down(&r);
