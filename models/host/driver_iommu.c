@@ -50,6 +50,7 @@ static uint64_t control_bits(const struct host *h, const struct host_iommu *u)
         bits |= AMDVI_CONTROL_EVENT_INT;
     if (u->has_line && h->params.completion == HOST_COMPLETION_INTERRUPT)
         bits |= AMDVI_CONTROL_WAIT_INT;
+    bits |= (uint64_t)h->params.invalidation_timeout << AMDVI_CONTROL_TIMEOUT_SHIFT;
     if (u->requests_at)
         bits |= AMDVI_CONTROL_PPR_LOG | AMDVI_CONTROL_PPR_INT | AMDVI_CONTROL_PPR;
     if (u->wants_guests)

@@ -16,6 +16,8 @@
 #include <string.h>
 
 static const char *const completion_names[] = {"poll", "interrupt", NULL};
+static const char *const timeout_names[] = {"none",  "1ms", "10ms", "100ms",
+                                            "1s",    "10s", "100s", NULL};
 static const char *const events_names[] = {"drain", "leave", NULL};
 
 #define FIELD(f) offsetof(struct host_params, f)
@@ -101,6 +103,12 @@ static const struct tb_param host_table[] = {
      .def = "drain",
      .doc = "what the driver does with an IOMMU's event log: reads it on interrupt, or leaves it "
             "alone"},
+    {.name = "invalidation_timeout",
+     .type = TB_ENUM,
+     .offset = FIELD(invalidation_timeout),
+     .names = timeout_names,
+     .def = "none",
+     .doc = "after which IOMMUs give up a device that does not answer an invalidation"},
     {.name = "levels",
      .type = TB_COUNT,
      .offset = FIELD(levels),

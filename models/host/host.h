@@ -39,6 +39,7 @@ struct host_params {
     tb_time access_time, step_time, irq_latency, timeout, poll;
     unsigned completion;
     unsigned events;
+    unsigned invalidation_timeout; /* as the control register has it */
     uint64_t levels;
     struct {
         uint64_t at, size;

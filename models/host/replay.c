@@ -690,6 +690,8 @@ static enum host_verdict await_invalidation(struct host *h, struct replay *r,
     enum host_verdict v = iommu_flush(h, r->domain->iommu, &r->flush, true, s->node, when);
     if (v != HOST_DONE)
         return v;
+    if (r->flush.command.failed)
+        return stop_at(h, r, s, when, "an invalidation was not completed");
     iova_give(&r->space, slot->iova, pages_of(slot));
     return end_request(h, r, when);
 }
@@ -700,6 +702,8 @@ static enum host_verdict await_flush(struct host *h, struct replay *r, const str
     enum host_verdict v = iommu_flush(h, r->domain->iommu, &r->flush, true, s->node, when);
     if (v != HOST_DONE)
         return v;
+    if (r->flush.command.failed)
+        return stop_at(h, r, s, when, "an invalidation was not completed");
     for (uint64_t i = 0; i < r->stale_count; i++)
         iova_give(&r->space, r->stale[i].iova, r->stale[i].pages);
     r->stale_count = 0;
