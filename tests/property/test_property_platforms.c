@@ -19,6 +19,7 @@ struct world {
     FILE *to;
     uint64_t random;
     unsigned buses, memories, requesters;
+    unsigned between[8]; /* above each bus: index in betweens */
     uint64_t requests; /* bytes asked for by all requesters */
 };
 
@@ -99,14 +100,44 @@ static void write_requester(struct world *w, unsigned i)
     w->requests += (uint64_t)count * length;
 }
 
+static const char *const betweens[] = {"bridge", "switch", "root-port", "switch, forwarding: store-and-forward"};
+
+/* Down ports of a switch have no names. */
+static const char *down_port(const struct world *w, unsigned i)
+{
+    return w->between[i] & 1 ? "" : ".down";
+}
+
+static void write_pcie(struct world *w)
+{
+    static const char *const sides[] = {"forward", "back"};
+    unsigned payload = 128u << draw(w, 3);
+    fprintf(w->to, ", pcie: {gen: %u, width: %u, mps: %uB, mrrs: %uB, rcb: %s, completions: %s", 1 + (unsigned)draw(w, 6),
+            1u << draw(w, 5), payload, 128u << draw(w, 6), draw(w, 2) ? "64B" : "128B", draw(w, 2) ? "mps" : "rcb");
+    for (unsigned i = 0; i < 2; i++)
+        if (draw(w, 3))
+            fprintf(w->to, ", %s: {ph: %u, pd: %u, nph: %u, cplh: %u, cpld: %u}", sides[i], 1 + (unsigned)draw(w, 8),
+                    payload / 16 + (unsigned)draw(w, 40), 1 + (unsigned)draw(w, 8), 1 + (unsigned)draw(w, 8),
+                    payload / 16 + (unsigned)draw(w, 40));
+    fprintf(w->to, "%s}", draw(w, 4) ? "" : ", pad: true");
+}
+
+static void write_plain(struct world *w)
+{
+    static const char *const rates[] = {"unlimited", "133MB/s", "1GB/s", "400/3MB/s", "8GB/s"};
+    fprintf(w->to, ", bandwidth: %s, header: %uB", rates[draw(w, 5)], (unsigned)draw(w, 25));
+    if (draw(w, 3))
+        fprintf(w->to, ", credits: %u", 1 + (unsigned)draw(w, 8));
+}
+
 static void write_link(struct world *w, const char *from, const char *to)
 {
     static const char *const latencies[] = {"1ps", "1ns", "10ns", "0.333ns", "1us"};
-    static const char *const rates[] = {"unlimited", "133MB/s", "1GB/s", "400/3MB/s", "8GB/s"};
-    fprintf(w->to, "  - {from: %s, to: %s, latency: %s, bandwidth: %s, header: %uB", from, to,
-            latencies[draw(w, 5)], rates[draw(w, 5)], (unsigned)draw(w, 25));
+    fprintf(w->to, "  - {from: %s, to: %s, latency: %s", from, to, latencies[draw(w, 5)]);
     if (draw(w, 3))
-        fprintf(w->to, ", credits: %u", 1 + (unsigned)draw(w, 8));
+        write_plain(w);
+    else
+        write_pcie(w);
     if (draw(w, 3) == 0)
         fprintf(w->to, ", credit_return: %uns", (unsigned)draw(w, 20));
     fprintf(w->to, "}\n");
@@ -133,7 +164,7 @@ static void write_links(struct world *w, bool bridges)
     for (unsigned i = 1; i < w->buses; i++) {
         name(a, "bus", i);
         name(b, "bus", (unsigned)draw(w, i));
-        snprintf(c, sizeof c, "bridge%u.down", i);
+        snprintf(c, sizeof c, "bridge%u%s", i, down_port(w, i));
         write_link(w, a, bridges ? c : b);
         snprintf(c, sizeof c, "bridge%u.up", i);
         if (bridges)
@@ -157,8 +188,10 @@ static char *make_platform(struct world *w)
         write_memory(w, i);
     for (unsigned i = 0; i < w->buses; i++)
         write_bus(w, i);
-    for (unsigned i = 1; bridges && i < w->buses; i++)
-        fprintf(w->to, "  bridge%u: {model: bridge, latency: %uns}\n", i, (unsigned)draw(w, 100));
+    for (unsigned i = 1; bridges && i < w->buses; i++) {
+        w->between[i] = (unsigned)draw(w, 4);
+        fprintf(w->to, "  bridge%u: {model: %s, latency: %uns}\n", i, betweens[w->between[i]], (unsigned)draw(w, 100));
+    }
     for (unsigned i = 0; i < w->requesters; i++)
         write_requester(w, i);
     fprintf(w->to, "links:\n");
