@@ -23,7 +23,7 @@ struct memory {
 
 static const struct tb_param params[] = {
     {.name = "base", .type = TB_COUNT, .offset = offsetof(struct memory, base), .def = "0",
-     .doc = "address of the first byte"},
+     .doc = "address of the first byte, or auto: a window that the platform's loader gives out"},
     {.name = "size", .type = TB_SIZE, .offset = offsetof(struct memory, size), .flags = TB_REQUIRED, .min = "4KiB",
      .max = "16TiB", .doc = "how many bytes"},
     {.name = "latency", .type = TB_TIME, .offset = offsetof(struct memory, latency), .def = "40ns", .max = "1ms",

@@ -1,11 +1,11 @@
-/* What the platform's loader gives out, as firmware does at power-on: requester IDs and windows that say `auto`; and
- * whether two devices have one ID. */
+/* What the platform's loader gives out, as firmware does at power-on: requester IDs and windows
+ * that say `auto`; and whether two devices have one ID. */
 #include "kernel.h"
 
 #include <string.h>
 
-#define IDS 65536
-#define ID_SIZE 16
+#define IDS      65536
+#define ID_SIZE  16
 #define FOUR_GIB ((uint64_t)1 << 32)
 
 static bool says_auto(const struct tb_node *node)
@@ -13,7 +13,8 @@ static bool says_auto(const struct tb_node *node)
     return node && node->kind == TB_SCALAR && strcmp(node->text, "auto") == 0;
 }
 
-static const struct tb_param *row_of(const struct tb_class *class, const char *name, enum tb_type type)
+static const struct tb_param *row_of(const struct tb_class *class, const char *name,
+                                     enum tb_type type)
 {
     const struct tb_param *row = class->params ? tb_param_find(class->params, name) : NULL;
     return row && row->type == type ? row : NULL;
@@ -25,12 +26,18 @@ static bool has_window(const struct tb_class *class)
     return row_of(class, "base", TB_COUNT) && row_of(class, "size", TB_SIZE);
 }
 
+bool tb_class_auto(const struct tb_class *class, const char *key)
+{
+    return strcmp(key, "id") == 0 ? row_of(class, key, TB_ID) != NULL
+                                  : strcmp(key, "base") == 0 && has_window(class);
+}
+
 void kernel_find_auto(struct instance *i, const char *skip[4])
 {
     const struct tb_node *node = i->pub.node;
     unsigned n = 0;
-    i->auto_id = row_of(i->pub.class, "id", TB_ID) && says_auto(tb_node_get(node, "id"));
-    i->auto_base = has_window(i->pub.class) && says_auto(tb_node_get(node, "base"));
+    i->auto_id = tb_class_auto(i->pub.class, "id") && says_auto(tb_node_get(node, "id"));
+    i->auto_base = tb_class_auto(i->pub.class, "base") && says_auto(tb_node_get(node, "base"));
     skip[n++] = "model";
     if (i->auto_id)
         skip[n++] = "id";
@@ -73,8 +80,8 @@ static void compare(const struct ids *ids, const struct said *a, const struct sa
     if (!wrong->node)
         return;
     print_id(a->id, text);
-    tb_diag_node(ids->diag, wrong->node, "'%s' has the ID %s, which is that of '%s'", wrong->by->name, text,
-                 other->by->name);
+    tb_diag_node(ids->diag, wrong->node, "'%s' has the ID %s, which is that of '%s'",
+                 wrong->by->name, text, other->by->name);
 }
 
 static const struct said *find_id(const struct ids *ids, uint16_t first, uint16_t last)
@@ -95,8 +102,8 @@ static void take_id(struct ids *ids, struct said said)
     ids->count++;
 }
 
-static void take_ids(struct ids *ids, const struct instance *i, const struct tb_param *row, const char *state,
-                     const struct tb_node *node)
+static void take_ids(struct ids *ids, const struct instance *i, const struct tb_param *row,
+                     const char *state, const struct tb_node *node)
 {
     for (; row && row->name; row++) {
         const struct tb_node *here = node ? tb_node_get(node, row->name) : NULL;
@@ -116,14 +123,16 @@ static bool is_pcie(const struct tb_sim *s, const struct tb_model *m)
     return false;
 }
 
-/* At the end of a PCI Express link is a bus of its own with one device (PCIe 7.3.1); elsewhere all share bus 0. */
+/* At the end of a PCI Express link is a bus of its own with one device (PCIe 7.3.1); elsewhere all
+ * share bus 0. */
 static bool assign_id(struct ids *ids, struct instance *i, bool own_bus)
 {
     unsigned step = own_bus ? 256 : 8, end = own_bus ? IDS : 256;
     for (unsigned id = step; id < end; id += step)
         if (!find_id(ids, (uint16_t)id, (uint16_t)(id + step - 1))) {
             *(uint16_t *)field(i, "id") = (uint16_t)id;
-            ids->at[ids->count++] = (struct said){&i->pub, tb_node_get(i->pub.node, "id"), (uint16_t)id};
+            ids->at[ids->count++] =
+                (struct said){&i->pub, tb_node_get(i->pub.node, "id"), (uint16_t)id};
             return true;
         }
     tb_diag_node(ids->diag, tb_node_get(i->pub.node, "id"), "no ID is left for '%s'", i->pub.name);
@@ -132,7 +141,8 @@ static bool assign_id(struct ids *ids, struct instance *i, bool own_bus)
 
 /* -- windows -------------------------------------------------------------------------------- */
 
-/* Above everything that has been given a place, and above 4 GiB: out of the way of 32-bit windows. */
+/* Above everything that has been given a place, and above 4 GiB: out of the way of 32-bit windows.
+ */
 static uint64_t first_window(struct tb_sim *s)
 {
     uint64_t first = FOUR_GIB;
@@ -155,7 +165,8 @@ static bool assign_window(struct instance *i, uint64_t *next, struct tb_diag *di
         grain <<= 1;
     uint64_t base = (*next + grain - 1) & ~(grain - 1);
     if (base < *next || base + grain < base) {
-        tb_diag_node(diag, tb_node_get(i->pub.node, "base"), "no window is left for '%s'", i->pub.name);
+        tb_diag_node(diag, tb_node_get(i->pub.node, "base"), "no window is left for '%s'",
+                     i->pub.name);
         return false;
     }
     *(uint64_t *)field(i, "base") = base;

@@ -12,6 +12,17 @@ static json_t *constant(const char *key, const char *value)
     return json_pack("{s:{s:s}}", key, "const", value);
 }
 
+/* What the platform's loader may choose can be `auto` too. */
+static void allow_auto(json_t *properties, const struct tb_class *c)
+{
+    static const char *const keys[] = {"id", "base"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (tb_class_auto(c, keys[i]))
+            json_object_set_new(properties, keys[i],
+                                json_pack("{s:[{s:s},O]}", "anyOf", "const", "auto",
+                                          json_object_get(properties, keys[i])));
+}
+
 /* A model of a platform: `model:` says which table the other keys follow. */
 static json_t *class_schema(const struct tb_class *c)
 {
@@ -23,6 +34,7 @@ static json_t *class_schema(const struct tb_class *c)
         json_object_set_new(o, "properties", properties);
     }
     json_object_update(properties, model);
+    allow_auto(properties, c);
     json_decref(model);
     json_t *required = json_object_get(o, "required");
     if (!required) {

@@ -34,7 +34,8 @@ static uint32_t at_most(uint32_t n, uint32_t limit)
 /* What is not counted needs nothing. */
 static struct tb_units counted(const struct tb_flow *f, struct tb_units need)
 {
-    return (struct tb_units){at_most(need.header, f->limit.header), at_most(need.data, f->limit.data)};
+    return (struct tb_units){at_most(need.header, f->limit.header),
+                             at_most(need.data, f->limit.data)};
 }
 
 static bool enough(const struct tb_flow *f, struct tb_units need)
@@ -42,8 +43,8 @@ static bool enough(const struct tb_flow *f, struct tb_units need)
     return f->free.header >= need.header && f->free.data >= need.data;
 }
 
-/* Nothing of the lane can start before the message that asks: so what is looked at for it may count as free from
- * the latest of these instants on. */
+/* Nothing of the lane can start before the message that asks: so what is looked at for it may count
+ * as free from the latest of these instants on. */
 bool tb_flow_ready(struct tb_flow *f, struct tb_units need, tb_time *from)
 {
     need = counted(f, need);

@@ -1,8 +1,8 @@
 /* Flow control of PCI Express (PCIe 2.6.1): header and data credits, counted apart.
  *
- * A receiver's buffer is a queue: what is given back first is what came first, whoever gives it back; so the units
- * of a message need not travel with it. Like a lane's plain credits they carry the instant from which they may be
- * used, and so a start is computed, not waited for.
+ * A receiver's buffer is a queue: what is given back first is what came first, whoever gives it
+ * back; so the units of a message need not travel with it. Like a lane's plain credits they carry
+ * the instant from which they may be used, and so a start is computed, not waited for.
  *
  * Invariant: free + given back and not yet looked at + held = limit, per unit.
  */
@@ -37,8 +37,8 @@ struct tb_flow {
 /* Made at elaboration, for at most `places` messages (a power of two) held at once. */
 struct tb_flow *tb_flow_new(struct tb_sim *s, struct tb_units limit, uint32_t places);
 
-/* May a message that needs so much start, and from when? What needs more than there is at all (several TLPs of one
- * message) is content with all. */
+/* May a message that needs so much start, and from when? What needs more than there is at all
+ * (several TLPs of one message) is content with all. */
 bool tb_flow_ready(struct tb_flow *f, struct tb_units need, tb_time *from);
 
 /* It starts: after tb_flow_ready said so. */

@@ -81,6 +81,9 @@ int tb_sim_resolve_platform(struct tb_sim *s, FILE *to);
 /* Every class there is, in the order of models.def; *count says how many. */
 const struct tb_class *const *tb_classes(size_t *count);
 
+/* May the parameter of a model of this class say `auto`: an ID or a window that the platform's loader gives out? */
+bool tb_class_auto(const struct tb_class *class, const char *key);
+
 /* The table of a scenario's top-level keys: for the schema. */
 extern const struct tb_param tb_scenario_table[];
 

@@ -76,7 +76,7 @@ struct dram {
 
 #define AT(field) offsetof(struct dram, field)
 static const struct tb_param params[] = {
-    {.name = "base", .type = TB_COUNT, .offset = AT(base), .def = "0", .doc = "address of the first byte"},
+    {.name = "base", .type = TB_COUNT, .offset = AT(base), .def = "0", .doc = "address of the first byte, or auto: a window that the platform's loader gives out"},
     {.name = "size", .type = TB_SIZE, .offset = AT(size), .flags = TB_REQUIRED, .min = "4KiB", .max = "16TiB",
      .doc = "how many bytes: whole rows of all banks"},
     {.name = "preset", .type = TB_ENUM, .offset = AT(preset), .names = dram_preset_names, .def = "ddr4-2400",

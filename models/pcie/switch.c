@@ -1,11 +1,13 @@
 /* A PCI Express switch, and the root port, which is one with a single port below.
  *
- * Requests are routed by what is found behind the ports below, by address or (configuration space) by ID; what nobody
- * there claims goes up. What comes from below and is for another port below is peer traffic: it goes straight
- * there, or with `acs` up all the same (ACS P2P request redirect, PCIe 6.12), so that an IOMMU sees it; whoever
- * is above sends it down again. Completions go back as their requests came, ACS or not: by transaction number.
+ * Requests are routed by what is found behind the ports below, by address or (configuration space)
+ * by ID; what nobody there claims goes up. What comes from below and is for another port below is
+ * peer traffic: it goes straight there, or with `acs` up all the same (ACS P2P request redirect,
+ * PCIe 6.12), so that an IOMMU sees it; whoever is above sends it down again. Completions go back
+ * as their requests came, ACS or not: by transaction number.
  *
- * Queues are the credits of the links around; order and overtaking within them are the links' as well.
+ * Queues are the credits of the links around; order and overtaking within them are the links' as
+ * well.
  */
 #include "tollbridge/model.h"
 
@@ -72,7 +74,8 @@ static const struct tb_param switch_rows[] = {
      .type = TB_BOOL,
      .offset = offsetof(struct switch_params, direct_translated),
      .def = "false",
-     .doc = "with acs: translated requests still go straight to a peer (ACS direct translated P2P)"},
+     .doc =
+         "with acs: translated requests still go straight to a peer (ACS direct translated P2P)"},
     {0},
 };
 
@@ -81,7 +84,8 @@ static const struct tb_param root_port_rows[] = {LATENCY("50ns"), FORWARDING, {0
 static const struct tb_counter counters[] = {
     {"up", offsetof(struct pcie_switch, up), "messages that left by the upstream port"},
     {"down", offsetof(struct pcie_switch, down), "messages that came from above and went down"},
-    {"peer", offsetof(struct pcie_switch, peer), "messages that went from one port below to another"},
+    {"peer", offsetof(struct pcie_switch, peer),
+     "messages that went from one port below to another"},
     {"redirected", offsetof(struct pcie_switch, redirected),
      "requests for a port below that went up first"},
     {"refused", offsetof(struct pcie_switch, refused), "requests that nobody takes"},
@@ -196,8 +200,8 @@ static void count(struct pcie_switch *s, unsigned from, unsigned to)
         s->peer++;
 }
 
-/* The latency is the same for all; what else it waits is for bytes that have not come (cut-through to a faster
- * link), or for what left before and waits so itself. */
+/* The latency is the same for all; what else it waits is for bytes that have not come (cut-through
+ * to a faster link), or for what left before and waits so itself. */
 static void forward(struct tb_model *m, const struct tb_msg *msg, unsigned from, unsigned to,
                     tb_credit credit, tb_time when)
 {
@@ -256,7 +260,8 @@ static void check_switch(struct tb_model *m, struct tb_diag *diag)
                      "'direct_translated' means nothing without 'acs'");
 }
 
-/* A root port sends everything up: turning round what is below it is the root complex's business. */
+/* A root port sends everything up: turning round what is below it is the root complex's business.
+ */
 static void check_root_port(struct tb_model *m, struct tb_diag *diag)
 {
     struct pcie_switch *s = m->state;
@@ -312,7 +317,8 @@ static const char *const root_port_ports[] = {"up", "down", NULL};
 
 const struct tb_class tb_class_switch = {
     .name = "switch",
-    .brief = "PCI Express: one port up, any number down; peer traffic direct or by way of the IOMMU",
+    .brief =
+        "PCI Express: one port up, any number down; peer traffic direct or by way of the IOMMU",
     .params = switch_rows,
     .ports = switch_ports,
     .check = check_switch,

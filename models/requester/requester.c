@@ -79,7 +79,8 @@ static const struct tb_param request_table[] = {
     {0}};
 
 static const struct tb_param params[] = {
-    {.name = "id", .type = TB_ID, .offset = AT(id), .def = "00:02.0", .doc = "requester ID"},
+    {.name = "id", .type = TB_ID, .offset = AT(id), .def = "00:02.0",
+     .doc = "requester ID, or auto"},
     {.name = "posted", .type = TB_BOOL, .offset = AT(posted), .def = "false", .doc = "writes are posted"},
     {.name = "relaxed", .type = TB_BOOL, .offset = AT(relaxed), .def = "false",
      .doc = "requests may pass earlier posted writes"},
