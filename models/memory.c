@@ -29,7 +29,7 @@ static const struct tb_param params[] = {
     {.name = "latency", .type = TB_TIME, .offset = offsetof(struct memory, latency), .def = "40ns", .max = "1ms",
      .doc = "from the start of a request's slot to its answer"},
     {.name = "bandwidth", .type = TB_RATE, .offset = offsetof(struct memory, bandwidth), .def = "12.8GB/s",
-     .doc = "of the slots: how long a request's bytes keep the next one waiting"},
+     .min = "1MB/s", .doc = "of the slots: how long a request's bytes keep the next one waiting"},
     {.name = "clock", .type = TB_CLOCK, .offset = offsetof(struct memory, clock), .def = "none",
      .doc = "slots last whole cycles of this clock"},
     {0}};

@@ -55,6 +55,14 @@ static void make_pcie(struct tb_sim *s, struct wire *w, const struct tb_link_par
         make_flow(s, &w->lanes[class], &p->pcie.credits[dir], class);
 }
 
+/* Could all there is to send, over every wire there is, go on to the end of time: then it is looked at, for every
+ * message. */
+static bool outlasts_time(const struct tb_sim *s, tb_time per_byte)
+{
+    unsigned __int128 bytes = (unsigned __int128)(s->txn_total + UINT64_C(1)) * s->wire_count * 8192;
+    return bytes * per_byte >= TB_END / 4;
+}
+
 static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t link, unsigned dir)
 {
     uint32_t n = (uint32_t)(2 * link + dir);
@@ -67,7 +75,7 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->kick = s->lane_count + n;
     w->site = n;
     w->jitter = s->scenario.jitter;
-    if (w->jitter)
+    if (w->jitter || outlasts_time(s, w->per_byte))
         w->per_byte = TB_NEVER;
     w->random = kernel_random(p->from, n, s->scenario.explore_seed);
     w->to = p->end[1 - dir];

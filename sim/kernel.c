@@ -42,7 +42,7 @@ static void run_event(struct tb_sim *s, uint32_t channel, tb_time when)
         fire_timer(s, channel, when);
 }
 
-/* Runs events up to and with `until` (below TB_NEVER), or until *done. */
+/* Runs events up to and with `until` (below TB_END), or until *done. */
 static void run_events(struct tb_sim *s, tb_time until, const bool *done)
 {
     for (;;) {
@@ -63,7 +63,7 @@ static bool run_guarded(struct tb_sim *s, tb_time until, const bool *done)
         return false;
     }
     s->escape = &here;
-    run_events(s, until < TB_NEVER ? until : TB_NEVER - 1, done);
+    run_events(s, until < TB_END ? until : TB_END - 1, done);
     s->escape = NULL;
     return true;
 }
@@ -73,13 +73,24 @@ bool tb_sim_idle(const struct tb_sim *s)
     return s->pending.time[tb_pending_first(&s->pending)] == TB_NEVER;
 }
 
+/* A scenario that goes on beyond the end of time is told so, once. */
+static void check_end(struct tb_sim *s)
+{
+    if (tb_sim_idle(s) || s->status != TB_EXIT_OK)
+        return;
+    tb_diag_at(s->diag, (struct tb_place){NULL, 0, 0},
+               "the run was stopped: simulated time ends after 2^63 ps (106 days)");
+    s->status = TB_EXIT_VIOLATION;
+}
+
 enum tb_exit tb_sim_run(struct tb_sim *s, tb_time until)
 {
     if (s->status == TB_EXIT_HOST)
         return s->status;
     tb_time limit = until < s->until ? until : s->until;
     s->unseen = !s->program && limit == TB_NEVER;
-    run_guarded(s, limit, NULL);
+    if (run_guarded(s, limit, NULL) && limit >= TB_END)
+        check_end(s);
     s->unseen = false;
     return s->status;
 }

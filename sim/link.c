@@ -94,16 +94,22 @@ static tb_time occupancy(const struct wire *w, const struct tb_msg *msg, tb_time
     return w->rate.time ? tb_rate_time(w->rate, w->header + tb_msg_payload(msg)) : 0;
 }
 
-/* Puts a message on a wire that is not simple: a rate that is no whole number of ticks per byte, PCI Express, or one on which
+/* What would come after the end of time, of a message that starts before or there, waits there for ever. */
+static inline tb_time before_end(tb_time t, tb_time start)
+{
+    return t < TB_END ? t : tb_max(start, TB_END);
+}
+
+/* Puts a message on a wire that is not simple: so slow that time may end before all is sent, a rate that is no whole number of ticks per byte, PCI Express, or one on which
  * a message may take a little longer (w->jitter): but it overtakes nothing. */
 static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time start)
 {
     tb_time lead, busy = occupancy(w, msg, &lead);
     tb_time arrival = start + busy - lead + w->latency;
-    w->free = start + busy;
+    w->free = before_end(start + busy, start);
     if (w->jitter == 0)
-        return arrival;
-    arrival += tb_random_below(&w->random, w->jitter + 1);
+        return before_end(arrival, start);
+    arrival = before_end(arrival + tb_random_below(&w->random, w->jitter + 1), start);
     return w->last_arrival = tb_max(w->last_arrival, arrival);
 }
 

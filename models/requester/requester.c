@@ -65,7 +65,8 @@ struct requester {
 
 #define AT(field) offsetof(struct requester, field)
 static const struct tb_param request_table[] = {
-    {.name = "time", .type = TB_TIME, .offset = offsetof(struct request, time), .def = "0ns", .doc = "not before"},
+    {.name = "time", .type = TB_TIME, .offset = offsetof(struct request, time), .def = "0ns",
+     .max = "8640000s", .doc = "not before"},
     {.name = "op", .type = TB_ENUM, .offset = offsetof(struct request, op), .names = list_op_names, .def = "read",
      .doc = "what to do"},
     {.name = "at", .type = TB_ENUM, .offset = offsetof(struct request, at), .names = at_names,

@@ -236,6 +236,16 @@ fi
 { printf '\357\273\277'; cat tiny.yaml; } >mark.yaml
 expect 0 'equal' "$program" run mark.yaml --golden golden.log
 
+# Time ends after 2^63 ps: what goes on for longer is stopped, and told so; nothing overflows.
+{ printf 'scenario: late\nplatform:\n  platform: p\n  models:\n    dram: {model: memory, size: 1MiB}\n    host: {model: host}\n'
+    printf '  links:\n    - {from: host, to: dram}\nsteps:\n'
+    awk 'BEGIN { for (i = 0; i < 2000; i++) print "  - delay: 10000s"; print "  - read: {at: 0}" }'; } >late.yaml
+expect 1 'simulated time ends after 2^63 ps' "$program" run late.yaml
+expect 1 'simulated time ends after 2^63 ps' "$program" run tiny.yaml --out late --set links.0.bandwidth=1B/s \
+    --set dma.outstanding=65536 --set dma.count=100000 --set dma.length=4KiB --set dma.burst=4KiB --set dma.op=write
+expect 2 "'18446744s' is out of range (time: at most 8640000s" "$program" run tiny.yaml \
+    --set 'dma.requests=[{time: 18446744s, address: 0, bytes: 64}]'
+
 # The host fails: exit 3, and nothing half-written.
 if [ -c /dev/full ]; then
     mkdir -p full && ln -s /dev/full full/tiny.log

@@ -1,8 +1,7 @@
 /* Simulated time: whole picoseconds, and exact ratios that become picoseconds.
  *
  * Invariants: no floating point ever touches simulated time; a duration that is not a whole
- * number of ticks is rounded up; 2^64 ps are 213 days, and nothing here guards against more
- * (the parameter tables bound what a user can ask for).
+ * number of ticks is rounded up; no instant is later than TB_END.
  */
 #ifndef TOLLBRIDGE_TIME_H
 #define TOLLBRIDGE_TIME_H
@@ -16,6 +15,10 @@ typedef uint64_t tb_time; /* picoseconds since the start of simulation */
 #define TB_MS ((tb_time)1000000000)
 #define TB_S ((tb_time)1000000000000)
 #define TB_NEVER UINT64_MAX
+
+/* The end of simulated time, 106 days: nothing happens then or later, a run stops before. So the sum of an instant
+ * and of any durations that a table of parameters allows does not overflow. */
+#define TB_END ((tb_time)1 << 63)
 
 /* An exact rate: `units` things take `time` picoseconds. As a bandwidth the things are bytes, as
  * a clock they are cycles. time == 0 means infinitely fast (a bandwidth that was not given). Kept
