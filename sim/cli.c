@@ -92,10 +92,10 @@ static const struct cli_verb verbs[] = {
     {"check", "FILE...", "parse, resolve and check files; say everything that is wrong",
      "Takes scenarios, platforms, transaction logs and files of fingerprints.\n", check_options, 1,
      SIZE_MAX, cli_check},
-    {"diff", "GOLDEN NEW", "compare two transaction logs by meaning",
+    {"diff", "GOLDEN NEW", "compare two transaction logs, or two traces, by meaning",
      "Transactions are matched by who made them, their kind and their number. Either file may be "
      "a\n"
-     "golden of fingerprints. Exit status: 0 equal, 1 different, 2 could not be compared.\n",
+     "golden of fingerprints; or both are traces, or output folders with a trace. Exit status: 0 equal, 1 different, 2 could not be compared.\n",
      diff_options, 2, 2, cli_diff},
     {"trace", "FILE|FOLDER", "list, filter and convert the trace of a run",
      "Takes a trace, or the output folder of a run that holds trace.tbt. Without --to FORMAT it lists transactions\n"

@@ -1,5 +1,6 @@
 /* `tollbridge diff`, and the comparing options that `run` shares with it. */
 #include "cli_diff.h"
+#include "trace_diff.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,26 @@ static enum tb_exit write_junit(const struct cli_args *args, const struct tb_dif
     return tb_outfile_commit(&out) ? TB_EXIT_OK : cli_host(args->junit, out.error);
 }
 
-enum tb_exit cli_diff(const struct cli_args *args)
+/* Traces are compared whole: what they hold has no text to be ignored or mapped. */
+static enum tb_exit diff_traces(const struct cli_args *args, const char *golden, const char *new)
+{
+    struct tb_trace_diff d;
+    if (args->tolerance || args->ignores || args->maps || args->junit)
+        return cli_usage(args->verb, "--time-tolerance, --ignore, --map and --junit are for logs, not for traces");
+    struct tb_diag *diag = tb_diag_new();
+    enum tb_exit status = tb_trace_diff(golden, new, &d, diag);
+    if (tb_diag_count(diag))
+        status = cli_errors(diag);
+    else if (args->json)
+        status = cli_worse(status, cli_dump(tb_trace_diff_json(&d)));
+    else if (!args->quiet || status != TB_EXIT_OK)
+        tb_trace_diff_print(&d, stdout, cli_colour(stdout));
+    tb_trace_diff_clear(&d);
+    tb_diag_free(diag);
+    return status;
+}
+
+static enum tb_exit diff_logs(const struct cli_args *args)
 {
     struct tb_diff_options options;
     struct tb_diff d = {0};
@@ -70,5 +90,20 @@ enum tb_exit cli_diff(const struct cli_args *args)
     tb_log_file_free(golden);
     tb_log_file_free(new);
     tb_diag_free(diag);
+    return status;
+}
+
+enum tb_exit cli_diff(const struct cli_args *args)
+{
+    char *golden = tb_trace_diff_path(args->words[0]), *new = tb_trace_diff_path(args->words[1]);
+    enum tb_exit status;
+    if (!golden && !new)
+        status = diff_logs(args);
+    else if (golden && new)
+        status = diff_traces(args, golden, new);
+    else
+        status = cli_usage(args->verb, "%s is a trace, %s is none", args->words[golden ? 0 : 1], args->words[golden ? 1 : 0]);
+    free(golden);
+    free(new);
     return status;
 }

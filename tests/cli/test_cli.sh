@@ -157,6 +157,32 @@ expect 2 'garbage.log:1:1' "$program" check garbage.log
 expect 2 'nothere' "$program" diff golden.log nothere
 expect 0 '"equal": true' "$program" diff golden.log golden.log --json
 
+# Traces, compared record by record.
+{ cat tiny.yaml; echo 'record: {log: none, trace: true}'; } >traced.yaml
+for change in same count=299 length=32B outstanding=2; do
+    set -- --out "traced-$change" --quiet
+    [ $change = same ] || set -- "$@" --set "dma.$change"
+    expect 0 '' "$program" run traced.yaml "$@"
+done
+expect 0 '' "$program" run traced.yaml --quiet --out traced-slow --set dram.latency=41ns
+expect 0 'equal: 300 transactions' "$program" diff traced-same traced-same/trace.tbt
+expect 1 'only times moved: 300 of 300' "$program" diff traced-same traced-slow
+expect 1 'dram                         mem      +1.000 ns in the mean of 300' "$program" diff traced-same traced-slow
+expect 1 ' 300 changed by themselves' "$program" diff traced-same traced-slow
+expect 1 '"own": 300' "$program" diff traced-same traced-slow --json
+expect 1 '1 missing, 0 extra' "$program" diff traced-same traced-count=299
+expect 1 '0 missing, 1 extra' "$program" diff traced-count=299 traced-same
+expect 1 'addresses  300' "$program" diff traced-same traced-length=32B
+expect 1 'only waited' "$program" diff traced-same traced-outstanding=2
+sed 's/^scenario: tiny/scenario: other/' traced.yaml >other.yaml
+expect 0 '' "$program" run other.yaml --quiet --out traced-other
+expect 1 'another scenario' "$program" diff traced-same traced-other
+head -c 3000 traced-same/trace.tbt >cut.tbt
+expect 2 'cut off' "$program" diff traced-same cut.tbt
+expect 2 'cut off' "$program" diff cut.tbt traced-same
+expect 2 'is none' "$program" diff traced-same golden.log
+expect 2 'are for logs' "$program" diff traced-same traced-slow --ignore times
+
 # Fingerprints: a new golden above 20000 lines becomes one, and keeps its form.
 long='--set dma.count=20500 --out long'
 # shellcheck disable=SC2086
