@@ -117,8 +117,9 @@ static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time st
 static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w, const struct tb_msg *msg,
                                                 tb_time ready, tb_time start, tb_time arrival)
 {
-    s->txns[msg->txn].spent[TB_PART_QUEUE] += start - ready;
-    s->txns[msg->txn].spent[TB_PART_WIRE] += arrival - start;
+    tb_time *spent = s->txns[msg->txn].spent;
+    spent[TB_PART_QUEUE] += start - ready;
+    spent[TB_PART_WIRE] += arrival - start;
     if (s->marks.next)
         tb_mark_wire(&s->marks, msg->txn, w->site, start - ready, arrival - start);
     if (s->usage)

@@ -44,7 +44,11 @@ enum {
 /* Writes v in 1 to 9 bytes: as many zeros as bytes follow, a one, then v, from the lowest bit up. */
 static inline uint8_t *tb_trace_put(uint8_t *out, uint64_t v)
 {
-    unsigned bits = 64 - (unsigned)__builtin_clzll(v | 1);
+    if (v < 128) {
+        *out = (uint8_t)(v * 2 + 1);
+        return out + 1;
+    }
+    unsigned bits = 64 - (unsigned)__builtin_clzll(v);
     if (__builtin_expect(bits > 56, 0)) {
         uint64_t raw = htole64(v);
         *out = 0;

@@ -27,12 +27,16 @@ static void fill_model(struct tb_sim *s, struct instance *i)
 
 static void make_marks(struct tb_sim *s)
 {
-    s->marks.base = kernel_alloc(s, (size_t)s->txn_total * TB_MARKS + 1, sizeof *s->marks.base);
+    char *room = kernel_alloc(s, ((size_t)s->txn_total + 1) * TB_MARKS, sizeof *s->marks.base);
+    size_t slot = TB_MARKS * sizeof *s->marks.base;
+    s->marks.base = (uint64_t *)(void *)(room + (slot - (uintptr_t)room % slot) % slot);
     s->marks.next = kernel_alloc(s, s->txn_total + 1, sizeof *s->marks.next);
     for (uint32_t n = 0; n < s->txn_total; n++)
         tb_marks_clear(&s->marks, n);
-    for (size_t k = 0; k < s->model_count; k++)
+    for (size_t k = 0; k < s->model_count; k++) {
         s->models[k].pub.traced = true;
+        s->models[k].pub.site = (uint32_t)(2 * s->link_count + k);
+    }
 }
 
 void kernel_size_slots(struct tb_sim *s)
@@ -72,8 +76,7 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
 
 void tb_txn_mark(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
 {
-    struct tb_sim *s = m->sim;
-    tb_mark(&s->marks, txn, tb_mark_code(s->wire_count + m->index, part), spent);
+    tb_mark(&m->sim->marks, txn, m->site << 4 | part, spent);
 }
 
 /* A line whose parts do not add up would be a lie about where time went: the run must fail. */

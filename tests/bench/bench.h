@@ -18,6 +18,9 @@ int rw0_run(const struct knobs *k);
 int pcie_model_run(const struct knobs *k);
 /* `name`: a scenario of configs/, rw1, rw2 or rw3. */
 int scenario_run(const char *name, const struct knobs *k);
+int trace_run(const struct knobs *k);
+/* argv: histograms|trace|FORMAT FILE TRANSACTIONS: one part of it alone. */
+int trace_part(int argc, char **argv);
 
 /* Nanoseconds of the host since some fixed moment. */
 static inline uint64_t host_now(void)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model [--outstanding N] [--depth N] "
+static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model|trace [--outstanding N] [--depth N] "
                             "[--transactions N] [--breakdown] [--json]\n"
                             "Runs a reference workload and prints its results and what they cost.\n"
                             "  --outstanding N   rw0: entities; rw1 to rw3: requests in flight\n"
@@ -58,16 +58,20 @@ int main(int argc, char **argv)
         fputs(usage, stdout);
         return TB_EXIT_OK;
     }
+    if (argc > 1 && strcmp(argv[1], "trace-part") == 0)
+        return trace_part(argc, argv); /* of `trace`, under valgrind */
     if (argc < 2 || !parse(argc, argv, &k)) {
         fputs(usage, stderr);
         return TB_EXIT_INPUT;
     }
+    if (strcmp(argv[1], "trace") == 0)
+        return trace_run(&k);
     if (strcmp(argv[1], "rw0") == 0)
         return rw0_run(&k);
     if (is_scenario(argv[1]))
         return scenario_run(argv[1], &k);
     if (strcmp(argv[1], "pcie-model") == 0)
         return pcie_model_run(&k);
-    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model)\n", argv[1]);
+    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace)\n", argv[1]);
     return TB_EXIT_INPUT;
 }

@@ -318,7 +318,8 @@ static void test_no_trace(void)
 /* More marks than a slot has room for, and longer ones than a mark can tell: the sum stays right. */
 static void test_marks(void)
 {
-    uint64_t room[2 * TB_MARKS], *next[2];
+    static _Alignas(TB_MARKS * 8) uint64_t room[2 * TB_MARKS];
+    uint64_t *next[2];
     struct tb_marks k = {room, next};
     for (unsigned n = 0; n < 200; n++) {
         tb_time sum = 0;

@@ -45,6 +45,7 @@ struct tb_model {
     uint16_t index;             /* place in the platform's document order */
     bool breakdown;             /* somebody records the parts of latencies */
     bool traced;                /* somebody records where they were spent, too */
+    uint32_t site;              /* its number in traces */
 };
 
 /* A region of an address space that something claims. */
