@@ -6,9 +6,11 @@
  * completion classes is the links' too, so what passes a bridge without an IOMMU is the kernel's
  * work alone (class->through): a reservation per message, and no event.
  *
- * A bridge can host an IOMMU (group `iommu:`), which then has everything that goes up.
+ * A bridge can host an IOMMU (group `iommu:`), which then has everything that goes up, and a buffer
+ * for posted writes in front of it (group `posting:`).
  */
 #include "iommu/iommu.h"
+#include "posting/posting.h"
 
 #include <inttypes.h>
 
@@ -30,6 +32,8 @@ struct bridge_params {
     bool has_windows;
     struct tb_iommu_params iommu;
     bool has_iommu;
+    struct tb_posting_params posting;
+    bool has_posting;
 };
 
 struct bridge {
@@ -40,7 +44,11 @@ struct bridge {
     bool asked;             /* looking for what is below: met itself again if asked twice */
     uint64_t refused;
     struct tb_iommu_counters n;
+    struct tb_posting posting;
+    struct tb_posting_counters posted;
 };
+
+enum { POSTING_TIMER = TB_IOMMU_TIMERS, TIMERS };
 
 static const char *const spaces[] = {"memory", "io", "config", NULL};
 
@@ -101,6 +109,13 @@ static const struct tb_param rows[] = {
      .flags = TB_OPTIONAL,
      .sub = tb_iommu_param_table,
      .doc = "an IOMMU that translates what goes up"},
+    {.name = "posting",
+     .type = TB_GROUP,
+     .offset = offsetof(struct bridge_params, posting),
+     .present = offsetof(struct bridge_params, has_posting) + 1,
+     .flags = TB_OPTIONAL,
+     .sub = tb_posting_param_table,
+     .doc = "a buffer in which posted writes that go up wait"},
     {0},
 };
 
@@ -111,6 +126,10 @@ static const struct tb_param rows[] = {
 
 static const struct tb_counter counters[] = {
     {"refused", offsetof(struct bridge, refused), "messages from above that nobody below claims"},
+    {"held", offsetof(struct bridge, posted.held), "posted writes that waited in the buffer"},
+    {"flushed", offsetof(struct bridge, posted.flushed),
+     "messages that sent on what waited there, to go behind it"},
+    {"passed_held", offsetof(struct bridge, posted.passed), "messages that passed what waited there"},
     IOMMU_COUNTER(requests, "requests that the IOMMU looked up"),
     IOMMU_COUNTER(hits, "look-ups that the IOTLB answered"),
     IOMMU_COUNTER(misses, "look-ups that it did not"),
@@ -260,10 +279,14 @@ static void check_claims(struct tb_model *m, struct tb_diag *diag)
                          m->name, w[i].base, w[i].base + (w[i].size - 1));
 }
 
+static void go_up(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when);
+
 static void start(struct tb_model *m, struct tb_diag *diag)
 {
     struct bridge *b = m->state;
     check_claims(m, diag);
+    if (b->p.has_posting)
+        tb_posting_make(m, &b->posting, &b->p.posting, &b->posted, POSTING_TIMER, go_up);
     add_below(m, &b->below);
     if (b->iommu)
         tb_iommu_start(b->iommu, &b->below);
@@ -322,13 +345,10 @@ static void go_down(struct tb_model *m, const struct tb_msg *msg, tb_credit cred
     tb_send(m, DOWN, msg, when + b->down, credit);
 }
 
-static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
-                 tb_time when)
+static void go_up(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
 {
     struct bridge *b = m->state;
-    if (port == UP) {
-        go_down(m, msg, credit, when);
-    } else if (b->iommu) {
+    if (b->iommu) {
         tb_iommu_from_below(b->iommu, msg, credit, when);
     } else {
         tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
@@ -336,12 +356,24 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     }
 }
 
-/* Without an IOMMU everything from below, and from above what is for somebody below, merely passes.
- */
+static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
+{
+    struct bridge *b = m->state;
+    if (port == UP)
+        go_down(m, msg, credit, when);
+    else if (b->p.has_posting)
+        tb_posting_take(m, &b->posting, msg, credit, when);
+    else
+        go_up(m, msg, credit, when);
+}
+
+/* Without an IOMMU everything from below (if nothing waits there), and from above what is for
+ * somebody below, merely passes. */
 static unsigned through(const struct tb_model *m, unsigned port, struct tb_through *out)
 {
     const struct bridge *b = m->state;
-    if (b->iommu)
+    if (b->iommu || (b->p.has_posting && port == DOWN))
         return 0;
     *out = (struct tb_through){.latency = port == DOWN ? b->up : b->down,
                                .port = port == DOWN ? UP : DOWN,
@@ -353,7 +385,10 @@ static unsigned through(const struct tb_model *m, unsigned port, struct tb_throu
 static void timer(struct tb_model *m, unsigned number, tb_time when)
 {
     struct bridge *b = m->state;
-    tb_iommu_timer(b->iommu, number, when);
+    if (number == POSTING_TIMER)
+        tb_posting_timer(m, &b->posting, when);
+    else
+        tb_iommu_timer(b->iommu, number, when);
 }
 
 static void retired(struct tb_model *m, uint32_t txn, tb_time when)
@@ -391,7 +426,7 @@ const struct tb_class tb_class_bridge = {
     .params = rows,
     .ports = port_names,
     .counters = counters,
-    .timers = TB_IOMMU_TIMERS,
+    .timers = TIMERS,
     .check = check,
     .slots = slots,
     .claims = claims,

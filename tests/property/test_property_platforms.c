@@ -55,6 +55,18 @@ static void write_memory(struct world *w, unsigned i)
                 1 + (unsigned)draw(w, 5));
 }
 
+static const char *const betweens[] = {"bridge", "switch", "root-port", "switch, forwarding: store-and-forward"};
+
+static void write_bridge(struct world *w, unsigned i)
+{
+    w->between[i] = (unsigned)draw(w, 4);
+    fprintf(w->to, "  bridge%u: {model: %s, latency: %uns", i, betweens[w->between[i]], (unsigned)draw(w, 100));
+    if (!strcmp(betweens[w->between[i]], "bridge") && draw(w, 2))
+        fprintf(w->to, ", posting: {entries: %u, hold: %uns, line: %uB, ordered: %s}", 1 + (unsigned)draw(w, 10),
+                (unsigned)draw(w, 500), 8u << draw(w, 5), draw(w, 2) ? "true" : "false");
+    fprintf(w->to, "}\n");
+}
+
 static void write_bus(struct world *w, unsigned i)
 {
     fprintf(w->to, "  bus%u: {model: bus, arbitration: %s", i,
@@ -99,8 +111,6 @@ static void write_requester(struct world *w, unsigned i)
     fprintf(w->to, "}\n");
     w->requests += (uint64_t)count * length;
 }
-
-static const char *const betweens[] = {"bridge", "switch", "root-port", "switch, forwarding: store-and-forward"};
 
 /* Down ports of a switch have no names. */
 static const char *down_port(const struct world *w, unsigned i)
@@ -188,10 +198,8 @@ static char *make_platform(struct world *w)
         write_memory(w, i);
     for (unsigned i = 0; i < w->buses; i++)
         write_bus(w, i);
-    for (unsigned i = 1; bridges && i < w->buses; i++) {
-        w->between[i] = (unsigned)draw(w, 4);
-        fprintf(w->to, "  bridge%u: {model: %s, latency: %uns}\n", i, betweens[w->between[i]], (unsigned)draw(w, 100));
-    }
+    for (unsigned i = 1; bridges && i < w->buses; i++)
+        write_bridge(w, i);
     for (unsigned i = 0; i < w->requesters; i++)
         write_requester(w, i);
     fprintf(w->to, "links:\n");

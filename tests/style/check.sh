@@ -44,7 +44,7 @@ sizes() {
 # -- Who may include what.
 includes() {
     local found
-    found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|store/|ide/|iommu/|ats/|host/)' |
+    found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|store/|posting/|ide/|iommu/|ats/|host/)' |
         grep -vF '"../models/models.def"') # the list of their names
     [ -z "$found" ] || complain "sim/ knows no model:" "$found"
     local file folder
@@ -52,7 +52,7 @@ includes() {
         folder=$(cut -d/ -f2 <<<"$file")
         found=$(grep -nHE '^#include "' "$file" |
             grep -vE '#include "(tollbridge|spec|cache|store|ats)/' | # the last three: parts that models share
-            grep -vE '^models/bridge\.c:[0-9]+:#include "iommu/iommu\.h"$' | # a part of the bridge, no model
+            grep -vE '^models/bridge\.c:[0-9]+:#include "(iommu/iommu|posting/posting)\.h"$' | # parts of the bridge, no models
             if [ -f "models/$folder" ]; then cat; else
                 grep -vE "#include \"(models/)?$folder/|#include \"[^/]+\.h\""
             fi)
