@@ -585,8 +585,6 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     if (s->ddio_ways > s->ways)
         tb_diag_node(diag, node_of(m, "ddio_ways"), "'%s': ddio_ways must be at most ways (%" PRIu64 ")", m->name,
                      s->ways);
-    if (!tb_port_peer(m, MEM))
-        tb_diag_node(diag, m->node, "port 'mem' of '%s' is not linked to anything", m->name);
     if (tb_diag_count(diag) == errors)
         make_lines(m);
     s->mshrs = tb_alloc(m, s->mshr_count, sizeof *s->mshrs);
