@@ -469,9 +469,19 @@ static void make_atc(struct tb_model *m, struct tb_diag *diag)
     s->atc = tb_atc_new(m, &s->atc_params, &owner, &s->ats, tb_node_get(m->node, "atc"), diag);
 }
 
+/* A request does not go round the end of the address space. */
+static void check_ends(const struct requester *s, struct tb_diag *diag)
+{
+    const struct request *list = s->requests.at;
+    for (size_t i = 0; i < s->requests.count; i++)
+        if (list[i].bytes - 1 > UINT64_MAX - list[i].address)
+            tb_diag_node(diag, s->requests.nodes[i], "the request goes past the end of the address space");
+}
+
 static void check(struct tb_model *m, struct tb_diag *diag)
 {
     struct requester *s = m->state;
+    check_ends(s, diag);
     s->grain = s->pattern == STRIDED ? s->stride : s->length;
     s->lines = s->window / s->grain;
     s->total = s->requests.count + (s->pattern == NONE ? 0 : s->count);
@@ -488,6 +498,9 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     s->plain = is_plain(s);
     if (s->pattern == NONE)
         return;
+    if (s->lines && s->grain * (s->lines - 1) + s->length - 1 > UINT64_MAX - s->base)
+        tb_diag_node(diag, tb_node_get(m->node, "base"), "'%s': the window goes past the end of the address space",
+                     m->name);
     if (s->lines == 0)
         tb_diag_node(diag, tb_node_get(m->node, "window"), "'%s': not one request fits in the window",
                      m->name);

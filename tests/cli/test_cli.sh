@@ -272,6 +272,10 @@ expect 1 'simulated time ends after 2^63 ps' "$program" run tiny.yaml --out late
 expect 2 "'18446744s' is out of range (time: at most 8640000s" "$program" run tiny.yaml \
     --set 'dma.requests=[{time: 18446744s, address: 0, bytes: 64}]'
 
+expect 2 'the request goes past the end of the address space' "$program" run tiny.yaml \
+    --set 'dma.requests=[{address: 0xfffffffffffffff8, bytes: 9}]'
+expect 2 'the window goes past the end of the address space' "$program" run tiny.yaml --set dma.base=0xffffffffffff0001
+
 # The host fails: exit 3, and nothing half-written.
 if [ -c /dev/full ]; then
     mkdir -p full && ln -s /dev/full full/tiny.log
