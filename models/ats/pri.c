@@ -34,7 +34,7 @@ static uint32_t send_page(struct tb_atc *a, const struct atc_unit *u, uint64_t a
 {
     uint32_t txn = tb_txn_begin(a->m, TB_TXN_PAGE_REQUEST, when);
     struct tb_txn *t = tb_txn(a->m, txn);
-    struct tb_msg msg = {.address = address,
+    struct tb_msg msg = {.address = 0, /* the IOMMU */
                          .txn = txn,
                          .requester = a->owner.id,
                          .tag = (uint16_t)index,

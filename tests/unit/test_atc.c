@@ -204,11 +204,16 @@ static void fake_recv(struct tb_model *m, unsigned port, const struct tb_msg *ms
     struct rig *r = (struct rig *)(uintptr_t)m->class;
     (void)port;
     r->heard_at[r->count % HEARD] = when;
-    r->heard[r->count++ % HEARD] = *msg;
+    struct tb_msg *kept = &r->heard[r->count++ % HEARD];
+    *kept = *msg;
+    if (msg->kind == TB_PAGE_REQUEST) { /* it goes to the IOMMU, whatever page it is about */
+        CU_ASSERT_EQUAL(msg->address, 0);
+        kept->address = tb_txn(m, msg->txn)->iova;
+    }
     if (msg->kind == TB_ATS_TRANSLATE)
         translate(r, *msg, when);
     else if (msg->kind == TB_PAGE_REQUEST)
-        page_request(r, msg, when);
+        page_request(r, kept, when);
     else if (msg->kind == TB_ATS_INVALIDATED)
         completed(r, msg, when);
     else
