@@ -45,35 +45,31 @@ class Item:
 
 
 class Link:
-    """One direction of a link with its queue (2); `room` are the entries at its far end (4)."""
+    """One direction of a link with its queue (2). `entries` are those at its far end (4): when each
+    that is free may be used. A start is certain as soon as an item has its entry, however far ahead."""
 
-    def __init__(self, sim, arrive, room=None):
-        self.sim, self.arrive, self.room = sim, arrive, room
-        self.queue, self.free, self.release = collections.deque(), 0, None
+    def __init__(self, sim, arrive, depth=None):
+        self.sim, self.arrive, self.release = sim, arrive, None
+        self.entries = None if depth is None else [0] * depth
+        self.queue, self.free = collections.deque(), 0
 
     def send(self, item, ready):
         self.queue.append((ready, item))
         self.kick()
 
     def kick(self):
-        while self.queue:
-            ready, item = self.queue[0]
-            start = max(ready, self.free, self.sim.now)
-            if start > self.sim.now:
-                self.sim.at(start, 9, self.kick)
-                return
-            if self.room == 0:
-                return  # looked at again when an entry is released
-            if self.room is not None and item.kind != "walk":
-                self.room -= 1
-            self.queue.popleft()
+        while self.queue and self.entries != []:
+            ready, item = self.queue.popleft()
+            start = max(ready, self.free, self.entries[0] if self.entries else 0)
+            if self.entries and item.kind != "walk":
+                heapq.heappop(self.entries)
             self.free = start + item.occupies()
             self.sim.at(self.free + 10, 0, self.arrive, item)
             if self.release:
-                self.release(item)
+                self.release(item, start)
 
-    def give(self):
-        self.room += 1
+    def give(self, when):
+        heapq.heappush(self.entries, when)
         self.kick()
 
 
@@ -84,10 +80,10 @@ class Sim:
                     Link(self, self.at_memory)]
         self.rsp = [Link(self, self.back_at_bridge2, depth), Link(self, self.back_at_bridge1, depth),
                     Link(self, self.at_initiator)]
-        self.req[1].release = lambda item: self.req[0].give()
-        self.req[2].release = lambda item: item.kind != "walk" and self.req[1].give()
-        self.rsp[1].release = lambda item: item.kind != "ask" and self.rsp[0].give()
-        self.rsp[2].release = lambda item: self.rsp[1].give()
+        self.req[1].release = lambda item, when: self.req[0].give(when)
+        self.req[2].release = lambda item, when: item.kind != "walk" and self.req[1].give(when)
+        self.rsp[1].release = lambda item, when: item.kind != "ask" and self.rsp[0].give(when)
+        self.rsp[2].release = lambda item, when: self.rsp[1].give(when)
         self.atc = Lru(atc) if atc else None
         self.asking, self.queued, self.asked = {}, collections.deque(), 0
         self.iotlb, self.walks, self.waiting, self.walkers = Lru(64), {}, collections.deque(), 4
@@ -181,7 +177,7 @@ class Sim:
         if item.kind == "ask":
             item.answer = True
             self.rsp[1].send(item, self.now + 50)
-            self.req[1].give()  # it needs no entry of bridge 2 any more
+            self.req[1].give(self.now)  # it needs no entry of bridge 2 any more
         else:
             self.req[2].send(item, self.now)
 
