@@ -373,7 +373,7 @@ static void put_change(struct tb_outfile *to, uint64_t from, uint64_t now)
 static void put_moved(struct tb_outfile *to, const struct tb_report_group *a, const struct tb_report_group *b)
 {
     bool told[TB_PARTS] = {false};
-    put(to, "<td>");
+    put(to, "<td class='wrap'>");
     for (unsigned n = 0; n < 3 && a->has_parts && b->has_parts; n++) {
         unsigned best = TB_PARTS;
         uint64_t most = 0;
@@ -401,7 +401,7 @@ static void put_compared(struct tb_outfile *to, const struct tb_report_group *a,
     put(to, "<tr><td>");
     put_name(to, a);
     if (!b || !a->timed) {
-        put(to, "</td><td colspan='6'>%s</td></tr>\n", b ? "unfinished in both" : "only in the first");
+        put(to, "</td><td class='wrap' colspan='6'>%s</td></tr>\n", b ? "unfinished in both" : "only in the first");
         return;
     }
     put(to, "</td><td>%s%s%s</td>", tb_draw_count(a->count, text), a->count == b->count ? "" : " → ",
@@ -421,7 +421,7 @@ static void put_only_new(struct tb_outfile *to, const struct tb_report_run *a, c
             continue;
         put(to, "<tr><td>");
         put_name(to, &b->groups[i]);
-        put(to, "</td><td colspan='6'>only in the second: %" PRIu64 "</td></tr>\n", b->groups[i].count);
+        put(to, "</td><td class='wrap' colspan='6'>only in the second: %" PRIu64 "</td></tr>\n", b->groups[i].count);
     }
 }
 
@@ -437,7 +437,7 @@ static void put_table(struct tb_outfile *to, const struct tb_report_run *a, cons
     put(to, "</h3>\n<p>Simulated time %s → %s; resolved platforms %s.</p>\n", tb_draw_time(a->end, from),
         tb_draw_time(b->end, now), strcmp(a->resolved, b->resolved) ? "differ" : "are the same");
     put(to, "<div class='scroll'><table><tr><th>initiator and operation</th><th>count</th><th>mean</th><th>now</th>"
-            "<th>mean moved</th><th>p99 moved</th><th>in which part (of the mean)</th></tr>\n");
+            "<th>mean moved</th><th>p99 moved</th><th style='text-align:left'>in which part (of the mean)</th></tr>\n");
     for (size_t i = 0; top && i < n; i++)
         put_compared(to, top[i], b);
     put_only_new(to, a, b);

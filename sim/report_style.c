@@ -30,6 +30,7 @@ const char tb_report_style[] =
     "white-space:nowrap}\n"
     "td{text-align:right;padding:4px 0 4px 16px;border-bottom:1px solid var(--rule);white-space:nowrap}\n"
     "th:first-child,td:first-child{text-align:left;padding-left:0}\n"
+    "td.wrap{white-space:normal;text-align:left;min-width:210px}\n"
     ".bad{color:var(--hot)}.up{color:var(--hot)}.down{color:var(--good)}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:8px 36px}\n"
     "figure{margin:12px 0 6px}figcaption{margin-bottom:6px}\n"
