@@ -291,6 +291,46 @@ static void test_map(void)
     CU_ASSERT_EQUAL(map.order[3], DRAM_ROW);
 }
 
+/* The least distance of two commands, of every rule: bank 0, then the same bank, one of its group, one of another. */
+static uint64_t distance(enum dram_command first, bool write, enum dram_command then, bool then_write, unsigned bank)
+{
+    struct dram_banks b;
+    uint64_t clock = 1000;
+    dram_banks_make(&b, &dram_kinds[DRAM_DDR4_2400].timing, 4, 4, false);
+    if (first != DRAM_ACTIVATE)
+        dram_banks_activate(&b, 0, 1, 0); /* long ago */
+    if (first == DRAM_ACTIVATE)
+        dram_banks_activate(&b, 0, 1, clock);
+    else if (first == DRAM_PRECHARGE)
+        dram_banks_precharge(&b, 0, clock);
+    else
+        dram_banks_column(&b, 0, write, false, clock);
+    return dram_banks_earliest(&b, bank, then, then_write) - clock;
+}
+
+static void test_rules(void)
+{
+    static const struct {
+        enum dram_command first, then;
+        bool write, then_write;
+        unsigned bank;
+        uint64_t clocks;
+    } rules[] = {
+        {DRAM_ACTIVATE, DRAM_COLUMN, 0, 0, 0, 17},       {DRAM_ACTIVATE, DRAM_PRECHARGE, 0, 0, 0, 39},
+        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 0, 39 + 17}, {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 1, 6},
+        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 4, 4},      {DRAM_PRECHARGE, DRAM_ACTIVATE, 0, 0, 0, 17},
+        {DRAM_COLUMN, DRAM_PRECHARGE, 0, 0, 0, 9},       {DRAM_COLUMN, DRAM_PRECHARGE, 1, 0, 0, 12 + 4 + 18},
+        {DRAM_COLUMN, DRAM_COLUMN, 0, 0, 1, 6},          {DRAM_COLUMN, DRAM_COLUMN, 0, 0, 4, 4},
+        {DRAM_COLUMN, DRAM_COLUMN, 1, 1, 1, 6},          {DRAM_COLUMN, DRAM_COLUMN, 1, 1, 4, 4},
+        {DRAM_COLUMN, DRAM_COLUMN, 1, 0, 1, 12 + 4 + 9}, {DRAM_COLUMN, DRAM_COLUMN, 1, 0, 4, 12 + 4 + 3},
+        {DRAM_COLUMN, DRAM_COLUMN, 0, 1, 1, 17 + 4 + 2 - 12}, {DRAM_COLUMN, DRAM_COLUMN, 0, 1, 4, 17 + 4 + 2 - 12},
+        {DRAM_COLUMN, DRAM_ACTIVATE, 0, 0, 4, 1}, /* the command bus */
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        CU_ASSERT_EQUAL(distance(rules[i].first, rules[i].write, rules[i].then, rules[i].then_write, rules[i].bank),
+                        rules[i].clocks);
+}
+
 static void expect_error(const char *dram, const char *words)
 {
     char text[512];
@@ -324,4 +364,4 @@ SUITE("dram", {"A15: latencies of DDR4-2400", test_latency_ddr4},
       {"A16: column rates", test_column_rates}, {"A16: refresh", test_refresh},
       {"refresh while idle", test_refresh_while_idle}, {"schedulers", test_schedulers},
       {"bursts", test_bursts}, {"same bytes", test_same_bytes}, {"refused", test_refused},
-      {"mapping", test_map}, {"errors", test_errors})
+      {"mapping", test_map}, {"rules between commands", test_rules}, {"errors", test_errors})
