@@ -30,6 +30,7 @@ struct fake_got {
     struct tb_msg msg;
     uint8_t data[256];
     tb_time when;
+    bool kept; /* an invalidation that was not answered at once */
 };
 
 struct fake {
@@ -95,7 +96,7 @@ static void fake_recv(struct tb_model *m, unsigned port, const struct tb_msg *ms
     (void)port;
     tb_release(m, credit, when);
     if (f->count < FAKE_MOST) {
-        f->got[f->count] = (struct fake_got){.msg = *msg, .when = when};
+        f->got[f->count] = (struct fake_got){.msg = *msg, .when = when, .kept = f->keeps};
         if (msg->kind == TB_DATA && msg->length <= sizeof f->got[0].data)
             memcpy(f->got[f->count].data, t->data, msg->length);
         f->count++;
@@ -154,7 +155,7 @@ struct rig {
     struct tb_model *root, *dev;
     struct fake *fake;
     uint32_t tail;
-    tb_time now; /* it has been run up to here */
+    tb_time at; /* the device sends nothing before */
 };
 
 static inline void put(struct rig *r, uint64_t address, uint64_t value)
@@ -212,7 +213,6 @@ static inline void make(struct rig *r, const char *iommu, uint64_t control)
 static inline void run(struct rig *r, tb_time until)
 {
     tb_sim_run(r->s.sim, until);
-    r->now = until == TB_NEVER ? tb_sim_now(r->s.sim) : until;
 }
 
 static inline uint64_t counter(struct rig *r, const char *name)
@@ -251,7 +251,7 @@ static inline void check_event(struct rig *r, unsigned n, uint64_t q0, uint64_t 
  * the caller's. */
 static inline uint32_t fake_send(struct rig *r, enum tb_txn_kind kind, struct tb_msg msg)
 {
-    tb_time now = tb_max(r->now, tb_sim_now(r->s.sim));
+    tb_time now = tb_max(r->at, tb_sim_now(r->s.sim));
     uint32_t txn = tb_txn_begin(r->dev, kind, now);
     struct tb_txn *t = tb_txn(r->dev, txn);
     t->iova = msg.address;

@@ -48,6 +48,8 @@ struct tb_request {
     bool host_fault;  /* it was refused for a guest physical address: `where` */
     uint8_t answered; /* of a translation request: pages so far */
     uint32_t changes; /* iommu.changes when it was looked up first */
+    uint16_t more;    /* of an Invalidate Completion that passes up: others behind it */
+    bool passing;     /* it passes up */
 };
 
 enum tb_walk_state { TB_WALK_FREE, TB_WALK_WAITS, TB_WALK_DELAY, TB_WALK_READS };
@@ -478,6 +480,8 @@ void tb_invalidations_make(struct tb_iommu *u);
 bool tb_invalidation_send(struct tb_iommu *u, const uint64_t q[2], uint64_t command, tb_time when);
 /* The command processor waits for a tag from now on. */
 void tb_invalidations_wait(struct tb_iommu *u, tb_time when);
+/* Is it a completion that answers an open request. */
+bool tb_invalidation_expects(struct tb_iommu *u, const struct tb_msg *msg);
 /* An Invalidate Completion. */
 void tb_invalidation_answered(struct tb_iommu *u, uint32_t txn, tb_time when);
 /* Somebody else has ended it: nobody is there who could answer. */

@@ -209,6 +209,12 @@ static struct tb_invalidation *find(struct tb_iommu *u, uint32_t txn)
     return NULL;
 }
 
+bool tb_invalidation_expects(struct tb_iommu *u, const struct tb_msg *msg)
+{
+    const struct tb_invalidation *i = find(u, msg->txn);
+    return i && i->tag == msg->tag;
+}
+
 static void release(struct tb_iommu *u, struct tb_invalidation *i, tb_time when)
 {
     if (!i->late)

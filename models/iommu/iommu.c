@@ -575,6 +575,25 @@ static void access_register(struct tb_iommu *u, struct tb_request *r, tb_time wh
     }
 }
 
+/* The completion of an IOMMU further up. */
+static bool is_of_another(const struct tb_iommu *u, uint32_t txn)
+{
+    const struct tb_txn *t = tb_txn(u->m, txn);
+    return t->kind == TB_TXN_INVALIDATION && t->by != u->m->index;
+}
+
+static void let_answer(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    r->passing = false;
+    tb_invalidation_answered(u, txn, when);
+    if (!r->more)
+        return;
+    r->more--;
+    r->passing = true;
+    add_passing(u, &r->msg, TB_NO_CREDIT, u->arrivals, when - u->up);
+}
+
 static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
@@ -582,10 +601,11 @@ static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
         access_register(u, r, when);
         return;
     }
-    if (r->msg.kind == TB_ATS_INVALIDATED) {
-        tb_invalidation_answered(u, txn, when);
+    if (r->msg.kind == TB_ATS_INVALIDATED && !is_of_another(u, txn)) {
+        let_answer(u, txn, when);
         return;
     }
+    r->passing = false;
     tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
     tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up);
     tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
@@ -613,6 +633,26 @@ static void run_passing(struct tb_iommu *u, tb_time when)
 
 /* -- What the bridge hands over -------------------------------------------------------------- */
 
+/* Pushes what was posted before it, as a completion does. One of several for a request waits for
+ * the one before it, for they share a transaction. */
+static void take_invalidated(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
+                             tb_time when)
+{
+    struct tb_request *r = &u->requests[msg->txn];
+    bool own = tb_txn(u->m, msg->txn)->by == u->m->index;
+    if (own && !tb_invalidation_expects(u, msg)) {
+        u->n->spurious++;
+        tb_release(u->m, credit, when);
+    } else if (r->passing) {
+        r->more++;
+        tb_release(u->m, credit, when);
+    } else {
+        r->passing = true;
+        r->more = 0;
+        add_passing(u, msg, credit, u->arrivals, when);
+    }
+}
+
 void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
                          tb_time when)
 {
@@ -624,9 +664,8 @@ void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
         add_passing(u, msg, credit, 0, when);
         break;
     default:
-        if (msg->kind ==
-            TB_ATS_INVALIDATED) /* pushes what was posted before it, as a completion does */
-            add_passing(u, msg, credit, u->arrivals, when);
+        if (msg->kind == TB_ATS_INVALIDATED)
+            take_invalidated(u, msg, credit, when);
         else
             take_request(u, msg, credit, when);
     }

@@ -346,6 +346,27 @@ static void test_completion_count(void)
     seen_free(&r.s);
 }
 
+/* All of them at once, behind a posted write that is not through: they share a transaction. */
+static void test_completions_together(void)
+{
+    struct rig r;
+    make(&r, "", 0x1005);
+    r.fake->keeps = true;
+    command(&r, INVALIDATE(DEVICE, 0u), 0x7000);
+    wait_store(&r, 1);
+    run(&r, TB_NEVER);
+    fake_send(
+        &r, TB_TXN_DMA,
+        (struct tb_msg){.address = 0x8000, .length = 8, .kind = TB_WRITE, .class = TB_POSTED});
+    for (unsigned i = 0; i < 4; i++)
+        fake_answer(r.dev, &r.fake->got[0].msg, i == 1 ? 7 : 0, 3, tb_sim_now(r.s.sim));
+    run(&r, TB_NEVER);
+    CU_ASSERT_EQUAL(get(&r, STORE), 1);
+    CU_ASSERT_EQUAL(counter(&r, "spurious"), 1);
+    CU_ASSERT_EQUAL(ended(&r, TB_TXN_INVALIDATION, TB_OK), 1);
+    seen_free(&r.s);
+}
+
 /* Completions for nothing: a wrong tag, one too many, one for a transaction that is none. */
 static void test_spurious(void)
 {
@@ -420,6 +441,7 @@ static void test_many_timeouts(void)
         command(&r, INVALIDATE(DEVICE, 0u), i << 12);
     wait_store(&r, 1);
     run(&r, TB_MS - TB_US);
+    r.at = TB_MS - TB_US;
     for (unsigned i = 0; i < 200; i++)
         fake_access(&r, TB_READ, TB_UNTRANSLATED, 0x100000);
     run(&r, TB_NEVER);
@@ -466,5 +488,6 @@ SUITE("iommu ats", {"pages, one at a time", test_pages}, {"no write", test_no_wr
       {"tables changed under way", test_changed_under_way}, {"an invalidation", test_invalidate},
       {"ranges", test_ranges}, {"PASID", test_pasid}, {"nobody to ask", test_nobody},
       {"how many in flight", test_in_flight}, {"count of completions", test_completion_count},
+      {"completions together", test_completions_together},
       {"completions for nothing", test_spurious}, {"timeout", test_timeout},
       {"many timeouts", test_many_timeouts}, {"completions push posted writes", test_pushes})
