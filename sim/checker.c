@@ -1,8 +1,9 @@
 /* See checker.h: who may go where, by a driver's own words.
  *
- * A space has two interval trees (treaps, by address and number): the mappings that a device may still know,
- * and those that are gone. An access that a mapping in force explains is fine, and that is looked for first;
- * only what it does not explain is looked for among the others. The better explanation counts.
+ * A space has two interval trees (treaps, by address and number): the mappings that a device may
+ * still know, and those that are gone. An access that a mapping in force explains is fine, and that
+ * is looked for first; only what it does not explain is looked for among the others. The better
+ * explanation counts.
  */
 #include "checker.h"
 
@@ -18,8 +19,8 @@
 struct record {
     struct record *left, *right;
     uint64_t iova, last, pa;
-    uint64_t max;                /* no smaller than `last` of all below */
-    uint64_t number;             /* orders records of one address; also the random weight's source */
+    uint64_t max;    /* no smaller than `last` of all below */
+    uint64_t number; /* orders records of one address; also the random weight's source */
     tb_time mapped, started, done; /* the latter two: TB_NEVER as long as they have not come */
     const struct tb_node *map_node, *unmap_node;
     uint32_t weight, told;
@@ -69,7 +70,8 @@ static void update(struct record *n)
 }
 
 /* Parts a tree into what precedes `at` and what follows it. */
-static void split(struct record *tree, const struct record *at, struct record **before, struct record **after)
+static void split(struct record *tree, const struct record *at, struct record **before,
+                  struct record **after)
 {
     if (!tree) {
         *before = *after = NULL;
@@ -169,8 +171,8 @@ static struct record *new_record(struct tb_checker *c, struct tb_model *m)
 }
 
 /* Cuts a record at `at`, its second piece's first address. Returns the second piece. */
-static struct record *cut(struct tb_checker *c, struct tb_model *m, struct space *s, struct record *r,
-                          uint64_t at)
+static struct record *cut(struct tb_checker *c, struct tb_model *m, struct space *s,
+                          struct record *r, uint64_t at)
 {
     struct record *second = new_record(c, m);
     uint64_t number = second->number;
@@ -209,8 +211,8 @@ static bool started_by(const struct record *r, const void *of)
     return r->started != TB_NEVER && r->started <= *by;
 }
 
-static void start_unmap(struct tb_checker *c, struct tb_model *m, struct space *s, const struct tb_mapping *of,
-                        tb_time when)
+static void start_unmap(struct tb_checker *c, struct tb_model *m, struct space *s,
+                        const struct tb_mapping *of, tb_time when)
 {
     uint64_t last = of->iova + of->size - 1;
     struct record *r;
@@ -229,8 +231,8 @@ static void end_window(struct tb_checker *c, tb_time began, tb_time when)
     n->window_max = tb_max(n->window_max, when - began);
 }
 
-static void end_unmap(struct tb_checker *c, struct tb_model *m, struct space *s, const struct tb_mapping *of,
-                      tb_time when)
+static void end_unmap(struct tb_checker *c, struct tb_model *m, struct space *s,
+                      const struct tb_mapping *of, tb_time when)
 {
     uint64_t last = of->iova + of->size - 1;
     struct record *r;
@@ -244,8 +246,8 @@ static void end_unmap(struct tb_checker *c, struct tb_model *m, struct space *s,
 }
 
 /* What was mapped there is being replaced. */
-static void map(struct tb_checker *c, struct tb_model *m, struct space *s, const struct tb_mapping *of,
-                tb_time when)
+static void map(struct tb_checker *c, struct tb_model *m, struct space *s,
+                const struct tb_mapping *of, tb_time when)
 {
     start_unmap(c, m, s, of, when);
     struct record *r = new_record(c, m);
@@ -264,7 +266,8 @@ static bool is_of(const struct attachment *a, const struct tb_mapping *of)
            (!a->has_pasid || a->pasid == of->pasid);
 }
 
-static void attach(struct tb_checker *c, struct tb_model *m, const struct tb_mapping *of, tb_time when)
+static void attach(struct tb_checker *c, struct tb_model *m, const struct tb_mapping *of,
+                   tb_time when)
 {
     for (struct attachment *a = c->attachments; a; a = a->next) {
         if (!is_of(a, of) || a->started != TB_NEVER)
@@ -275,16 +278,23 @@ static void attach(struct tb_checker *c, struct tb_model *m, const struct tb_map
         a->end_node = of->node;
     }
     struct attachment *a = tb_page_alloc(m, sizeof *a);
-    *a = (struct attachment){.next = c->attachments, .from = when, .started = TB_NEVER, .done = TB_NEVER,
-                             .node = of->node, .space = of->space, .pasid = of->pasid,
-                             .requester = of->requester, .has_pasid = of->has_pasid};
+    *a = (struct attachment){.next = c->attachments,
+                             .from = when,
+                             .started = TB_NEVER,
+                             .done = TB_NEVER,
+                             .node = of->node,
+                             .space = of->space,
+                             .pasid = of->pasid,
+                             .requester = of->requester,
+                             .has_pasid = of->has_pasid};
     c->attachments = a;
 }
 
 static void detach(struct tb_checker *c, const struct tb_mapping *of, tb_time when)
 {
     for (struct attachment *a = c->attachments; a; a = a->next)
-        if (is_of(a, of) && a->started <= of->started_by && a->started != TB_NEVER && a->done == TB_NEVER) {
+        if (is_of(a, of) && a->started <= of->started_by && a->started != TB_NEVER &&
+            a->done == TB_NEVER) {
             a->done = when;
             end_window(c, a->started, when);
         }
@@ -304,7 +314,8 @@ void tb_checker_declare(struct tb_checker *c, struct tb_model *m, enum tb_declar
         of_mapping[what](c, m, space_of(c, m, of->space), of, when);
 }
 
-void tb_declare(struct tb_model *m, enum tb_declared what, const struct tb_mapping *of, tb_time when)
+void tb_declare(struct tb_model *m, enum tb_declared what, const struct tb_mapping *of,
+                tb_time when)
 {
     if (m->sim->checker)
         tb_checker_declare(m->sim->checker, m, what, of, when);
@@ -319,8 +330,8 @@ struct verdict {
     enum rank rank;
     struct record *record; /* NULL: none is needed */
     struct attachment *attachment;
-    tb_time since;         /* what counts: when the unmap began (STALE), when it was declared done (BAD) */
-    bool detached;         /* by the attachment's end, not the record's */
+    tb_time since; /* what counts: when the unmap began (STALE), when it was declared done (BAD) */
+    bool detached; /* by the attachment's end, not the record's */
 };
 
 struct access {
@@ -407,16 +418,17 @@ static void tell(struct tb_model *by, const struct tb_txn *t, const struct verdi
     put_place(mapped, sizeof mapped, " of line ", from);
     put_place(unmapped, sizeof unmapped, " on line ", to);
     tb_violation(by, to, t->served,
-                 "dma-safety: txn %" PRIu32 " (op=%s, %" PRIu32 " bytes, iova 0x%" PRIx64 ") reached 0x%" PRIx64
-                 " through the %s%s, %" PRIu64 ".%03u ns after it was declared %s%s%s",
+                 "dma-safety: txn %" PRIu32 " (op=%s, %" PRIu32 " bytes, iova 0x%" PRIx64
+                 ") reached 0x%" PRIx64 " through the %s%s, %" PRIu64
+                 ".%03u ns after it was declared %s%s%s",
                  t->number, t->write ? "write" : "read", t->length, t->iova, t->pa,
-                 v->detached ? "attachment" : "mapping", mapped, late / TB_NS, (unsigned)(late % TB_NS),
-                 v->detached ? "ended" : "unmapped", unmapped,
+                 v->detached ? "attachment" : "mapping", mapped, late / TB_NS,
+                 (unsigned)(late % TB_NS), v->detached ? "ended" : "unmapped", unmapped,
                  *told == TOLD_EACH ? " (further ones are counted only)" : "");
 }
 
-void tb_checker_observe(void *context, struct tb_model *by, const struct tb_txn *txn, enum tb_status status,
-                        tb_time when)
+void tb_checker_observe(void *context, struct tb_model *by, const struct tb_txn *txn,
+                        enum tb_status status, tb_time when)
 {
     struct tb_checker *c = context;
     struct tb_safety *n = &c->result;

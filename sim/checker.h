@@ -1,8 +1,8 @@
 /* The DMA-safety checker: `record: {check: dma-safety}`.
  *
- * Invariants: it learns of mappings by what a driver declares (tb_declare), and of accesses when their
- * transactions end; it changes no time and no byte. An access is judged by the instant at which memory served
- * it, not by the end of its transaction.
+ * Invariants: it learns of mappings by what a driver declares (tb_declare), and of accesses when
+ * their transactions end; it changes no time and no byte. An access is judged by the instant at
+ * which memory served it, not by the end of its transaction.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H

@@ -60,21 +60,40 @@ struct compare_map {
 };
 
 static const struct tb_param compare_table[] = {
-    {.name = "columns", .type = TB_NODE, .offset = offsetof(struct compare_map, columns), .flags = TB_REQUIRED,
+    {.name = "columns",
+     .type = TB_NODE,
+     .offset = offsetof(struct compare_map, columns),
+     .flags = TB_REQUIRED,
      .doc = "a list of values"},
-    {.name = "baseline", .type = TB_STRING, .offset = offsetof(struct compare_map, baseline), .flags = TB_OPTIONAL,
+    {.name = "baseline",
+     .type = TB_STRING,
+     .offset = offsetof(struct compare_map, baseline),
+     .flags = TB_OPTIONAL,
      .doc = "the run that `relative` columns are held to"},
     {0}};
 
 static const struct tb_param column_table[] = {
-    {.name = "value", .type = TB_STRING, .offset = offsetof(struct column, text), .short_form = true,
-     .flags = TB_REQUIRED, .doc = "time, events, KIND.mean, safety.stale, MODEL.COUNTER"},
-    {.name = "title", .type = TB_STRING, .offset = offsetof(struct column, title_given), .flags = TB_OPTIONAL,
+    {.name = "value",
+     .type = TB_STRING,
+     .offset = offsetof(struct column, text),
+     .short_form = true,
+     .flags = TB_REQUIRED,
+     .doc = "time, events, KIND.mean, safety.stale, MODEL.COUNTER"},
+    {.name = "title",
+     .type = TB_STRING,
+     .offset = offsetof(struct column, title_given),
+     .flags = TB_OPTIONAL,
      .doc = "the column's head; default: the value"},
-    {.name = "relative", .type = TB_BOOL, .offset = offsetof(struct column, relative), .def = "false",
+    {.name = "relative",
+     .type = TB_BOOL,
+     .offset = offsetof(struct column, relative),
+     .def = "false",
      .doc = "to the baseline too"},
-    {.name = "percent_of", .type = TB_STRING, .offset = offsetof(struct column, percent_text),
-     .flags = TB_OPTIONAL, .present = offsetof(struct column, has_percent) + 1,
+    {.name = "percent_of",
+     .type = TB_STRING,
+     .offset = offsetof(struct column, percent_text),
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct column, has_percent) + 1,
      .doc = "another value, of which this is a share"},
     {0}};
 
@@ -105,7 +124,8 @@ static bool parse_value(struct tb_sim *s, const char *text, struct value *v)
     snprintf(v->model, sizeof v->model, "%.*s", (int)(dot - text), text);
     snprintf(v->counter, sizeof v->counter, "%s", dot + 1);
     for (v->kind = 0; v->kind < TB_TXN_KINDS; v->kind++)
-        if (strcmp(tb_line_kinds[v->kind].name, v->model) == 0 && find_word(kind_words, dot + 1, &v->what)) {
+        if (strcmp(tb_line_kinds[v->kind].name, v->model) == 0 &&
+            find_word(kind_words, dot + 1, &v->what)) {
             v->source = OF_KIND;
             v->format = v->what >= MIN ? TIME : NUMBER;
             return true;
@@ -119,8 +139,8 @@ static bool parse_value(struct tb_sim *s, const char *text, struct value *v)
     return is_counter(s, v);
 }
 
-static void read_value(struct tb_sim *s, const char *text, struct value *v, const struct tb_node *node,
-                       struct tb_diag *diag)
+static void read_value(struct tb_sim *s, const char *text, struct value *v,
+                       const struct tb_node *node, struct tb_diag *diag)
 {
     if (!parse_value(s, text, v))
         tb_diag_node(diag, node,
@@ -129,8 +149,8 @@ static void read_value(struct tb_sim *s, const char *text, struct value *v, cons
                      text);
 }
 
-static void read_column(struct tb_compare *c, struct tb_sim *s, const struct tb_node *node, struct tb_arena *arena,
-                        struct tb_diag *diag)
+static void read_column(struct tb_compare *c, struct tb_sim *s, const struct tb_node *node,
+                        struct tb_arena *arena, struct tb_diag *diag)
 {
     struct column *column = &c->columns[c->column_count++];
     if (!tb_params_read(column_table, node, NULL, column, arena, diag))
@@ -139,21 +159,26 @@ static void read_column(struct tb_compare *c, struct tb_sim *s, const struct tb_
     if (column->has_percent)
         read_value(s, column->percent_text, &column->of, node, diag);
     snprintf(column->name, sizeof column->name, "%s", column->text);
-    snprintf(column->of_name, sizeof column->of_name, "%s", column->has_percent ? column->percent_text : "");
-    const char *title = column->title_given && column->title_given[0] ? column->title_given : column->text;
+    snprintf(column->of_name, sizeof column->of_name, "%s",
+             column->has_percent ? column->percent_text : "");
+    const char *title =
+        column->title_given && column->title_given[0] ? column->title_given : column->text;
     snprintf(column->title, sizeof column->title, "%s%s", title,
-             column->has_percent ? " %" : column->value.format == TIME ? " ns" : "");
+             column->has_percent            ? " %"
+             : column->value.format == TIME ? " ns"
+                                            : "");
 }
 
-static void read_columns(struct tb_compare *c, struct tb_sim *s, const struct tb_node *node, struct tb_arena *arena,
-                         struct tb_diag *diag)
+static void read_columns(struct tb_compare *c, struct tb_sim *s, const struct tb_node *node,
+                         struct tb_arena *arena, struct tb_diag *diag)
 {
     struct compare_map map = {.columns = node};
     if (node->kind != TB_LIST && !tb_params_read(compare_table, node, NULL, &map, arena, diag))
         return;
     if (map.baseline)
         snprintf(c->baseline, sizeof c->baseline, "%s", map.baseline);
-    if (map.columns->kind != TB_LIST || map.columns->count == 0 || map.columns->count > COLUMNS_MAX) {
+    if (map.columns->kind != TB_LIST || map.columns->count == 0 ||
+        map.columns->count > COLUMNS_MAX) {
         tb_diag_node(diag, map.columns, "a comparison is a list of 1 to %d values", COLUMNS_MAX);
         return;
     }
@@ -161,7 +186,8 @@ static void read_columns(struct tb_compare *c, struct tb_sim *s, const struct tb
         read_column(c, s, map.columns->items[k], arena, diag);
 }
 
-struct tb_compare *tb_compare_new(struct tb_sim *s, const struct tb_node *node, struct tb_diag *diag)
+struct tb_compare *tb_compare_new(struct tb_sim *s, const struct tb_node *node,
+                                  struct tb_diag *diag)
 {
     size_t before = tb_diag_count(diag);
     struct tb_compare *c = node ? calloc(1, sizeof *c) : NULL;
@@ -213,8 +239,10 @@ static uint64_t of_safety(struct tb_sim *s, const struct value *v)
     struct tb_safety n = {0};
     if (!tb_safety_of(tb_summary_model(s, 0), &n))
         return 0;
-    const uint64_t values[] = {[SAFETY_STALE] = n.stale, [SAFETY_VIOLATIONS] = n.violations,
-                               [SAFETY_WINDOW] = n.window_max, [SAFETY_LATE] = n.stale_max};
+    const uint64_t values[] = {[SAFETY_STALE] = n.stale,
+                               [SAFETY_VIOLATIONS] = n.violations,
+                               [SAFETY_WINDOW] = n.window_max,
+                               [SAFETY_LATE] = n.stale_max};
     return values[v->what];
 }
 
@@ -276,7 +304,10 @@ static const struct row *baseline_of(const struct tb_compare *c, const struct ro
 
 static void put_percent(char *out, uint64_t part, uint64_t whole)
 {
-    uint64_t tenths = whole ? (uint64_t)(((unsigned __int128)part * 2000 + whole) / ((unsigned __int128)whole * 2)) : 0;
+    uint64_t tenths =
+        whole
+            ? (uint64_t)(((unsigned __int128)part * 2000 + whole) / ((unsigned __int128)whole * 2))
+            : 0;
     snprintf(out, CELL, whole ? "%" PRIu64 ".%" PRIu64 : "-", tenths / 10, tenths % 10);
 }
 
@@ -286,7 +317,8 @@ static void put_cell(const struct tb_compare *c, const struct row *r, size_t k, 
     if (column->has_percent)
         put_percent(out, r->cells[k], r->of[k]);
     else if (column->value.format == TIME)
-        snprintf(out, CELL, "%" PRIu64 ".%03u", r->cells[k] / TB_NS, (unsigned)(r->cells[k] % TB_NS));
+        snprintf(out, CELL, "%" PRIu64 ".%03u", r->cells[k] / TB_NS,
+                 (unsigned)(r->cells[k] % TB_NS));
     else
         snprintf(out, CELL, "%" PRIu64, r->cells[k]);
 }
@@ -329,7 +361,8 @@ static void print_head(const struct tb_compare *c, FILE *to, bool colour, int na
 {
     fprintf(to, "\n%s  %-*s", colour ? "\033[1m" : "", name + 2, "run");
     for (size_t k = 0; k < c->column_count; k++)
-        fprintf(to, "  %*s%s", width_of(c, k), c->columns[k].title, c->columns[k].relative ? "       " : "");
+        fprintf(to, "  %*s%s", width_of(c, k), c->columns[k].title,
+                c->columns[k].relative ? "       " : "");
     fprintf(to, "%s\n", colour ? "\033[0m" : "");
 }
 

@@ -125,7 +125,8 @@ static void invalidate_cache_of(uint64_t command[2], const struct host_device *d
     command[1] &= ~AMDVI_PAGES_PDE;
 }
 
-/* The guest's addresses of a PASID, not the domain's: of a command for the IOMMU, and of one for a device. */
+/* The guest's addresses of a PASID, not the domain's: of a command for the IOMMU, and of one for a
+ * device. */
 static void of_guest(uint64_t command[2], const struct host_guest *g)
 {
     command[0] |= g->pasid;
@@ -251,8 +252,8 @@ static enum host_verdict look_for_room(struct host *h, struct host_iommu *u,
     return HOST_AGAIN;
 }
 
-/* Every invalidation in front of the wait that has ended is done: nobody may go by what was unmapped
- * when it was given. */
+/* Every invalidation in front of the wait that has ended is done: nobody may go by what was
+ * unmapped when it was given. */
 static void declare_done(struct host *h, struct host_iommu *u, tb_time when)
 {
     for (; u->pending_first < u->pending_next; u->pending_first++) {
@@ -273,7 +274,8 @@ static enum host_verdict look_at_flag(struct host *h, struct host_iommu *u, stru
                                       const struct tb_node *node, tb_time when)
 {
     if (u->seen - job->value < (uint64_t)1 << 63) {
-        u->room = RING_ENTRIES - 1 - (u->tail + RING_BYTES - job->tail) % RING_BYTES / AMDVI_RING_ENTRY;
+        u->room =
+            RING_ENTRIES - 1 - (u->tail + RING_BYTES - job->tail) % RING_BYTES / AMDVI_RING_ENTRY;
         declare_done(h, u, when);
         return HOST_DONE;
     }
@@ -339,7 +341,8 @@ enum host_verdict iommu_command(struct host *h, struct host_iommu *u, struct com
     }
 }
 
-/* -- Invalidation of a range, in the IOMMU and then in the devices (2.4.3, 2.4.4) ---------------- */
+/* -- Invalidation of a range, in the IOMMU and then in the devices (2.4.3, 2.4.4) ----------------
+ */
 
 struct flush_job iommu_flush_of(struct host_domain *domain, uint64_t iova, uint64_t last)
 {
@@ -353,7 +356,8 @@ struct flush_job iommu_flush_of(struct host_domain *domain, uint64_t iova, uint6
     return job;
 }
 
-static void remember(struct host_iommu *u, uint32_t space, const struct flush_job *job, tb_time when)
+static void remember(struct host_iommu *u, uint32_t space, const struct flush_job *job,
+                     tb_time when)
 {
     if (u->pending_next - u->pending_first == HOST_PENDING)
         u->pending_first++;
@@ -380,15 +384,16 @@ static const struct host_device *next_cache(const struct host *h, const struct h
 {
     for (; job->next < h->device_count && !job->without_devices; job->next++) {
         const struct host_device *d = &h->devices[job->next];
-        bool concerned = job->guest ? job->guest->device == d : !job->domain || d->domain == job->domain;
+        bool concerned =
+            job->guest ? job->guest->device == d : !job->domain || d->domain == job->domain;
         if (d->iommu == u && d->ats && concerned)
             return d;
     }
     return NULL;
 }
 
-enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush_job *job, bool wait,
-                              const struct tb_node *node, tb_time when)
+enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush_job *job,
+                              bool wait, const struct tb_node *node, tb_time when)
 {
     if (!job->begun)
         begin_flush(h, u, job, when);
@@ -499,10 +504,10 @@ static bool take_over(struct host *h, struct host_device *d, struct host_domain 
 /* After the device's entry: what was cached of its former domain, in the IOMMU and in itself. */
 static bool next_invalidation(const struct host_device *d, struct attach_job *job)
 {
-    bool of_domain = job->phase == ATTACH_AWAITS_DEVICE_INVALIDATION && job->former &&
-                     job->former != d->domain;
-    bool of_cache = job->phase < ATTACH_AWAITS_CACHE_INVALIDATION && job->had_ats &&
-                    !job->without_devices;
+    bool of_domain =
+        job->phase == ATTACH_AWAITS_DEVICE_INVALIDATION && job->former && job->former != d->domain;
+    bool of_cache =
+        job->phase < ATTACH_AWAITS_CACHE_INVALIDATION && job->had_ats && !job->without_devices;
     job->command = (struct command_job){0};
     if (of_domain) {
         iommu_invalidate_domain(job->command.command, job->former->id);

@@ -1,8 +1,8 @@
 /* Page requests (PRI): the IOMMU's log of them, the driver's policy, the response.
  *
- * The handler of the IOMMU's interrupt reads the log entry by entry, as it reads events. What the policy maps is mapped
- * by the stores that `map` does; behind the last page of a group goes COMPLETE_PPR_REQUEST with the worst code of the
- * group. AMD IOMMU (48882), 2.4.7 and 2.6.
+ * The handler of the IOMMU's interrupt reads the log entry by entry, as it reads events. What the
+ * policy maps is mapped by the stores that `map` does; behind the last page of a group goes
+ * COMPLETE_PPR_REQUEST with the worst code of the group. AMD IOMMU (48882), 2.4.7 and 2.6.
  */
 #include "host.h"
 
@@ -52,7 +52,8 @@ static uint32_t pasid_of(uint64_t q)
            (uint32_t)(q >> AMDVI_PPR_PASID_HIGH_SHIFT & 0xf) << 16;
 }
 
-/* -- One request -------------------------------------------------------------------------------- */
+/* -- One request --------------------------------------------------------------------------------
+ */
 
 static void worsen(struct host_device *d, unsigned code)
 {
@@ -84,14 +85,21 @@ static bool begin_mapping(struct host *h, struct request_job *job, struct host_d
     uint64_t page = page_for(d, iova);
     if (!page)
         return false;
-    job->table = (struct table_job){.domain = d->domain, .guest = guest, .start = iova, .iova = iova,
-                                    .last = iova + HOST_PAGE - 1, .pa = page, .page = HOST_PAGE,
-                                    .permissions = HOST_MAY_READ | HOST_MAY_WRITE, .node = d->pri.node};
+    job->table = (struct table_job){.domain = d->domain,
+                                    .guest = guest,
+                                    .start = iova,
+                                    .iova = iova,
+                                    .last = iova + HOST_PAGE - 1,
+                                    .pa = page,
+                                    .page = HOST_PAGE,
+                                    .permissions = HOST_MAY_READ | HOST_MAY_WRITE,
+                                    .node = d->pri.node};
     return true;
 }
 
 /* By the policy: maps it, or knows the answer at once. */
-static void decide(struct host *h, const struct host_iommu *u, struct request_job *job, tb_time when)
+static void decide(struct host *h, const struct host_iommu *u, struct request_job *job,
+                   tb_time when)
 {
     struct host_device *d = device_of(h, u, (uint16_t)(job->record[0] & AMDVI_PPR_DEVICE));
     job->device = d;
@@ -132,7 +140,8 @@ static void respond(struct host *h, struct host_iommu *u, struct request_job *jo
     uint64_t q = job->record[0], command[2];
     bool guest = q & AMDVI_PPR_GN;
     unsigned code = d ? d->pri.code : PRI_FAILURE;
-    command[0] = (uint64_t)AMDVI_COMPLETE_PPR_REQUEST << AMDVI_OPCODE_SHIFT | (q & AMDVI_PPR_DEVICE) |
+    command[0] = (uint64_t)AMDVI_COMPLETE_PPR_REQUEST << AMDVI_OPCODE_SHIFT |
+                 (q & AMDVI_PPR_DEVICE) |
                  (guest ? (uint64_t)pasid_of(q) << AMDVI_COMPLETE_PASID_SHIFT : 0);
     command[1] = (q >> AMDVI_PPR_TAG_SHIFT & (PRI_GROUPS - 1)) << AMDVI_COMPLETE_TAG_SHIFT |
                  (uint64_t)code << AMDVI_COMPLETE_STATUS_SHIFT | (guest ? AMDVI_COMPLETE_GN : 0);
@@ -170,7 +179,8 @@ static enum host_verdict answer(struct host *h, struct host_iommu *u, struct req
     return HOST_AGAIN;
 }
 
-/* -- The log ------------------------------------------------------------------------------------ */
+/* -- The log ------------------------------------------------------------------------------------
+ */
 
 static enum host_verdict next_record(struct host *h, struct host_iommu *u, struct request_job *job)
 {

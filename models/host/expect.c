@@ -100,13 +100,12 @@ struct expect_args {
     struct latency_expect latency;
 };
 
-static const char *const kind_names[] = {"dma",    "register", "memory", "walk",
-                                         "devtab", "command",  "event",  "interrupt",
-                                         "disk",   "translation", "invalidation", "pagereq",
-                                         "pageresp", NULL}; /* enum tb_txn_kind */
+static const char *const kind_names[] = {
+    "dma",  "register",    "memory",       "walk",    "devtab",   "command", "event", "interrupt",
+    "disk", "translation", "invalidation", "pagereq", "pageresp", NULL}; /* enum tb_txn_kind */
 static const char *const status_names[] = {"ok",    "unsupported", "abort",
                                            "fault", "any",         NULL}; /* enum tb_status */
-static const char *const safety_names[] = {"violations", "stale",   "checked",
+static const char *const safety_names[] = {"violations", "stale",  "checked",
                                            "unwatched",  "unmaps", NULL};
 static const char *const code_names[] = {"any",
                                          "illegal_dev_table_entry",
@@ -787,16 +786,17 @@ static void check_safety(struct host *h, const struct safety_expect *e, const st
     struct tb_safety n;
     char what[64];
     if (!tb_safety_of(h->m, &n)) {
-        host_complain(h, node, when, "nobody checks: the scenario needs `record: {check: dma-safety}`");
+        host_complain(h, node, when,
+                      "nobody checks: the scenario needs `record: {check: dma-safety}`");
         return;
     }
     const uint64_t found[] = {n.violations, n.stale, n.checked, n.unwatched, n.windows};
     snprintf(what, sizeof what, "%s of the DMA-safety checker", safety_names[e->what]);
     check_bounds(h, &e->bounds, found[e->what], what, node, when);
-    check_time(h, e->has_window, n.window_max <= e->window, "the longest unmap", n.window_max, e->window,
-               "most", node, when);
-    check_time(h, e->has_late, n.stale_max <= e->late, "the latest stale access", n.stale_max, e->late,
-               "most", node, when);
+    check_time(h, e->has_window, n.window_max <= e->window, "the longest unmap", n.window_max,
+               e->window, "most", node, when);
+    check_time(h, e->has_late, n.stale_max <= e->late, "the latest stale access", n.stale_max,
+               e->late, "most", node, when);
 }
 
 static enum host_verdict run_expect(struct host *h, struct host_step *s, tb_time when)

@@ -1,7 +1,9 @@
-/* Page tables of PASIDs: x86-64's format, real bytes in the driver's memory, found through the device's GCR3 table.
+/* Page tables of PASIDs: x86-64's format, real bytes in the driver's memory, found through the
+ * device's GCR3 table.
  *
- * Where the host translates too (nested), tables lie at guest physical addresses: the driver maps every page of them
- * for the domain at its own address, as a hypervisor maps a guest's memory. AMD IOMMU (48882), 2.2.6.
+ * Where the host translates too (nested), tables lie at guest physical addresses: the driver maps
+ * every page of them for the domain at its own address, as a hypervisor maps a guest's memory. AMD
+ * IOMMU (48882), 2.2.6.
  */
 #include "host.h"
 
@@ -41,17 +43,26 @@ static const char *new_table(struct host *h, struct host_device *d, const struct
         return no_memory;
     if (d->guests != HOST_NESTED)
         return NULL;
-    struct table_job job = {.domain = d->domain, .start = *page, .iova = *page, .pa = *page,
-                            .last = *page + HOST_PAGE - 1, .page = HOST_PAGE, .node = node,
+    struct table_job job = {.domain = d->domain,
+                            .start = *page,
+                            .iova = *page,
+                            .pa = *page,
+                            .last = *page + HOST_PAGE - 1,
+                            .page = HOST_PAGE,
+                            .node = node,
                             .permissions = HOST_MAY_READ | HOST_MAY_WRITE};
     return table_step(h, &job, when);
 }
 
-const char *guest_begin(struct host *h, struct host_guest *g, const struct tb_node *node, tb_time when)
+const char *guest_begin(struct host *h, struct host_guest *g, const struct tb_node *node,
+                        tb_time when)
 {
     struct host_device *d = g->device;
-    struct tb_mapping of = {.requester = d->id, .has_pasid = true, .pasid = g->pasid,
-                            .space = guest_space(h, g), .node = node};
+    struct tb_mapping of = {.requester = d->id,
+                            .has_pasid = true,
+                            .pasid = g->pasid,
+                            .space = guest_space(h, g),
+                            .node = node};
     if (g->root)
         return NULL;
     if (d->guests == HOST_NO_GUESTS || !d->gcr3_at)
@@ -84,14 +95,18 @@ static bool is_page(uint64_t entry, unsigned level)
     return level == 1 || (entry & X86_PTE_PS);
 }
 
-/* -- Who checks --------------------------------------------------------------------------------- */
+/* -- Who checks ---------------------------------------------------------------------------------
+ */
 
 /* Piece by piece where the host translates too: its pages may be smaller and lie anywhere. */
 static void declare_mapped(struct host *h, const struct table_job *job, uint64_t size, tb_time when)
 {
     const struct host_device *d = job->guest->device;
     struct tb_safety unused;
-    struct tb_mapping of = {.iova = job->iova, .pa = job->pa, .size = size, .node = job->node,
+    struct tb_mapping of = {.iova = job->iova,
+                            .pa = job->pa,
+                            .size = size,
+                            .node = job->node,
                             .space = guest_space(h, job->guest)};
     of.access = (uint8_t)(TB_MAY_READ | (job->permissions & HOST_MAY_WRITE ? TB_MAY_WRITE : 0));
     if (!tb_safety_of(h->m, &unused))
@@ -108,14 +123,18 @@ static void declare_mapped(struct host *h, const struct table_job *job, uint64_t
     }
 }
 
-static void declare_unmapped(struct host *h, const struct table_job *job, uint64_t size, tb_time when)
+static void declare_unmapped(struct host *h, const struct table_job *job, uint64_t size,
+                             tb_time when)
 {
-    struct tb_mapping of = {.iova = job->iova & ~(size - 1), .size = size, .node = job->node,
+    struct tb_mapping of = {.iova = job->iova & ~(size - 1),
+                            .size = size,
+                            .node = job->node,
                             .space = guest_space(h, job->guest)};
     tb_declare(h->m, TB_UNMAP_STARTED, &of, when);
 }
 
-/* -- Entries ------------------------------------------------------------------------------------ */
+/* -- Entries ------------------------------------------------------------------------------------
+ */
 
 static void move_on(struct table_job *job, uint64_t by)
 {
@@ -152,8 +171,9 @@ static const char *map_entry(struct host *h, struct table_job *job, tb_time when
     uint64_t entry = *table_entry(h, slot);
     if ((entry & X86_PTE_P) && !is_page(entry, level))
         return "smaller pages are mapped there";
-    table_set(h, slot, job->pa | X86_PTE_P | X86_PTE_U | (leaf > 1 ? X86_PTE_PS : 0) |
-                           (job->permissions & HOST_MAY_WRITE ? X86_PTE_W : 0));
+    table_set(h, slot,
+              job->pa | X86_PTE_P | X86_PTE_U | (leaf > 1 ? X86_PTE_PS : 0) |
+                  (job->permissions & HOST_MAY_WRITE ? X86_PTE_W : 0));
     h->count.maps++;
     declare_mapped(h, job, job->page, when);
     move_on(job, job->page);

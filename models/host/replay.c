@@ -671,8 +671,8 @@ static enum host_verdict await_unmaps(struct host *h, struct replay *r, const st
         return HOST_AGAIN;
     r->table = (struct table_job){0};
     if (r->mapping == STRICT) {
-        r->flush = iommu_flush_of(r->domain, slot->iova,
-                                  slot->iova + pages_of(slot) * HOST_PAGE - 1);
+        r->flush =
+            iommu_flush_of(r->domain, slot->iova, slot->iova + pages_of(slot) * HOST_PAGE - 1);
         r->activity = REPLAY_AWAITS_INVALIDATION;
         return HOST_AGAIN;
     }

@@ -95,7 +95,12 @@ static const struct tb_param scatter_table[] = {
      .flags = TB_REQUIRED,
      .max = "0xffffffff",
      .doc = "where the window begins, as the device uses it"},
-    {.name = "window", .type = TB_BYTES, SCATTER(window), .flags = TB_REQUIRED, .min = "2", .doc = "its size"},
+    {.name = "window",
+     .type = TB_BYTES,
+     SCATTER(window),
+     .flags = TB_REQUIRED,
+     .min = "2",
+     .doc = "its size"},
     {.name = "piece",
      .type = TB_BYTES,
      SCATTER(piece),
@@ -313,7 +318,8 @@ static bool check_prds(const struct disk_args *a, const struct tb_node *node, st
 }
 
 /* The first of the places in random order: Fisher and Yates, as far as they are needed. */
-static void place_pieces(struct host *h, const struct scatter *x, struct prd *prds, uint64_t count, uint64_t places)
+static void place_pieces(struct host *h, const struct scatter *x, struct prd *prds, uint64_t count,
+                         uint64_t places)
 {
     struct tb_random random = {x->seed};
     uint32_t *order = tb_alloc(h->m, places, sizeof *order);
@@ -323,11 +329,13 @@ static void place_pieces(struct host *h, const struct scatter *x, struct prd *pr
         uint64_t other = x->order == RANDOM ? i + tb_random_below(&random, places - i) : i;
         uint32_t place = order[other];
         order[other] = order[i];
-        prds[i] = (struct prd){.iova = x->at + place * x->stride, .bytes = x->piece, .has_iova = true};
+        prds[i] =
+            (struct prd){.iova = x->at + place * x->stride, .bytes = x->piece, .has_iova = true};
     }
 }
 
-static bool make_scatter(struct host *h, struct disk_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool make_scatter(struct host *h, struct disk_args *a, const struct tb_node *node,
+                         struct tb_diag *diag)
 {
     struct scatter *x = &a->scatter;
     const struct tb_node *at = tb_node_get(node, "scatter");
@@ -335,19 +343,27 @@ static bool make_scatter(struct host *h, struct disk_args *a, const struct tb_no
     if (!x->has_stride)
         x->stride = x->piece;
     uint64_t count = bytes / x->piece, places = x->window / x->stride;
-    if (a->prds.count || bytes % x->piece || x->piece % 2 || x->stride % 2 || x->at % 2 || x->piece > x->stride) {
-        tb_diag_node(diag, at, "the transfer is made of whole pieces, all even, each within its stride; and of no 'prd'");
+    if (a->prds.count || bytes % x->piece || x->piece % 2 || x->stride % 2 || x->at % 2 ||
+        x->piece > x->stride) {
+        tb_diag_node(diag, at,
+                     "the transfer is made of whole pieces, all even, each within its stride; and "
+                     "of no 'prd'");
         return false;
     }
-    if (count > PRDS_MAX || count > places || places > (uint64_t)1 << 20 || x->at + x->window > HOST_4GIB) {
-        tb_diag_node(diag, at,
-                     "%" PRIu64 " pieces need as many places in the window below 4 GiB (at most 2^20), and a table has "
-                     "room for %u",
-                     count, (unsigned)PRDS_MAX);
+    if (count > PRDS_MAX || count > places || places > (uint64_t)1 << 20 ||
+        x->at + x->window > HOST_4GIB) {
+        tb_diag_node(
+            diag, at,
+            "%" PRIu64
+            " pieces need as many places in the window below 4 GiB (at most 2^20), and a table has "
+            "room for %u",
+            count, (unsigned)PRDS_MAX);
         return false;
     }
     if ((x->at & 0xffff) % x->stride || 65536 % x->stride) {
-        tb_diag_node(diag, at, "no region crosses 64 KiB: a stride is a power of two up to that, and 'iova' a multiple");
+        tb_diag_node(diag, at,
+                     "no region crosses 64 KiB: a stride is a power of two up to that, and 'iova' "
+                     "a multiple");
         return false;
     }
     struct prd *prds = tb_alloc(h->m, count, sizeof *prds);

@@ -10,7 +10,7 @@ static const char *const access_names[] = {"r", "w", "rw", "none", NULL};
 static const uint64_t access_bits[] = {HOST_MAY_READ, HOST_MAY_WRITE,
                                        HOST_MAY_READ | HOST_MAY_WRITE, 0};
 static const char *const mode_names[] = {"translate", "passthrough", "blocked",
-                                         NULL}; /* enum host_mode */
+                                         NULL};                             /* enum host_mode */
 static const char *const guest_names[] = {"none", "alone", "nested", NULL}; /* enum host_guests */
 static const char *const policy_names[] = {"map",     "identity", "invalid",
                                            "failure", "ignore",   NULL}; /* enum host_policy */
@@ -132,7 +132,11 @@ static const struct tb_param unmap_table[] = {
 static const struct tb_param remap_table[] = {
     DEVICE_ROW,
     IOVA_ROW,
-    {.name = "pa", .type = TB_COUNT, FIELD(pa), .flags = TB_REQUIRED, .doc = "new physical address"},
+    {.name = "pa",
+     .type = TB_COUNT,
+     FIELD(pa),
+     .flags = TB_REQUIRED,
+     .doc = "new physical address"},
     SIZE_ROW,
     ACCESS_ROW,
     PAGE_ROWS,
@@ -184,10 +188,24 @@ static const struct tb_param pri_table[] = {
      .names = policy_names,
      .def = "map",
      .short_form = true,
-     .doc = "map: to the next page of the pool; identity; invalid, failure: that response; ignore: none"},
-    {.name = "pool", .type = TB_COUNT, PRI(pool), .def = "0", .doc = "map: physical address of the first page"},
-    {.name = "size", .type = TB_BYTES, PRI(size), .def = "0", .doc = "map: how much there is; then failure"},
-    {.name = "time", .type = TB_TIME, PRI(time), .def = "0ns", .max = "1s", .doc = "of the driver's code, per page"},
+     .doc = "map: to the next page of the pool; identity; invalid, failure: that response; ignore: "
+            "none"},
+    {.name = "pool",
+     .type = TB_COUNT,
+     PRI(pool),
+     .def = "0",
+     .doc = "map: physical address of the first page"},
+    {.name = "size",
+     .type = TB_BYTES,
+     PRI(size),
+     .def = "0",
+     .doc = "map: how much there is; then failure"},
+    {.name = "time",
+     .type = TB_TIME,
+     PRI(time),
+     .def = "0ns",
+     .max = "1s",
+     .doc = "of the driver's code, per page"},
     {0},
 };
 
@@ -224,7 +242,8 @@ static const struct tb_param attach_table[] = {
      FIELD(guests),
      .names = guest_names,
      .def = "none",
-     .doc = "requests with a PASID: by the PASID's own table; alone: by nothing else, and without a PASID "
+     .doc = "requests with a PASID: by the PASID's own table; alone: by nothing else, and without "
+            "a PASID "
             "untranslated; nested: then by the domain's"},
     {.name = "guest_levels",
      .type = TB_COUNT,
@@ -376,9 +395,10 @@ static bool prepare_pri(struct host *h, struct iommu_args *a, const struct tb_no
         return true;
     a->pri.node = pri;
     if (a->pri.policy == HOST_PRI_MAP &&
-        (a->pri.pool % HOST_PAGE || a->pri.size < HOST_PAGE || a->pri.pool + a->pri.size < a->pri.pool ||
-         (a->pri.pool + a->pri.size - 1) >> 52)) {
-        tb_diag_node(diag, pri, "'pool' and 'size' say which pages are given: multiples of 4 KiB below 2^52");
+        (a->pri.pool % HOST_PAGE || a->pri.size < HOST_PAGE ||
+         a->pri.pool + a->pri.size < a->pri.pool || (a->pri.pool + a->pri.size - 1) >> 52)) {
+        tb_diag_node(diag, pri,
+                     "'pool' and 'size' say which pages are given: multiples of 4 KiB below 2^52");
         return false;
     }
     return request_reserve(h, a->unit, pri, diag);
@@ -415,7 +435,8 @@ static bool check_range(const struct iommu_args *a, uint64_t unit, const struct 
 }
 
 /* What x86-64's tables cannot say. */
-static bool check_guest(const struct iommu_args *a, const struct tb_node *node, struct tb_diag *diag)
+static bool check_guest(const struct iommu_args *a, const struct tb_node *node,
+                        struct tb_diag *diag)
 {
     if (!guest_page_size(a->page))
         tb_diag_node(diag, tb_node_get(node, "page"), "pages of a PASID are 4 KiB, 2 MiB or 1 GiB");
@@ -546,7 +567,8 @@ static enum host_verdict fail(struct host *h, const struct host_step *s, tb_time
     return HOST_DONE;
 }
 
-/* Changes the tables; HOST_DONE when the last store is done. w->value tells if something was wrong. */
+/* Changes the tables; HOST_DONE when the last store is done. w->value tells if something was wrong.
+ */
 static enum host_verdict change_tables(struct host *h, const struct host_step *s, tb_time when)
 {
     struct host_work *w = &h->work;
@@ -652,7 +674,7 @@ static enum host_verdict run_teardown(struct host *h, struct host_step *s, tb_ti
 {
     const struct iommu_args *a = s->args;
     struct host_work *w = &h->work;
-    struct host_domain *domain = w->table.domain ? w->table.domain
+    struct host_domain *domain = w->table.domain                   ? w->table.domain
                                  : a->has_domain || !a->of->domain ? a->domain
                                                                    : a->of->domain;
     enum host_verdict v;
@@ -712,7 +734,8 @@ enum { INVALIDATE_AWAITS_START, INVALIDATE_AWAITS_DEVICE, INVALIDATE_AWAITS_PAGE
 
 static struct flush_job choose_invalidation(const struct iommu_args *a)
 {
-    struct host_domain *domain = a->of && a->of->domain && !a->has_domain ? a->of->domain : a->domain;
+    struct host_domain *domain =
+        a->of && a->of->domain && !a->has_domain ? a->of->domain : a->domain;
     struct flush_job job = a->all        ? iommu_flush_of(NULL, 0, UINT64_MAX)
                            : a->has_iova ? iommu_flush_of(domain, a->iova, a->iova + a->size - 1)
                                          : iommu_flush_of(domain, 0, UINT64_MAX);
@@ -786,8 +809,8 @@ const struct host_step_kind host_steps_iommu[] = {
      prepare_identity, run_map, false},
     {"unmap", "takes mappings of a device away, and invalidates them", unmap_table, ARGS,
      prepare_unmap, run_unmap, false},
-    {"remap", "maps a range elsewhere, over what is mapped there, and invalidates that", remap_table,
-     ARGS, prepare_map, run_remap, false},
+    {"remap", "maps a range elsewhere, over what is mapped there, and invalidates that",
+     remap_table, ARGS, prepare_map, run_remap, false},
     {"teardown", "ends a domain: blocks its devices, invalidates, unmaps everything, reuses memory",
      teardown_table, ARGS, prepare_teardown, run_teardown, true},
     {"attach", "writes a device's entry of the device table", attach_table, ARGS, prepare_device,

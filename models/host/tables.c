@@ -139,15 +139,16 @@ static uint64_t page_size_of(uint64_t entry, unsigned level)
     return (zero & -zero) << 1;
 }
 
-/* -- Who checks --------------------------------------------------------------------------------- */
+/* -- Who checks ---------------------------------------------------------------------------------
+ */
 
 uint32_t table_space(const struct host *h, const struct host_domain *d)
 {
     return (uint32_t)(d - h->domains) + 1;
 }
 
-static void declare(struct host *h, const struct table_job *job, enum tb_declared what, uint64_t size,
-                    tb_time when)
+static void declare(struct host *h, const struct table_job *job, enum tb_declared what,
+                    uint64_t size, tb_time when)
 {
     struct tb_mapping of = {.iova = job->iova & ~(size - 1),
                             .pa = job->pa,
@@ -270,20 +271,24 @@ static void reuse(struct host *h, const struct host_reuse *with, uint64_t pa, ui
 {
     uint8_t bytes[HOST_PAGE];
     for (uint64_t at = 0; at < size; at += sizeof bytes) {
-        host_pattern_fill(bytes, sizeof bytes, (enum host_pattern)with->pattern, with->seed, pa + at);
+        host_pattern_fill(bytes, sizeof bytes, (enum host_pattern)with->pattern, with->seed,
+                          pa + at);
         if (!host_poke(h, pa + at, bytes, sizeof bytes))
             return;
     }
 }
 
-static void unmap_page(struct host *h, struct table_job *job, uint64_t slot, unsigned level, tb_time when)
+static void unmap_page(struct host *h, struct table_job *job, uint64_t slot, unsigned level,
+                       tb_time when)
 {
-    uint64_t entry = *table_entry(h, slot), page = page_size_of(entry, level), span = span_of(level);
+    uint64_t entry = *table_entry(h, slot), page = page_size_of(entry, level),
+             span = span_of(level);
     table_set(h, slot, 0);
     h->count.unmaps++;
     declare(h, job, TB_UNMAP_STARTED, span, when);
     if (job->reuse)
-        reuse(h, job->reuse, (entry & AMDVI_PTE_ADDRESS & ~(page - 1)) | (job->iova & (page - 1) & ~(span - 1)),
+        reuse(h, job->reuse,
+              (entry & AMDVI_PTE_ADDRESS & ~(page - 1)) | (job->iova & (page - 1) & ~(span - 1)),
               span);
     skip_entry(job, level);
 }
@@ -324,7 +329,8 @@ const char *table_step(struct host *h, struct table_job *job, tb_time when)
     unsigned room = job->guest ? GUEST_ACCESSES : STORES_AT_ONCE;
     while (!job->over && host_room(h) >= room) {
         const char *wrong = job->guest   ? guest_entry(h, job, when)
-                            : job->unmap ? unmap_entry(h, job, when) : map_entry(h, job, when);
+                            : job->unmap ? unmap_entry(h, job, when)
+                                         : map_entry(h, job, when);
         if (wrong)
             return wrong;
     }

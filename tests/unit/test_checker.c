@@ -20,10 +20,10 @@ static struct tb_sim *load(const char *text)
     return s;
 }
 
-#define SCENARIO(requests)                                                                               \
-    "scenario: t\nrecord: {check: dma-safety}\nplatform:\n  platform: p\n  models:\n"                    \
-    "    dram: {model: memory, size: 16MiB, latency: 40ns}\n"                                            \
-    "    r: {model: requester, id: \"00:02.0\", outstanding: 1, requests: [" requests "]}\n"             \
+#define SCENARIO(requests)                                                                         \
+    "scenario: t\nrecord: {check: dma-safety}\nplatform:\n  platform: p\n  models:\n"              \
+    "    dram: {model: memory, size: 16MiB, latency: 40ns}\n"                                      \
+    "    r: {model: requester, id: \"00:02.0\", outstanding: 1, requests: [" requests "]}\n"       \
     "  links:\n    - {from: r, to: dram, latency: 10ns}\n"
 
 /* A checker without accesses of its own: the tests make them up. */
@@ -41,10 +41,16 @@ static struct rig rig(void)
     return r;
 }
 
-static void declare(struct rig *r, enum tb_declared what, uint64_t iova, uint64_t pa, uint64_t size, tb_time when)
+static void declare(struct rig *r, enum tb_declared what, uint64_t iova, uint64_t pa, uint64_t size,
+                    tb_time when)
 {
-    struct tb_mapping of = {.iova = iova, .pa = pa, .size = size, .access = TB_MAY_READ | TB_MAY_WRITE,
-                            .requester = DEVICE, .space = 1, .started_by = TB_NEVER};
+    struct tb_mapping of = {.iova = iova,
+                            .pa = pa,
+                            .size = size,
+                            .access = TB_MAY_READ | TB_MAY_WRITE,
+                            .requester = DEVICE,
+                            .space = 1,
+                            .started_by = TB_NEVER};
     tb_checker_declare(r->checker, r->m, what, &of, when);
 }
 
@@ -56,12 +62,20 @@ static void attach_to(struct rig *r, enum tb_declared what, uint32_t space, tb_t
 
 static void touch(struct rig *r, uint64_t iova, uint64_t pa, bool write, tb_time served)
 {
-    struct tb_txn t = {.iova = iova, .pa = pa, .has_pa = 1, .length = 64, .requester = DEVICE,
-                       .kind = TB_TXN_DMA, .write = write, .served = served, .by = r->m->index};
+    struct tb_txn t = {.iova = iova,
+                       .pa = pa,
+                       .has_pa = 1,
+                       .length = 64,
+                       .requester = DEVICE,
+                       .kind = TB_TXN_DMA,
+                       .write = write,
+                       .served = served,
+                       .by = r->m->index};
     tb_checker_observe(r->checker, r->m, &t, TB_OK, served + 100);
 }
 
-static void expect(struct rig *r, uint64_t checked, uint64_t unwatched, uint64_t stale, uint64_t violations)
+static void expect(struct rig *r, uint64_t checked, uint64_t unwatched, uint64_t stale,
+                   uint64_t violations)
 {
     const struct tb_safety *n = tb_checker_result(r->checker);
     CU_ASSERT_EQUAL(n->checked, checked);
@@ -75,7 +89,8 @@ static void done(struct rig *r)
     tb_sim_free(r->sim);
 }
 
-/* Mapped, being unmapped, unmapped: fine up to the instant of the beginning, stale up to that of the end. */
+/* Mapped, being unmapped, unmapped: fine up to the instant of the beginning, stale up to that of
+ * the end. */
 static void one_mapping(void)
 {
     struct rig r = rig();
@@ -115,7 +130,8 @@ static void part_of_a_mapping(void)
     done(&r);
 }
 
-/* An end counts for what had begun by then: a batch's wait says nothing of what was unmapped after it. */
+/* An end counts for what had begun by then: a batch's wait says nothing of what was unmapped after
+ * it. */
 static void batch(void)
 {
     struct rig r = rig();
@@ -132,7 +148,8 @@ static void batch(void)
     done(&r);
 }
 
-/* Mapped over: the old place is stale, and after the wait forbidden; the new one is fine all the time. */
+/* Mapped over: the old place is stale, and after the wait forbidden; the new one is fine all the
+ * time. */
 static void remapped(void)
 {
     struct rig r = rig();
@@ -150,7 +167,8 @@ static void remapped(void)
     done(&r);
 }
 
-/* The same range mapped again: an access of the time in between stays what it was, however late it is told. */
+/* The same range mapped again: an access of the time in between stays what it was, however late it
+ * is told. */
 static void mapped_again(void)
 {
     struct rig r = rig();
@@ -172,7 +190,8 @@ static void mapped_again(void)
 static void permissions(void)
 {
     struct rig r = rig();
-    struct tb_mapping of = {.iova = 0x10000, .pa = 0x100000, .size = 0x1000, .access = TB_MAY_READ, .space = 1};
+    struct tb_mapping of = {
+        .iova = 0x10000, .pa = 0x100000, .size = 0x1000, .access = TB_MAY_READ, .space = 1};
     attach_to(&r, TB_ATTACHED, 1, 0);
     declare(&r, TB_MAPPED, 0x10000, 0x100000, 0x1000, 0);
     tb_checker_declare(r.checker, r.m, TB_MAPPED, &of, 100);
@@ -218,19 +237,25 @@ static void unwatched(void)
 static void random_pages(void)
 {
     enum { PAGES = 64, STEPS = 20000 };
-    static struct { tb_time started, done; uint64_t pa; bool mapped; } pages[PAGES];
+    static struct {
+        tb_time started, done;
+        uint64_t pa;
+        bool mapped;
+    } pages[PAGES];
     struct tb_random random = {42};
     struct rig r = rig();
     uint64_t violations = 0, stale = 0;
     memset(pages, 0, sizeof pages);
     attach_to(&r, TB_ATTACHED, 1, 0);
     for (tb_time now = 10; now < 10 * STEPS; now += 10) {
-        uint64_t first = tb_random_below(&random, PAGES), count = 1 + tb_random_below(&random, PAGES - first);
+        uint64_t first = tb_random_below(&random, PAGES),
+                 count = 1 + tb_random_below(&random, PAGES - first);
         uint64_t what = tb_random_below(&random, 4), pa = now << 20;
         if (what == 0)
             declare(&r, TB_MAPPED, first << 12, pa, count << 12, now);
         else if (what < 3)
-            declare(&r, what == 1 ? TB_UNMAP_STARTED : TB_UNMAPPED, first << 12, 0, count << 12, now);
+            declare(&r, what == 1 ? TB_UNMAP_STARTED : TB_UNMAPPED, first << 12, 0, count << 12,
+                    now);
         for (uint64_t p = first; p < first + count; p++) {
             if (what == 0) {
                 pages[p].pa = pa + ((p - first) << 12);
@@ -256,14 +281,20 @@ static void random_pages(void)
     done(&r);
 }
 
-/* Real accesses: a request is judged when memory serves it, 10 ns after it was sent, not at its end. */
+/* Real accesses: a request is judged when memory serves it, 10 ns after it was sent, not at its
+ * end. */
 static void served_not_ended(void)
 {
     struct tb_sim *s = load(SCENARIO("{time: 100ns, op: write, address: 0x10000, bytes: 64}, "
                                      "{time: 300ns, op: write, address: 0x10040, bytes: 64}"));
     struct tb_model *m = tb_sim_model(s, "r");
-    struct tb_mapping of = {.iova = 0x10000, .pa = 0x10000, .size = 0x1000, .access = TB_MAY_WRITE,
-                            .requester = DEVICE, .space = 1, .started_by = TB_NEVER};
+    struct tb_mapping of = {.iova = 0x10000,
+                            .pa = 0x10000,
+                            .size = 0x1000,
+                            .access = TB_MAY_WRITE,
+                            .requester = DEVICE,
+                            .space = 1,
+                            .started_by = TB_NEVER};
     struct tb_safety n;
     tb_declare(m, TB_ATTACHED, &of, 0);
     tb_declare(m, TB_MAPPED, &of, 0);
@@ -277,7 +308,8 @@ static void served_not_ended(void)
     tb_sim_free(s);
 }
 
-SUITE("checker", {"a mapping's three times", one_mapping}, {"parts of a mapping", part_of_a_mapping},
-      {"batches", batch}, {"mapped over", remapped}, {"mapped again", mapped_again},
-      {"permissions", permissions}, {"attachments", attachments}, {"not watched", unwatched},
-      {"random pages", random_pages}, {"served, not ended", served_not_ended})
+SUITE("checker", {"a mapping's three times", one_mapping},
+      {"parts of a mapping", part_of_a_mapping}, {"batches", batch}, {"mapped over", remapped},
+      {"mapped again", mapped_again}, {"permissions", permissions}, {"attachments", attachments},
+      {"not watched", unwatched}, {"random pages", random_pages},
+      {"served, not ended", served_not_ended})

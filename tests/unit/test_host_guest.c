@@ -1,4 +1,5 @@
-/* The driver's tables of PASIDs against a naive reading of x86-64's paging, alone and over a host's table. */
+/* The driver's tables of PASIDs against a naive reading of x86-64's paging, alone and over a host's
+ * table. */
 #include "host/host.h"
 #include "kernel.h"
 #include "suite.h"
@@ -84,8 +85,14 @@ static bool walk(const struct bench *b, uint64_t iova, uint64_t *pa, bool *write
 static const char *apply(struct bench *b, uint64_t iova, uint64_t pa, uint64_t size, uint64_t page,
                          bool writes, bool unmap)
 {
-    struct table_job job = {.domain = &b->domain, .guest = &b->guest, .start = iova, .iova = iova,
-                            .last = iova + size - 1, .pa = pa, .page = page, .unmap = unmap,
+    struct table_job job = {.domain = &b->domain,
+                            .guest = &b->guest,
+                            .start = iova,
+                            .iova = iova,
+                            .last = iova + size - 1,
+                            .pa = pa,
+                            .page = page,
+                            .unmap = unmap,
                             .permissions = HOST_MAY_READ | (writes ? HOST_MAY_WRITE : 0)};
     const char *wrong = NULL;
     while (!job.over && !wrong) {
@@ -107,7 +114,8 @@ static void random_maps(enum host_guests how, unsigned levels)
     begin(&b, how, levels);
     CU_ASSERT_PTR_NULL(guest_begin(b.h, &b.guest, NULL, 0));
     for (unsigned turn = 0; turn < TURNS; turn++) {
-        uint64_t first = tb_random_below(&random, PAGES), count = 1 + tb_random_below(&random, PAGES - first);
+        uint64_t first = tb_random_below(&random, PAGES),
+                 count = 1 + tb_random_below(&random, PAGES - first);
         bool unmap = tb_random_below(&random, 3) == 0, w = tb_random_below(&random, 2);
         uint64_t pa = (1 + tb_random_below(&random, 1000)) << 24;
         CU_ASSERT_PTR_NULL(apply(&b, window + first * 4096, pa, count * 4096, 4096, w, unmap));
@@ -148,9 +156,11 @@ static void large_pages(void)
     CU_ASSERT_PTR_NULL(apply(&b, 0x200000, 0x600000, 2 << 20, 2 << 20, false, false));
     CU_ASSERT(walk(&b, 0x7fffffff, &pa, &writes) && pa == 0xbfffffff && writes);
     CU_ASSERT(walk(&b, 0x3fffff, &pa, &writes) && pa == 0x7fffff && !writes);
-    CU_ASSERT_PTR_NOT_NULL(strstr(apply(&b, 0x201000, 0, 4096, 4096, true, false), "a larger page"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(apply(&b, 0x201000, 0, 4096, 4096, true, false), "a larger page"));
     CU_ASSERT_PTR_NOT_NULL(strstr(apply(&b, 0x201000, 0, 4096, 4096, true, true), "within a page"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(apply(&b, (uint64_t)1 << 47, 0, 4096, 4096, true, false), "canonical"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(apply(&b, (uint64_t)1 << 47, 0, 4096, 4096, true, false), "canonical"));
     CU_ASSERT_PTR_NULL(apply(&b, ~(uint64_t)0 << 47, 0x5000, 4096, 4096, true, false));
     CU_ASSERT(walk(&b, ~(uint64_t)0 << 47, &pa, &writes) && pa == 0x5000);
     CU_ASSERT_PTR_NULL(apply(&b, 0x200000, 0, 2 << 20, 4096, true, true));
@@ -171,4 +181,5 @@ static void refusals(void)
     end(&b);
 }
 
-SUITE("host_guest", {"alone", alone}, {"nested", nested}, {"large pages", large_pages}, {"refusals", refusals})
+SUITE("host_guest", {"alone", alone}, {"nested", nested}, {"large pages", large_pages},
+      {"refusals", refusals})
