@@ -240,7 +240,8 @@ static void test_cause(void)
     new = log_text_edit(new, HEADER + 6, "queue=50.000", "queue=53.000");
     new = log_text_edit(new, HEADER + 6, "lat=100.000", "lat=103.000");
     new = log_text_edit(new, HEADER + 7, "t=170.000", "t=170.500");
-    struct outcome o = compare(log_text_dmas(10), new, NULL, NULL);
+    char *golden = log_text_dmas(10);
+    struct outcome o = compare(golden, new, NULL, NULL);
     CU_ASSERT_EQUAL(o.d.causes.count[TB_WHY_OWN], 1);
     CU_ASSERT_EQUAL(o.d.causes.count[TB_WHY_WAITED], 1);
     CU_ASSERT_EQUAL(o.d.causes.count[TB_WHY_SHIFTED], 1);
@@ -251,6 +252,7 @@ static void test_cause(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "only times moved: 3 of 10"));
     CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "first by itself: golden.log:8: dma 5 of ide0"));
     free(o.printed);
+    free(golden);
     free(new);
     CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION, "only outcome moved: 1 of 10"));
     CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION, "1 changed by themselves"));
