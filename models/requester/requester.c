@@ -307,7 +307,7 @@ static void issue(struct tb_model *m, tb_time when)
 {
     struct requester *s = m->state;
     while (s->left || (!s->access && next_request(m, when))) {
-        if (!s->plain) {
+        if (__builtin_expect(!s->plain, 0)) {
             if (issue_special(m, when))
                 continue;
             return;
@@ -408,7 +408,7 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 {
     struct requester *s = m->state;
     (void)port;
-    if (!s->plain || msg->class != TB_COMPLETION) {
+    if (__builtin_expect(!s->plain || msg->class != TB_COMPLETION, 0)) {
         take_special(m, msg, credit, when);
         return;
     }
