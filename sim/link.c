@@ -263,15 +263,16 @@ HOT bool goes_through(const struct wire *w, const struct lane *l, const struct t
 
 /* Hands the message to the model at the wire's end, by event, or at once if that makes no difference. */
 HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
-                   tb_time arrival)
+                   tb_credit credit, tb_time arrival)
 {
     if (l->through == AHEAD && s->unseen && w->used == l->bit && l->head == l->tail)
-        w->recv(w->to, w->to_port, msg, credit_of(l, msg), arrival);
+        w->recv(w->to, w->to_port, msg, credit, arrival);
     else
         put_in_flight(s, l, msg, arrival);
 }
 
-/* Sends a message over a wire on which something waits or credits are counted, or that is not simple. */
+/* Sends a message that leaves a place behind, or over a wire on which something waits or credits are counted, or that
+ * is not simple. */
 static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
                                                    tb_time ready, tb_credit carried)
 {
@@ -296,14 +297,19 @@ static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire
         arrive(s, l, msg, arrival);
 }
 
-/* Sends a message over a wire, and on over the next ones as long as it merely passes through. */
+/* Sends a message over a wire, and on over the next ones as long as it merely passes through. Where nothing is counted
+ * nobody holds a credit. */
 HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
 {
     unsigned class = msg->class, payload = tb_msg_payload(msg);
+    if (carried != TB_NO_CREDIT) {
+        send_counted(s, w, msg, ready, carried);
+        return;
+    }
     for (;;) {
         struct lane *l = &w->lanes[class];
         if (w->waiting | l->counted) {
-            send_counted(s, w, msg, ready, carried);
+            send_counted(s, w, msg, ready, TB_NO_CREDIT);
             return;
         }
         assert(ready >= w->last_ready);
@@ -311,17 +317,12 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
         w->used |= l->bit;
         tb_time start = tb_max(ready, w->free);
         tb_time arrival = start_simple(s, w, msg, payload, ready, start);
-        if (carried != TB_NO_CREDIT) {
-            leave(s, l, msg, arrival, carried, start);
-            return;
-        }
         if (!goes_through(w, l, msg)) {
-            hand_over(s, w, l, msg, arrival);
+            hand_over(s, w, l, msg, TB_NO_CREDIT, arrival);
             return;
         }
         if (s->breakdown)
             book_through(s, w, msg->txn);
-        carried = credit_of(l, msg);
         ready = arrival + w->through_latency;
         w = w->next;
     }
@@ -332,7 +333,7 @@ static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, t
 {
     struct wire *w = l->wire;
     if (!goes_through(w, l, msg)) {
-        hand_over(s, w, l, msg, arrival);
+        hand_over(s, w, l, msg, credit_of(l, msg), arrival);
         return;
     }
     if (s->breakdown)
