@@ -1,6 +1,7 @@
 #!/bin/sh
 # The command line: exit status, what is written and what is not, did-you-mean. usage: test_cli.sh PROGRAM
 set -u
+unset CI # blessing is refused there; the test of that says so itself
 program=$1
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
