@@ -723,7 +723,8 @@ static const struct tb_param params[] = {
      .type = TB_BOOL,
      .offset = AT(turn),
      .def = "false",
-     .doc = "a request may leave by the port it came in by: peers below that an IOMMU there sent up"},
+     .doc =
+         "a request may leave by the port it came in by: peers below that an IOMMU there sent up"},
     {0},
 };
 

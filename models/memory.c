@@ -1,9 +1,9 @@
 /* memory: a range of bytes behind one service slot.
  *
- * Requests are served in the order in which they arrive, over all ports: a slot starts when the request is
- * there and the slot before has ended, and lasts as long as the bytes take at `bandwidth`, rounded up to the
- * `clock`. The answer is ready `latency` after the start: slots are pipelined. Since the order is the order of
- * arrival, the bytes are moved on arrival.
+ * Requests are served in the order in which they arrive, over all ports: a slot starts when the
+ * request is there and the slot before has ended, and lasts as long as the bytes take at
+ * `bandwidth`, rounded up to the `clock`. The answer is ready `latency` after the start: slots are
+ * pipelined. Since the order is the order of arrival, the bytes are moved on arrival.
  *
  * The bytes live in a store (store/store.h).
  */
@@ -22,15 +22,34 @@ struct memory {
 };
 
 static const struct tb_param params[] = {
-    {.name = "base", .type = TB_COUNT, .offset = offsetof(struct memory, base), .def = "0",
+    {.name = "base",
+     .type = TB_COUNT,
+     .offset = offsetof(struct memory, base),
+     .def = "0",
      .doc = "address of the first byte, or auto: a window that the platform's loader gives out"},
-    {.name = "size", .type = TB_SIZE, .offset = offsetof(struct memory, size), .flags = TB_REQUIRED, .min = "4KiB",
-     .max = "16TiB", .doc = "how many bytes"},
-    {.name = "latency", .type = TB_TIME, .offset = offsetof(struct memory, latency), .def = "40ns", .max = "1ms",
+    {.name = "size",
+     .type = TB_SIZE,
+     .offset = offsetof(struct memory, size),
+     .flags = TB_REQUIRED,
+     .min = "4KiB",
+     .max = "16TiB",
+     .doc = "how many bytes"},
+    {.name = "latency",
+     .type = TB_TIME,
+     .offset = offsetof(struct memory, latency),
+     .def = "40ns",
+     .max = "1ms",
      .doc = "from the start of a request's slot to its answer"},
-    {.name = "bandwidth", .type = TB_RATE, .offset = offsetof(struct memory, bandwidth), .def = "12.8GB/s",
-     .min = "1MB/s", .doc = "of the slots: how long a request's bytes keep the next one waiting"},
-    {.name = "clock", .type = TB_CLOCK, .offset = offsetof(struct memory, clock), .def = "none",
+    {.name = "bandwidth",
+     .type = TB_RATE,
+     .offset = offsetof(struct memory, bandwidth),
+     .def = "12.8GB/s",
+     .min = "1MB/s",
+     .doc = "of the slots: how long a request's bytes keep the next one waiting"},
+    {.name = "clock",
+     .type = TB_CLOCK,
+     .offset = offsetof(struct memory, clock),
+     .def = "none",
      .doc = "slots last whole cycles of this clock"},
     {0}};
 

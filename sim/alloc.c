@@ -1,7 +1,7 @@
 /* Memory of a simulator: taken in elaboration, given back all at once.
  *
- * Running out of it is the host's failure (exit 3): it is noted in the diagnostics and control leaves to
- * whoever set s->escape (tb_sim_new or tb_sim_run).
+ * Running out of it is the host's failure (exit 3): it is noted in the diagnostics and control
+ * leaves to whoever set s->escape (tb_sim_new or tb_sim_run).
  */
 #include "kernel.h"
 
@@ -14,8 +14,8 @@ struct chunk {
 
 static _Noreturn void give_up(struct tb_sim *s, const char *what, size_t bytes)
 {
-    tb_diag_host(s->diag, "out of memory: %s of %zu bytes (%zu bytes of pages in use, limit %zu)", what,
-                 bytes, s->page_bytes, s->page_limit);
+    tb_diag_host(s->diag, "out of memory: %s of %zu bytes (%zu bytes of pages in use, limit %zu)",
+                 what, bytes, s->page_bytes, s->page_limit);
     s->status = TB_EXIT_HOST;
     if (!s->escape)
         abort();

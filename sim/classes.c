@@ -1,4 +1,5 @@
-/* Every class of model there is: models/models.def. The one place where the kernel's library meets the models. */
+/* Every class of model there is: models/models.def. The one place where the kernel's library meets
+ * the models. */
 #include "scenario.h"
 
 #define TB_MODEL(name) extern const struct tb_class tb_class_##name;

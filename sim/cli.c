@@ -45,7 +45,8 @@ static const struct option {
     {"--from", "TIME", OPTION_TEXT, offsetof(struct cli_args, from), 0,
      "only what lived at this simulated time or later"},
     {"--to", "TIME|FORMAT", OPTION_LIST, offsetof(struct cli_args, tos), 0,
-     "only what lived at this simulated time or earlier; or what to convert to: csv, jsonl, ctf, perfetto, vcd, "
+     "only what lived at this simulated time or earlier; or what to convert to: csv, jsonl, ctf, "
+     "perfetto, vcd, "
      "fst, folded, hgrm, hlog"},
     {"--model", "NAME", OPTION_LIST, offsetof(struct cli_args, models), 0,
      "only what this model began or served, or what came through it; repeatable"},
@@ -71,9 +72,9 @@ static const struct option {
 };
 #define OPTIONS (sizeof options / sizeof *options)
 
-static const char *const run_options[] = {
-    "--set",    "--seed", "--until", "--out", "--golden", "--bless", "--reason", "--time-tolerance",
-    "--ignore", "--json", "--quiet", NULL};
+static const char *const run_options[] = {"--set",    "--seed",  "--until",  "--out",
+                                          "--golden", "--bless", "--reason", "--time-tolerance",
+                                          "--ignore", "--json",  "--quiet",  NULL};
 static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--map", "--junit",
                                            "--json",           "--quiet",  NULL};
 static const char *const trace_options[] = {"--from",   "--to",      "--model", "--kind",   "--at",
@@ -86,7 +87,8 @@ static const char *const no_options[] = {NULL};
 
 static const struct cli_verb verbs[] = {
     {"run", "SCENARIO", "run a scenario, record it, compare it with a golden log",
-     "Writes the transaction log and the statistics of the run under --out and prints a summary. A\n"
+     "Writes the transaction log and the statistics of the run under --out and prints a summary. "
+     "A\n"
      "platform alone can be run too. Only timing.json depends on this machine.\n",
      run_options, 1, 1, cli_run},
     {"check", "FILE...", "parse, resolve and check files; say everything that is wrong",
@@ -95,15 +97,19 @@ static const struct cli_verb verbs[] = {
     {"diff", "GOLDEN NEW", "compare two transaction logs, or two traces, by meaning",
      "Transactions are matched by who made them, their kind and their number. Either file may be "
      "a\n"
-     "golden of fingerprints; or both are traces, or output folders with a trace. Exit status: 0 equal, 1 different, 2 could not be compared.\n",
+     "golden of fingerprints; or both are traces, or output folders with a trace. Exit status: 0 "
+     "equal, 1 different, 2 could not be compared.\n",
      diff_options, 2, 2, cli_diff},
     {"trace", "FILE|FOLDER", "list, filter and convert the trace of a run",
-     "Takes a trace, or the output folder of a run that holds trace.tbt. Without --to FORMAT it lists transactions\n"
-     "with their hops. A trace that was cut off is read as far as it goes. csv, jsonl, folded, hgrm and hlog are\n"
+     "Takes a trace, or the output folder of a run that holds trace.tbt. Without --to FORMAT it "
+     "lists transactions\n"
+     "with their hops. A trace that was cut off is read as far as it goes. csv, jsonl, folded, "
+     "hgrm and hlog are\n"
      "written to standard output if no --output is given.\n",
      trace_options, 1, 1, cli_trace},
     {"report", "DIR...", "draw what a run came to, or compare runs: one HTML file, or text",
-     "DIR is the output folder of a run (stats.json in it is read). The HTML is one file: no scripts, nothing\n"
+     "DIR is the output folder of a run (stats.json in it is read). The HTML is one file: no "
+     "scripts, nothing\n"
      "fetched. With several runs, each is held to the first: what moved, and in which part.\n",
      report_options, 1, SIZE_MAX, cli_report},
     {"resolve", "FILE", "write a scenario or platform with every value filled in",

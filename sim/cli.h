@@ -20,7 +20,7 @@ struct cli_args {
     const char **sets, **ignores;
     const char **tos, **models, **kinds, **ats, **statuses; /* of `trace` */
     const char *from, *output, *slowest, *run;
-    const char **maps;                                       /* of `diff` */
+    const char **maps; /* of `diff` */
     const char *junit, *reason;
     const char *golden, *out, *until, *seed, *tolerance;
     bool bless, json, text, quiet, help, version;

@@ -48,7 +48,9 @@ static enum tb_exit diff_traces(const struct cli_args *args, const char *golden,
 {
     struct tb_trace_diff d;
     if (args->tolerance || args->ignores || args->maps || args->junit)
-        return cli_usage(args->verb, "--time-tolerance, --ignore, --map and --junit are for logs, not for traces");
+        return cli_usage(
+            args->verb,
+            "--time-tolerance, --ignore, --map and --junit are for logs, not for traces");
     struct tb_diag *diag = tb_diag_new();
     enum tb_exit status = tb_trace_diff(golden, new, &d, diag);
     if (tb_diag_count(diag))
@@ -72,11 +74,13 @@ static enum tb_exit diff_logs(const struct cli_args *args)
     for (size_t i = 0; args->maps && args->maps[i]; i++) {
         const char *equals = strchr(args->maps[i], '=');
         if (!equals || equals == args->maps[i] || !equals[1] || strpbrk(args->maps[i], " \n"))
-            return cli_usage(args->verb, "--map %s: it is old=new, two names of models", args->maps[i]);
+            return cli_usage(args->verb, "--map %s: it is old=new, two names of models",
+                             args->maps[i]);
     }
     struct tb_diag *diag = tb_diag_new();
-    struct tb_log_file *golden = args->maps ? tb_log_file_load_mapped(args->words[0], args->maps, diag)
-                                            : tb_log_file_load(args->words[0], diag);
+    struct tb_log_file *golden = args->maps
+                                     ? tb_log_file_load_mapped(args->words[0], args->maps, diag)
+                                     : tb_log_file_load(args->words[0], diag);
     struct tb_log_file *new = tb_log_file_load(args->words[1], diag);
     if (golden && new)
         status = tb_diff_files(golden, new, &options, &d, diag);
@@ -102,7 +106,8 @@ enum tb_exit cli_diff(const struct cli_args *args)
     else if (golden && new)
         status = diff_traces(args, golden, new);
     else
-        status = cli_usage(args->verb, "%s is a trace, %s is none", args->words[golden ? 0 : 1], args->words[golden ? 1 : 0]);
+        status = cli_usage(args->verb, "%s is a trace, %s is none", args->words[golden ? 0 : 1],
+                           args->words[golden ? 1 : 0]);
     free(golden);
     free(new);
     return status;

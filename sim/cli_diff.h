@@ -11,8 +11,8 @@ enum tb_exit cli_diff_options(const struct cli_args *args, struct tb_diff_option
 /* Prints a JSON value to standard output, and takes it over. */
 enum tb_exit cli_dump(json_t *o);
 
-/* The kinds of step of a class (of `setup:` only those that take no time): an object of their schemas by
- * name; a new reference. */
+/* The kinds of step of a class (of `setup:` only those that take no time): an object of their
+ * schemas by name; a new reference. */
 json_t *cli_step_schemas(const struct tb_class *c, bool setup);
 
 #endif

@@ -24,7 +24,9 @@ static enum tb_exit write_report(const struct cli_args *args, const struct tb_re
         tb_report_text(r, &out, !args->output && cli_colour(stdout), columns());
     else
         tb_report_html(r, &out);
-    return tb_outfile_commit(&out) ? TB_EXIT_OK : cli_host(args->output ? args->output : "standard output", out.error);
+    return tb_outfile_commit(&out)
+               ? TB_EXIT_OK
+               : cli_host(args->output ? args->output : "standard output", out.error);
 }
 
 enum tb_exit cli_report(const struct cli_args *args)

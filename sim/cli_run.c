@@ -33,12 +33,12 @@ struct session {
     enum tb_golden_form form;
     struct tb_log_file *golden; /* NULL: none, or to be blessed */
     struct tb_log log;
-    struct tb_folder out;   /* results under `folder`, if it writes any */
-    struct tb_stats stats;  /* of the current run, if `counts` */
+    struct tb_folder out;  /* results under `folder`, if it writes any */
+    struct tb_stats stats; /* of the current run, if `counts` */
     bool counts;
-    struct tb_compare *table; /* NULL: none is asked for */
+    struct tb_compare *table;    /* NULL: none is asked for */
     unsigned explored, violated; /* interleavings */
-    char *trace_path; /* NULL: no trace */
+    char *trace_path;            /* NULL: no trace */
     struct tb_trace_writer *trace;
     bool traced; /* the current run */
     json_t *runs;
@@ -83,8 +83,8 @@ static void give_up(struct session *s, const char *path, int error)
     exit(cli_host(path, error));
 }
 
-/* The log and the trace, with an eye on the disk: a log that cannot be written ends the program at once, not
- * hours later. */
+/* The log and the trace, with an eye on the disk: a log that cannot be written ends the program at
+ * once, not hours later. */
 static void observe(void *context, struct tb_model *by, const struct tb_txn *txn,
                     enum tb_status status, tb_time when)
 {
@@ -262,8 +262,8 @@ static void print_interleaving(const struct session *s, struct tb_sim *sim)
     printf("  %-24s %s, end at %s ns", tb_sim_run_name(sim),
            tb_sim_status(sim) == TB_EXIT_OK ? "holds" : "VIOLATED", time);
     if (tb_safety_of(tb_summary_model(sim, 0), &n))
-        printf(", %" PRIu64 " accesses, %" PRIu64 " stale, %" PRIu64 " violations", n.checked, n.stale,
-               n.violations);
+        printf(", %" PRIu64 " accesses, %" PRIu64 " stale, %" PRIu64 " violations", n.checked,
+               n.stale, n.violations);
     printf("\n");
     (void)s;
 }
@@ -432,8 +432,9 @@ static enum tb_exit bless(struct session *s, const struct tb_golden_run *run)
     if (!tb_golden_bless(s->args->golden, run, s->args->reason, &b))
         return cli_host(b.failed, errno);
     wrote(s,
-          b.what == TB_BLESSED_SAME ? "unchanged:"
-          : b.form == TB_GOLDEN_PRINT ? "blessed, as fingerprints:" : "blessed:",
+          b.what == TB_BLESSED_SAME   ? "unchanged:"
+          : b.form == TB_GOLDEN_PRINT ? "blessed, as fingerprints:"
+                                      : "blessed:",
           s->args->golden);
     return TB_EXIT_OK;
 }
@@ -447,10 +448,14 @@ static enum tb_exit may_bless(const struct cli_args *args)
     if (!args->golden)
         return cli_usage(args->verb, "--bless needs --golden FILE");
     if (ci && strcmp(ci, "true") == 0)
-        return cli_usage(args->verb, "--bless is refused where CI=true: a golden is changed by a person, who looks at it");
+        return cli_usage(
+            args->verb,
+            "--bless is refused where CI=true: a golden is changed by a person, who looks at it");
     if (!args->reason && tb_golden_form(args->golden) != TB_GOLDEN_NONE)
-        return cli_usage(args->verb, "--bless needs --reason TEXT: %s is there already, and its LEDGER tells why it changes",
-                         args->golden);
+        return cli_usage(
+            args->verb,
+            "--bless needs --reason TEXT: %s is there already, and its LEDGER tells why it changes",
+            args->golden);
     for (const char *c = args->reason; c && *c; c++)
         if ((unsigned char)*c < ' ')
             return cli_usage(args->verb, "--reason is one line");
@@ -502,8 +507,8 @@ static void tell_all(const struct session *s)
     if (s->args->json || s->args->quiet)
         return;
     if (s->explored)
-        printf("  explored %u interleavings: %u hold, %u violated\n", s->explored, s->explored - s->violated,
-               s->violated);
+        printf("  explored %u interleavings: %u hold, %u violated\n", s->explored,
+               s->explored - s->violated, s->violated);
     if (s->table)
         tb_compare_print(s->table, stdout, cli_colour(stdout));
 }
@@ -557,10 +562,11 @@ static json_t *overrides(const struct session *s)
 static json_t *about(const struct session *s)
 {
     const json_t *first = json_array_get(s->runs, 0);
-    return json_pack("{s:s,s:s,s:O?,s:O?,s:o,s:o,s:I,s:I}", "format", "tollbridge-manifest v1", "version", TB_VERSION,
-                     "scenario", json_object_get(first, "scenario"), "platform", json_object_get(first, "platform"),
-                     "command", command(s), "overrides", overrides(s), "events", (json_int_t)s->events,
-                     "transactions", (json_int_t)s->looked);
+    return json_pack("{s:s,s:s,s:O?,s:O?,s:o,s:o,s:I,s:I}", "format", "tollbridge-manifest v1",
+                     "version", TB_VERSION, "scenario", json_object_get(first, "scenario"),
+                     "platform", json_object_get(first, "platform"), "command", command(s),
+                     "overrides", overrides(s), "events", (json_int_t)s->events, "transactions",
+                     (json_int_t)s->looked);
 }
 
 /* A name under the folder, for the manifest. */
@@ -639,7 +645,8 @@ static enum tb_exit run_session(struct session *s)
         tb_sim_free(first);
         return cli_host(s->log_path, s->log.file.error);
     }
-    if (s->trace_path && !(s->trace = tb_trace_create(s->trace_path, tb_sim_record(first)->compress))) {
+    if (s->trace_path &&
+        !(s->trace = tb_trace_create(s->trace_path, tb_sim_record(first)->compress))) {
         int error = errno;
         tb_sim_free(first);
         return cli_host(s->trace_path, error);

@@ -76,7 +76,8 @@ static bool needs_nothing(const struct tb_param *table)
     return true;
 }
 
-/* What stands behind a step's name: its map or its short form, or nothing where nothing is needed. */
+/* What stands behind a step's name: its map or its short form, or nothing where nothing is needed.
+ */
 static json_t *step_schema(const struct tb_step_kind *step)
 {
     json_t *o = tb_table_schema(step->params);

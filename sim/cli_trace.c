@@ -13,12 +13,16 @@
 
 #define SLOWEST_MAX 1000000u
 
-const struct tb_converter tb_converters[] = {
-    {"csv", true, false, false, tb_convert_csv},       {"jsonl", true, false, false, tb_convert_jsonl},
-    {"ctf", false, true, true, tb_convert_ctf},        {"perfetto", false, true, false, tb_convert_perfetto},
-    {"vcd", false, true, false, tb_convert_vcd},       {"fst", false, true, true, tb_convert_fst},
-    {"folded", true, true, false, tb_convert_folded},  {"hgrm", true, true, false, tb_convert_hgrm},
-    {"hlog", true, true, false, tb_convert_hlog},      {0}};
+const struct tb_converter tb_converters[] = {{"csv", true, false, false, tb_convert_csv},
+                                             {"jsonl", true, false, false, tb_convert_jsonl},
+                                             {"ctf", false, true, true, tb_convert_ctf},
+                                             {"perfetto", false, true, false, tb_convert_perfetto},
+                                             {"vcd", false, true, false, tb_convert_vcd},
+                                             {"fst", false, true, true, tb_convert_fst},
+                                             {"folded", true, true, false, tb_convert_folded},
+                                             {"hgrm", true, true, false, tb_convert_hgrm},
+                                             {"hlog", true, true, false, tb_convert_hlog},
+                                             {0}};
 
 static const struct tb_converter list = {"list", true, false, false, tb_convert_list};
 
@@ -30,7 +34,8 @@ const struct tb_converter *tb_converter_of(const char *name)
     return NULL;
 }
 
-static enum tb_exit parse_time(const struct cli_args *args, const char *option, const char *text, tb_time *out)
+static enum tb_exit parse_time(const struct cli_args *args, const char *option, const char *text,
+                               tb_time *out)
 {
     char why[256];
     if (tb_value_parse(TB_TIME, text, out, why))
@@ -44,12 +49,13 @@ static enum tb_exit unknown_format(const struct cli_args *args, const char *word
     for (size_t k = 0; tb_converters[k].name && k < 15; k++)
         names[k] = tb_converters[k].name;
     const char *near = tb_nearest(word, names);
-    return cli_usage(args->verb, "--to %s: neither a time nor a format%s%s%s", word, near ? "; did you mean '" : "",
-                     near ? near : "", near ? "'?" : "");
+    return cli_usage(args->verb, "--to %s: neither a time nor a format%s%s%s", word,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* --to has two meanings, which cannot be mixed up: a time begins with a digit. */
-static enum tb_exit parse_to(const struct cli_args *args, struct tb_trace_filter *f, const struct tb_converter **format)
+static enum tb_exit parse_to(const struct cli_args *args, struct tb_trace_filter *f,
+                             const struct tb_converter **format)
 {
     for (size_t k = 0; args->tos && args->tos[k]; k++) {
         const char *word = args->tos[k];
@@ -75,11 +81,13 @@ static enum tb_exit parse_slowest(const struct cli_args *args, struct tb_trace_f
     if (!tb_value_parse(TB_COUNT, args->slowest, &f->slowest, why))
         return cli_usage(args->verb, "--slowest %s: %s", args->slowest, why);
     if (f->slowest == 0 || f->slowest > SLOWEST_MAX)
-        return cli_usage(args->verb, "--slowest %s is out of range (1 to %u)", args->slowest, SLOWEST_MAX);
+        return cli_usage(args->verb, "--slowest %s is out of range (1 to %u)", args->slowest,
+                         SLOWEST_MAX);
     return TB_EXIT_OK;
 }
 
-static enum tb_exit parse(const struct cli_args *args, struct tb_trace_filter *f, const struct tb_converter **format)
+static enum tb_exit parse(const struct cli_args *args, struct tb_trace_filter *f,
+                          const struct tb_converter **format)
 {
     *f = (struct tb_trace_filter){.to = TB_NEVER,
                                   .models = args->models,
@@ -109,8 +117,8 @@ static char *find_trace(const char *word)
     return asprintf(&path, "%s/trace.tbt", word) < 0 ? NULL : path;
 }
 
-static enum tb_exit write_to(struct tb_trace_source *s, const struct tb_converter *c, const char *output,
-                             struct tb_diag *diag)
+static enum tb_exit write_to(struct tb_trace_source *s, const struct tb_converter *c,
+                             const char *output, struct tb_diag *diag)
 {
     struct tb_outfile to;
     if (c->by_file)
@@ -129,15 +137,16 @@ static enum tb_exit write_to(struct tb_trace_source *s, const struct tb_converte
     return TB_EXIT_OK;
 }
 
-static enum tb_exit convert(const struct cli_args *args, const struct tb_trace_filter *f, const struct tb_converter *c,
-                            const char *path, struct tb_diag *diag)
+static enum tb_exit convert(const struct cli_args *args, const struct tb_trace_filter *f,
+                            const struct tb_converter *c, const char *path, struct tb_diag *diag)
 {
     struct tb_trace_source *s = tb_source_open(path, f, diag);
     enum tb_exit status;
     if (!s)
         return cli_errors(diag);
     if (tb_source_runs(s) > 1 && (c->one_run || f->slowest))
-        status = cli_usage(args->verb, "%s holds %u runs: choose one with --run", path, tb_source_runs(s));
+        status = cli_usage(args->verb, "%s holds %u runs: choose one with --run", path,
+                           tb_source_runs(s));
     else
         status = write_to(s, c, args->output, diag);
     if (status == TB_EXIT_OK && tb_source_was_cut(s))

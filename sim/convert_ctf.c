@@ -1,7 +1,8 @@
 /* Traces as CTF 1.8: a folder with `metadata` (TSDL) and one stream; see convert.h.
  *
- * An event per transaction, at its end, so that times never go back; its hops are a sequence of structures. All
- * numbers that mean a word are enumerations, all times are picoseconds, and the clock ticks once per picosecond.
+ * An event per transaction, at its end, so that times never go back; its hops are a sequence of
+ * structures. All numbers that mean a word are enumerations, all times are picoseconds, and the
+ * clock ticks once per picosecond.
  */
 #include "convert.h"
 
@@ -11,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC        0xc1fc1fc1u
-#define PACKET       (128u << 10) /* a packet is written when so much is in it */
-#define PACKET_HEAD  40u
-#define EVENT        (96u + TB_TRACE_SPANS * 11u)
+#define MAGIC       0xc1fc1fc1u
+#define PACKET      (128u << 10) /* a packet is written when so much is in it */
+#define PACKET_HEAD 40u
+#define EVENT       (96u + TB_TRACE_SPANS * 11u)
 
 struct packet {
     uint8_t *data, *at;
@@ -43,21 +44,28 @@ static const char head[] =
 static const char clock_text[] =
     "clock {\n    name = simulated;\n    description = \"simulated time in picoseconds\";\n"
     "    freq = 1000000000000;\n    offset = 0;\n};\n\n"
-    "typealias integer { size = 64; align = 8; signed = false; map = clock.simulated.value; } := when_t;\n\n"
+    "typealias integer { size = 64; align = 8; signed = false; map = clock.simulated.value; } := "
+    "when_t;\n\n"
     "stream {\n    id = 0;\n    event.header := struct { uint16_t id; when_t timestamp; };\n"
-    "    packet.context := struct {\n        when_t timestamp_begin;\n        when_t timestamp_end;\n"
+    "    packet.context := struct {\n        when_t timestamp_begin;\n        when_t "
+    "timestamp_end;\n"
     "        uint64_t content_size;\n        uint64_t packet_size;\n    };\n};\n\n";
 
 static const char fields[] =
     "    fields := struct {\n"
-    "        enum model by;\n        uint32_t txn;\n        enum direction direction;\n        enum at at;\n"
-    "        enum status status;\n        enum tlb tlb;\n        enum model to;\n        uint16_t requester;\n"
-    "        uint32_t pasid;\n        uint8_t has_pasid;\n        address_t iova;\n        address_t pa;\n"
-    "        uint8_t has_pa;\n        uint32_t length_bytes;\n        address_t value0;\n        address_t value1;\n"
+    "        enum model by;\n        uint32_t txn;\n        enum direction direction;\n        "
+    "enum at at;\n"
+    "        enum status status;\n        enum tlb tlb;\n        enum model to;\n        uint16_t "
+    "requester;\n"
+    "        uint32_t pasid;\n        uint8_t has_pasid;\n        address_t iova;\n        "
+    "address_t pa;\n"
+    "        uint8_t has_pa;\n        uint32_t length_bytes;\n        address_t value0;\n        "
+    "address_t value1;\n"
     "        uint64_t created_ps;\n        uint64_t latency_ps;\n        uint8_t span_count;\n"
     "        struct span spans[span_count];\n    };\n};\n\n";
 
-static void write_words(struct tb_outfile *to, const char *name, const struct tb_trace_word_list *list)
+static void write_words(struct tb_outfile *to, const char *name,
+                        const struct tb_trace_word_list *list)
 {
     tb_outfile_print(to, "enum %s : uint8_t {\n", name);
     for (unsigned k = 0; k < list->count; k++)
@@ -79,18 +87,22 @@ static void write_sites(struct tb_outfile *to, const struct tb_trace_run *r)
 static void write_metadata(struct tb_outfile *to, const struct tb_trace_run *r)
 {
     tb_outfile_print(to, "%s", head);
-    tb_outfile_print(to, "env {\n    hostname = \"%s\";\n    domain = \"simulation\";\n    tracer_name = \"tollbridge\";\n"
-                         "    scenario = \"%s\";\n    run = \"%s\";\n    seed = \"%" PRIu64 "\";\n};\n\n%s",
+    tb_outfile_print(to,
+                     "env {\n    hostname = \"%s\";\n    domain = \"simulation\";\n    tracer_name "
+                     "= \"tollbridge\";\n"
+                     "    scenario = \"%s\";\n    run = \"%s\";\n    seed = \"%" PRIu64
+                     "\";\n};\n\n%s",
                      r->platform, r->scenario, r->name, r->seed, clock_text);
     write_sites(to, r);
     write_words(to, "at", &r->at);
     write_words(to, "status", &r->statuses);
     write_words(to, "tlb", &r->tlb);
     write_words(to, "part", &r->parts);
-    tb_outfile_print(to, "struct span {\n    enum site site;\n    enum part part;\n    uint64_t ps;\n};\n\n");
+    tb_outfile_print(
+        to, "struct span {\n    enum site site;\n    enum part part;\n    uint64_t ps;\n};\n\n");
     for (unsigned k = 0; k < r->kinds.count; k++)
-        tb_outfile_print(to, "event {\n    id = %u;\n    stream_id = 0;\n    name = \"%s\";\n%s", k, r->kinds.word[k],
-                         fields);
+        tb_outfile_print(to, "event {\n    id = %u;\n    stream_id = 0;\n    name = \"%s\";\n%s", k,
+                         r->kinds.word[k], fields);
 }
 
 /* -- The stream ----------------------------------------------------------------------------- */
@@ -169,7 +181,8 @@ static char *join(const char *folder, const char *name)
 }
 
 /* Both files of the folder get their names at the end only. */
-bool tb_convert_ctf(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_ctf(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                    struct tb_diag *diag)
 {
     struct tb_outfile metadata, stream;
     char *names[2] = {join(path, "metadata"), join(path, "stream")};

@@ -1,5 +1,6 @@
-/* Traces as HdrHistogram's files: .hgrm (percentiles, for plotters) and .hlog (histograms, for its log tools);
- * see convert.h. Formats: HdrHistogram's HistogramLogWriter and encodeIntoCompressedByteBuffer, V2. */
+/* Traces as HdrHistogram's files: .hgrm (percentiles, for plotters) and .hlog (histograms, for its
+ * log tools); see convert.h. Formats: HdrHistogram's HistogramLogWriter and
+ * encodeIntoCompressedByteBuffer, V2. */
 #include "convert.h"
 
 #include "histogram.h"
@@ -28,15 +29,16 @@ static struct tagged *tag_of(struct set *set, const struct tb_trace_record *t)
 {
     for (size_t k = 0; k < set->count; k++) {
         struct tagged *g = &set->at[k];
-        if (g->by == t->by && g->kind == t->kind && g->write == t->write && g->at == t->at && g->status == t->status)
+        if (g->by == t->by && g->kind == t->kind && g->write == t->write && g->at == t->at &&
+            g->status == t->status)
             return g;
     }
     struct tagged *more = realloc(set->at, (set->count + 1) * sizeof *more);
     if (!more)
         return NULL;
     set->at = more;
-    more[set->count] = (struct tagged){.by = t->by, .kind = t->kind, .write = t->write, .at = t->at,
-                                       .status = t->status};
+    more[set->count] = (struct tagged){
+        .by = t->by, .kind = t->kind, .write = t->write, .at = t->at, .status = t->status};
     return &more[set->count++];
 }
 
@@ -83,11 +85,13 @@ static struct moments moments_of(const struct tb_histogram *h)
     double sum = 0, squares = 0;
     for (uint32_t k = 0; k < h->size; k++)
         if (h->buckets[k])
-            sum += (double)h->buckets[k] * ((double)tb_histogram_least(k) + (double)tb_histogram_largest(k)) / 2;
+            sum += (double)h->buckets[k] *
+                   ((double)tb_histogram_least(k) + (double)tb_histogram_largest(k)) / 2;
     m.mean = h->count ? sum / (double)h->count : 0;
     for (uint32_t k = 0; k < h->size; k++)
         if (h->buckets[k]) {
-            double d = ((double)tb_histogram_least(k) + (double)tb_histogram_largest(k)) / 2 - m.mean;
+            double d =
+                ((double)tb_histogram_least(k) + (double)tb_histogram_largest(k)) / 2 - m.mean;
             squares += (double)h->buckets[k] * d * d;
         }
     m.deviation = h->count ? sqrt(squares / (double)h->count) : 0;
@@ -108,9 +112,10 @@ static void write_rows(const struct tb_histogram *h, struct tb_outfile *to)
     for (uint32_t k = 0; k < h->size && seen < h->count; k++) {
         seen += h->buckets[k];
         uint64_t value = tb_histogram_largest(k) < h->max ? tb_histogram_largest(k) : h->max;
-        while (h->buckets[k] && seen < h->count && 100.0 * (double)seen / (double)h->count >= level) {
-            tb_outfile_print(to, "%12.3f %2.12f %10" PRIu64 " %14.2f\n", (double)value / 1000, level / 100, seen,
-                             1 / (1 - level / 100));
+        while (h->buckets[k] && seen < h->count &&
+               100.0 * (double)seen / (double)h->count >= level) {
+            tb_outfile_print(to, "%12.3f %2.12f %10" PRIu64 " %14.2f\n", (double)value / 1000,
+                             level / 100, seen, 1 / (1 - level / 100));
             level = next_level(level);
         }
     }
@@ -121,15 +126,19 @@ static void write_rows(const struct tb_histogram *h, struct tb_outfile *to)
 static void write_table(const struct tb_histogram *h, struct tb_outfile *to)
 {
     struct moments m = moments_of(h);
-    tb_outfile_print(to, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
+    tb_outfile_print(to, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
+                     "1/(1-Percentile)");
     write_rows(h, to);
-    tb_outfile_print(to, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", m.mean / 1000, m.deviation / 1000);
-    tb_outfile_print(to, "#[Max     = %12.3f, Total count    = %12" PRIu64 "]\n", (double)h->max / 1000, h->count);
+    tb_outfile_print(to, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", m.mean / 1000,
+                     m.deviation / 1000);
+    tb_outfile_print(to, "#[Max     = %12.3f, Total count    = %12" PRIu64 "]\n",
+                     (double)h->max / 1000, h->count);
     tb_outfile_print(to, "#[Buckets = %12u, SubBuckets     = %12u]\n", 54u, 2048u);
 }
 
 /* One table of all that the filter lets through, in nanoseconds. */
-bool tb_convert_hgrm(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_hgrm(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                     struct tb_diag *diag)
 {
     struct set set;
     struct tb_histogram all = {0};
@@ -190,13 +199,13 @@ static uint8_t *encode(const struct tb_histogram *h, size_t *size)
     if (!out)
         return NULL;
     uint8_t *end = put_counts(out + 40, h), *at = out;
-    at = put_big(at, 0x1c849303 | 0x10, 4);       /* cookie: V2, base */
+    at = put_big(at, 0x1c849303 | 0x10, 4); /* cookie: V2, base */
     at = put_big(at, (uint64_t)(end - out - 40), 4);
-    at = put_big(at, 0, 4);                        /* normalizing index offset */
-    at = put_big(at, 3, 4);                        /* significant digits */
-    at = put_big(at, 1, 8);                        /* lowest discernible value */
+    at = put_big(at, 0, 4); /* normalizing index offset */
+    at = put_big(at, 3, 4); /* significant digits */
+    at = put_big(at, 1, 8); /* lowest discernible value */
     at = put_big(at, h->max < 2 ? 2 : h->max & INT64_MAX, 8);
-    put_big(at, 0x3ff0000000000000, 8);            /* integer to double: 1.0 */
+    put_big(at, 0x3ff0000000000000, 8); /* integer to double: 1.0 */
     *size = (size_t)(end - out);
     return out;
 }
@@ -207,7 +216,8 @@ static void put_base64(struct tb_outfile *to, const uint8_t *data, size_t size)
     for (size_t k = 0; k < size; k += 3) {
         uint32_t v = (uint32_t)data[k] << 16 | (k + 1 < size ? (uint32_t)data[k + 1] << 8 : 0) |
                      (k + 2 < size ? data[k + 2] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], k + 1 < size ? digits[v >> 6 & 63] : '=',
+        char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
+                        k + 1 < size ? digits[v >> 6 & 63] : '=',
                         k + 2 < size ? digits[v & 63] : '='};
         tb_outfile_put(to, four, 4);
     }
@@ -229,28 +239,32 @@ static bool write_compressed(const struct tb_histogram *h, struct tb_outfile *to
     return ok;
 }
 
-static bool write_interval(const struct tb_trace_run *r, const struct set *set, const struct tagged *g,
-                           struct tb_outfile *to)
+static bool write_interval(const struct tb_trace_run *r, const struct set *set,
+                           const struct tagged *g, struct tb_outfile *to)
 {
     const char *op = (g->write ? &r->writes : &r->reads)->word[g->kind];
-    tb_outfile_print(to, "Tag=%s.%s.%s.%s,%.3f,%.3f,%.3f,", tb_trace_model(r, g->by), op, r->at.word[g->at],
-                     r->statuses.word[g->status], (double)set->first / 1e12, (double)(set->last - set->first) / 1e12,
-                     (double)g->histogram.max / 1e6);
+    tb_outfile_print(to, "Tag=%s.%s.%s.%s,%.3f,%.3f,%.3f,", tb_trace_model(r, g->by), op,
+                     r->at.word[g->at], r->statuses.word[g->status], (double)set->first / 1e12,
+                     (double)(set->last - set->first) / 1e12, (double)g->histogram.max / 1e6);
     bool ok = write_compressed(&g->histogram, to);
     tb_outfile_put(to, "\n", 1);
     return ok;
 }
 
-/* One interval, with a line for every initiator, op, address type and status; values in picoseconds. */
-bool tb_convert_hlog(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+/* One interval, with a line for every initiator, op, address type and status; values in
+ * picoseconds. */
+bool tb_convert_hlog(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                     struct tb_diag *diag)
 {
     struct set set;
     bool ok = gather(s, &set, diag);
     (void)path;
-    tb_outfile_print(to, "#[Latencies in ps by initiator.op.address-type.status, of a trace of tollbridge]\n"
-                         "#[Histogram log format version 1.3]\n"
-                         "#[StartTime: 0.000 (seconds since epoch), of simulated time]\n"
-                         "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n");
+    tb_outfile_print(
+        to, "#[Latencies in ps by initiator.op.address-type.status, of a trace of tollbridge]\n"
+            "#[Histogram log format version 1.3]\n"
+            "#[StartTime: 0.000 (seconds since epoch), of simulated time]\n"
+            "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_"
+            "Histogram\"\n");
     for (size_t k = 0; ok && k < set.count; k++)
         if (!(ok = write_interval(tb_source_run(s), &set, &set.at[k], to)))
             tb_diag_host(diag, "no memory");

@@ -1,9 +1,10 @@
 /* Traces for Perfetto (ui.perfetto.dev): TrackEvent protobuf, written by hand; see convert.h.
  *
- * Every initiator has a track per slot in flight; on it lies a slice per transaction, and in that a slice for each
- * span of its time. The slices of its wires are tied by a flow: an arrow from hop to hop. Two counter tracks per
- * wire show how many wait in front of it and how busy it is, as means over windows. Perfetto counts nanoseconds:
- * slices begin at the nanosecond in which they do; the exact picoseconds of a transaction are among its arguments.
+ * Every initiator has a track per slot in flight; on it lies a slice per transaction, and in that a
+ * slice for each span of its time. The slices of its wires are tied by a flow: an arrow from hop to
+ * hop. Two counter tracks per wire show how many wait in front of it and how busy it is, as means
+ * over windows. Perfetto counts nanoseconds: slices begin at the nanosecond in which they do; the
+ * exact picoseconds of a transaction are among its arguments.
  */
 #include "convert.h"
 
@@ -21,7 +22,8 @@
 #define FIXED64(field) ((field) << 3 | 1)
 #define BYTES(field)   ((field) << 3 | 2)
 
-/* perfetto/trace: trace_packet.proto, track_event.proto, track_descriptor.proto, interned_data.proto */
+/* perfetto/trace: trace_packet.proto, track_event.proto, track_descriptor.proto,
+ * interned_data.proto */
 enum {
     TRACE_PACKET = 1,
     PACKET_TIMESTAMP = 8,
@@ -53,8 +55,8 @@ enum {
 enum { SLICE_BEGIN = 1, SLICE_END = 2, COUNTER = 4 };
 enum { CLEARED = 1, NEEDS = 2 };
 
-static const char *const annotations[] = {"txn",  "created_ps", "latency_ps", "iova",   "pa", "bytes",
-                                          "at", "to",         "status",     "tlb", NULL};
+static const char *const annotations[] = {"txn", "created_ps", "latency_ps", "iova", "pa", "bytes",
+                                          "at",  "to",         "status",     "tlb",  NULL};
 enum { A_TXN = 1, A_CREATED, A_LATENCY, A_IOVA, A_PA, A_BYTES, A_AT, A_TO, A_STATUS, A_TLB };
 
 struct slot {
@@ -141,7 +143,8 @@ static uint8_t *begin_packet(uint8_t *out, unsigned flags)
 
 static uint64_t describe(struct perfetto *p, const char *name, uint64_t parent, const char *unit)
 {
-    uint8_t packet[2048], *at = begin_packet(packet, p->uuids ? NEEDS : CLEARED), *start = packet + 3, *track, *counter;
+    uint8_t packet[2048], *at = begin_packet(packet, p->uuids ? NEEDS : CLEARED),
+                          *start = packet + 3, *track, *counter;
     uint64_t uuid = ++p->uuids;
     track = at = begin(at, PACKET_DESCRIPTOR);
     at = put_text(put_number(at, DESCRIPTOR_UUID, uuid), DESCRIPTOR_NAME, name);
@@ -298,7 +301,8 @@ static void write_counters(struct perfetto *p)
 
 /* -- Slices --------------------------------------------------------------------------------- */
 
-/* What every packet of a slice begins with; its event's length is one byte, as no slice has more. */
+/* What every packet of a slice begins with; its event's length is one byte, as no slice has more.
+ */
 static inline uint8_t *slice(uint8_t *out, tb_time at, unsigned type, uint64_t uuid)
 {
     *out++ = PACKET_TIMESTAMP << 3;
@@ -329,7 +333,8 @@ static inline size_t varint_size(uint64_t v)
     return (70u - (unsigned)__builtin_clzll(v | 1)) / 7;
 }
 
-static inline uint8_t *begin_span(uint8_t *out, tb_time at, uint64_t uuid, uint64_t name, uint64_t flow)
+static inline uint8_t *begin_span(uint8_t *out, tb_time at, uint64_t uuid, uint64_t name,
+                                  uint64_t flow)
 {
     uint8_t *packet = out;
     out = slice(out + 2, at, SLICE_BEGIN, uuid);
@@ -339,7 +344,8 @@ static inline uint8_t *begin_span(uint8_t *out, tb_time at, uint64_t uuid, uint6
     if (flow) {
         *out++ = (uint8_t)(FIXED64(EVENT_FLOW) | 128);
         *out++ = FIXED64(EVENT_FLOW) >> 7;
-        memcpy(out, &flow, 8); /* little-endian by protobuf, and by every machine this is built for */
+        memcpy(out, &flow,
+               8); /* little-endian by protobuf, and by every machine this is built for */
         out += 8;
     }
     return close_slice(packet, event, out);
@@ -368,7 +374,8 @@ static uint8_t *annotate_word(uint8_t *out, unsigned name, const char *word)
     return out;
 }
 
-static uint8_t *begin_transaction(const struct perfetto *p, uint8_t *out, const struct tb_trace_record *t, uint64_t uuid)
+static uint8_t *begin_transaction(const struct perfetto *p, uint8_t *out,
+                                  const struct tb_trace_record *t, uint64_t uuid)
 {
     const struct tb_trace_run *r = p->run;
     uint8_t *packet = out, *event;
@@ -403,7 +410,8 @@ static void write_transaction(struct perfetto *p, const struct tb_trace_record *
     for (unsigned k = 0; k < t->span_count; k++)
         name_of(p, &t->spans[k]);
     uint64_t uuid = slot->uuid, flow = t->hops > 1 ? ++p->flows : 0;
-    uint8_t *from = (uint8_t *)tb_outfile_room(p->to, ROOM), *out = begin_transaction(p, from, t, uuid);
+    uint8_t *from = (uint8_t *)tb_outfile_room(p->to, ROOM),
+            *out = begin_transaction(p, from, t, uuid);
     tb_time at = t->created;
     slot->until = t->ended;
     p->last = t->ended > p->last ? t->ended : p->last;
@@ -433,7 +441,8 @@ static void write_names(struct perfetto *p)
         intern(p, INTERNED_ANNOTATION_NAME, k + 1, annotations[k]);
 }
 
-bool tb_convert_perfetto(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_perfetto(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                         struct tb_diag *diag)
 {
     const struct tb_trace_record *t;
     const struct tb_trace_run *r = tb_source_run(s);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW (TB_TRACE_SPANS * 600u + 8192u) /* no record is longer as text: names have at most 511 letters */
+#define ROW                                                                                        \
+    (TB_TRACE_SPANS * 600u +                                                                       \
+     8192u) /* no record is longer as text: names have at most 511 letters */
 
 _Static_assert(ROW <= TB_OUTFILE_BUFFER, "a row fits into the buffer");
 
@@ -71,7 +73,8 @@ static char *list_record(char *out, const struct tb_trace_run *r, const struct t
     return out;
 }
 
-bool tb_convert_list(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_list(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                     struct tb_diag *diag)
 {
     const struct tb_trace_record *t;
     unsigned run = UINT32_MAX;
@@ -80,8 +83,8 @@ bool tb_convert_list(struct tb_trace_source *s, struct tb_outfile *to, const cha
     while (!tb_outfile_failed(to) && (t = tb_source_next(s))) {
         const struct tb_trace_run *r = tb_source_run(s);
         if (r->number != run)
-            tb_outfile_print(to, "# %s%s%s on %s, seed %" PRIu64 "; times in ns\n", r->scenario, *r->name ? ", run " : "",
-                             r->name, r->platform, r->seed);
+            tb_outfile_print(to, "# %s%s%s on %s, seed %" PRIu64 "; times in ns\n", r->scenario,
+                             *r->name ? ", run " : "", r->name, r->platform, r->seed);
         run = r->number;
         char *at = tb_outfile_room(to, ROW);
         tb_outfile_add(to, (size_t)(list_record(at, r, t) - at));
@@ -93,7 +96,8 @@ bool tb_convert_list(struct tb_trace_source *s, struct tb_outfile *to, const cha
 
 static void csv_head(struct tb_outfile *to, const struct tb_trace_run *r)
 {
-    tb_outfile_print(to, "run,by,txn,op,at,created_ps,ended_ps,latency_ps,iova,pa,length,requester,pasid,to,status,tlb,"
+    tb_outfile_print(to, "run,by,txn,op,at,created_ps,ended_ps,latency_ps,iova,pa,length,requester,"
+                         "pasid,to,status,tlb,"
                          "value0,value1,hops");
     for (unsigned k = 0; k < r->parts.count; k++)
         tb_outfile_print(to, ",%s_ps", r->parts.word[k]);
@@ -141,7 +145,8 @@ static char *csv_record(char *out, const struct tb_trace_run *r, const struct tb
     return out;
 }
 
-bool tb_convert_csv(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_csv(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                    struct tb_diag *diag)
 {
     const struct tb_trace_record *t;
     bool begun = false;
@@ -212,13 +217,15 @@ static char *json_record(char *out, const struct tb_trace_run *r, const struct t
     out = json_word(json_number(out, "length", t->length), "requester", requester);
     if (t->has_pasid)
         out = json_number(out, "pasid", t->pasid);
-    out = json_word(json_word(out, "to", tb_trace_model(r, t->to)), "status", r->statuses.word[t->status]);
+    out = json_word(json_word(out, "to", tb_trace_model(r, t->to)), "status",
+                    r->statuses.word[t->status]);
     out = json_word(out, "tlb", r->tlb.word[t->tlb]);
     out = json_address(json_address(out, "value0", t->value[0]), "value1", t->value[1]);
     return json_spans(out, r, t);
 }
 
-bool tb_convert_jsonl(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_jsonl(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                      struct tb_diag *diag)
 {
     const struct tb_trace_record *t;
     (void)path;
@@ -238,27 +245,32 @@ struct stacks {
     size_t count, each;
 };
 
-static bool add_stack(struct stacks *st, const struct tb_trace_run *r, const struct tb_trace_record *t)
+static bool add_stack(struct stacks *st, const struct tb_trace_run *r,
+                      const struct tb_trace_record *t)
 {
     size_t op = ((size_t)t->by * r->kinds.count + t->kind) * 2 + t->write;
     if (!st->of[op] && !(st->of[op] = calloc(st->each, sizeof **st->of)))
         return false;
     for (unsigned k = 0; k < t->span_count; k++)
-        st->of[op][(size_t)t->spans[k].site * r->parts.count + t->spans[k].part] += t->spans[k].time;
+        st->of[op][(size_t)t->spans[k].site * r->parts.count + t->spans[k].part] +=
+            t->spans[k].time;
     return true;
 }
 
-static void write_stacks(const struct stacks *st, const struct tb_trace_run *r, size_t op, struct tb_outfile *to)
+static void write_stacks(const struct stacks *st, const struct tb_trace_run *r, size_t op,
+                         struct tb_outfile *to)
 {
     unsigned by = (unsigned)(op / (r->kinds.count * 2)), kind = (unsigned)(op / 2 % r->kinds.count);
     const char *name = (op % 2 ? &r->writes : &r->reads)->word[kind];
     for (size_t k = 0; k < st->each; k++)
         if (st->of[op][k])
             tb_outfile_print(to, "%s;%s;%s;%s %" PRIu64 "\n", tb_trace_model(r, by), name,
-                             r->sites[k / r->parts.count].name, r->parts.word[k % r->parts.count], st->of[op][k]);
+                             r->sites[k / r->parts.count].name, r->parts.word[k % r->parts.count],
+                             st->of[op][k]);
 }
 
-bool tb_convert_folded(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_folded(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                       struct tb_diag *diag)
 {
     const struct tb_trace_record *t;
     const struct tb_trace_run *r = tb_source_run(s);

@@ -1,8 +1,9 @@
 /* Traces as VCD, and as FST through GTKWave's vcd2fst; see convert.h.
  *
- * A variable for every site and part in which time was spent: how many transactions are there. So a wire has its
- * queue, and a model shows its states. Records come in the order of their ends, VCD wants the order of instants: the
- * first reading finds the longest latency, the second one keeps what lies less than that back.
+ * A variable for every site and part in which time was spent: how many transactions are there. So a
+ * wire has its queue, and a model shows its states. Records come in the order of their ends, VCD
+ * wants the order of instants: the first reading finds the longest latency, the second one keeps
+ * what lies less than that back.
  */
 #include "convert.h"
 
@@ -94,7 +95,8 @@ static const char *scope_name(const char *name, char out[160])
             n += 4;
             name++;
         } else {
-            bool plain = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *name) != NULL;
+            bool plain = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_",
+                                *name) != NULL;
             out[n++] = plain ? *name : '_';
         }
     }
@@ -117,12 +119,16 @@ static void write_head(struct vcd *v)
 {
     char text[160];
     const struct tb_trace_run *r = v->run;
-    tb_outfile_print(v->to, "$comment how many transactions are where, and as what $end\n$version tollbridge $end\n"
-                            "$timescale 1ps $end\n$scope module %s $end\n", scope_name(r->scenario, text));
+    tb_outfile_print(
+        v->to,
+        "$comment how many transactions are where, and as what $end\n$version tollbridge $end\n"
+        "$timescale 1ps $end\n$scope module %s $end\n",
+        scope_name(r->scenario, text));
     for (unsigned site = 0; site < r->site_count; site++) {
         bool scope = false;
         for (unsigned p = 0; p < r->parts.count; p++)
-            declare(v, (size_t)site * r->parts.count + p, r->parts.word[p], &scope, r->sites[site].name);
+            declare(v, (size_t)site * r->parts.count + p, r->parts.word[p], &scope,
+                    r->sites[site].name);
         if (site >= r->wire_count && site + 1 < r->site_count)
             declare(v, open_place(v, site - r->wire_count), "open", &scope, r->sites[site].name);
         if (scope)
@@ -262,7 +268,8 @@ static bool get_memory(struct vcd *v)
     return v->count && v->shown && v->touched && v->marked;
 }
 
-bool tb_convert_vcd(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_vcd(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                    struct tb_diag *diag)
 {
     struct vcd v = {.to = to, .run = tb_source_run(s)};
     (void)path;
@@ -299,7 +306,8 @@ static bool is_there(const char *program)
     const char *path = getenv("PATH");
     char *list = strdup(path ? path : ""), *save = NULL, *full = NULL;
     bool found = false;
-    for (char *dir = list ? strtok_r(list, ":", &save) : NULL; dir && !found; dir = strtok_r(NULL, ":", &save)) {
+    for (char *dir = list ? strtok_r(list, ":", &save) : NULL; dir && !found;
+         dir = strtok_r(NULL, ":", &save)) {
         found = asprintf(&full, "%s/%s", dir, program) > 0 && access(full, X_OK) == 0;
         free(full);
     }
@@ -343,13 +351,16 @@ static bool by_way_of(struct tb_trace_source *s, const char *vcd, const char *fs
     return ok;
 }
 
-bool tb_convert_fst(struct tb_trace_source *s, struct tb_outfile *to, const char *path, struct tb_diag *diag)
+bool tb_convert_fst(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
+                    struct tb_diag *diag)
 {
     char *vcd = NULL, *fst = NULL;
     (void)to;
     if (!is_there("vcd2fst")) {
-        tb_diag_at(diag, (struct tb_place){0}, "FST is written by way of GTKWave's vcd2fst, which is not installed (Debian: gtkwave); "
-                                               "--to vcd does without");
+        tb_diag_at(
+            diag, (struct tb_place){0},
+            "FST is written by way of GTKWave's vcd2fst, which is not installed (Debian: gtkwave); "
+            "--to vcd does without");
         return false;
     }
     if (asprintf(&vcd, "%s.%ld.vcd", path, (long)getpid()) < 0)

@@ -49,7 +49,8 @@ struct tb_moved_blocks {
     bool differs;
 };
 
-/* Of a kind and part: how many transactions' moved, and the sums of what came to it and what went. */
+/* Of a kind and part: how many transactions' moved, and the sums of what came to it and what went.
+ */
 struct tb_moved_part {
     uint64_t count;
     unsigned __int128 more, less;
@@ -57,8 +58,8 @@ struct tb_moved_part {
 
 /* Why a matched transaction's times differ. */
 enum tb_why {
-    TB_WHY_OWN,    /* what it does by itself takes another time, or it does something else: a cause */
-    TB_WHY_WAITED, /* only what it waited for others (queue, walk, ats; a disk's command: all) */
+    TB_WHY_OWN, /* what it does by itself takes another time, or it does something else: a cause */
+    TB_WHY_WAITED,  /* only what it waited for others (queue, walk, ats; a disk's command: all) */
     TB_WHY_SHIFTED, /* it took as long, but came earlier or later */
     TB_WHYS
 };
@@ -84,7 +85,7 @@ struct tb_diff {
     unsigned __int128 golden_lat, new_lat; /* sums over matched transactions */
     uint64_t matched;
     struct tb_first first;
-    struct tb_causes causes; /* not by_fingerprint */
+    struct tb_causes causes;        /* not by_fingerprint */
     struct tb_moved_blocks *blocks; /* run * TB_INGREDIENTS + ingredient; by_fingerprint only */
 };
 
@@ -104,14 +105,15 @@ bool tb_diff_key(const struct tb_diff_options *o, const struct tb_line *golden,
 
 /* diff_cause.c: counts a matched pair that differs; says where it went and why. */
 void tb_causes_begin(struct tb_causes *c);
-void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new, size_t run,
-                   uint32_t golden_entry, uint32_t new_entry);
+void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new,
+                   size_t run, uint32_t golden_entry, uint32_t new_entry);
 void tb_causes_print(const struct tb_diff *d, FILE *to);
 json_t *tb_causes_json(const struct tb_diff *d);
 /* "only times moved", "only times and order moved"; "" if nothing or everything did. */
 const char *tb_diff_only(const struct tb_diff *d, char out[120]);
 
-/* The comparison as a JUnit file: a test for every ingredient, for what is missing and for what is extra. */
+/* The comparison as a JUnit file: a test for every ingredient, for what is missing and for what is
+ * extra. */
 void tb_diff_junit(const struct tb_diff *d, const char *golden, struct tb_outfile *to);
 
 /* Prints what a person wants to know: the first divergence with its context, what moved, a verdict.

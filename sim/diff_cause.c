@@ -27,8 +27,8 @@ static void add_part(struct tb_moved_part *m, tb_time golden, tb_time new)
         m->less += golden - new;
 }
 
-/* Parts come after one another in every kind's lines. Sets what moved; true if a part did that is the transaction's
- * own. */
+/* Parts come after one another in every kind's lines. Sets what moved; true if a part did that is
+ * the transaction's own. */
 static bool add_parts(struct tb_causes *c, const struct tb_diff *d, const struct tb_line *golden,
                       const struct tb_line *new, bool *waited)
 {
@@ -50,7 +50,8 @@ static bool add_parts(struct tb_causes *c, const struct tb_diff *d, const struct
     return own;
 }
 
-static bool does_something_else(const struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new)
+static bool does_something_else(const struct tb_diff *d, const struct tb_line *golden,
+                                const struct tb_line *new)
 {
     for (unsigned k = 0; k < golden->keys; k++)
         if (golden->kind->keys[k].ingredient != TB_TIMES && tb_diff_key(d->options, golden, new, k))
@@ -58,8 +59,8 @@ static bool does_something_else(const struct tb_diff *d, const struct tb_line *g
     return false;
 }
 
-void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new, size_t run,
-                   uint32_t golden_entry, uint32_t new_entry)
+void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new,
+                   size_t run, uint32_t golden_entry, uint32_t new_entry)
 {
     struct tb_causes *c = &d->causes;
     bool waited = false, own = add_parts(c, d, golden, new, &waited);
@@ -72,7 +73,8 @@ void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct
     c->new = new_entry;
 }
 
-/* -- For a person ------------------------------------------------------------------------------------------ */
+/* -- For a person
+ * ------------------------------------------------------------------------------------------ */
 
 static void print_part(FILE *to, const struct tb_moved_part *m, const char *name)
 {
@@ -81,8 +83,9 @@ static void print_part(FILE *to, const struct tb_moved_part *m, const char *name
     char each[40] = "", sum[40] = "";
     *tb_put_time(each, (tb_time)(by / m->count)) = '\0';
     *tb_put_time(sum, (tb_time)by) = '\0';
-    fprintf(to, "    %-8s %s%s ns in the mean of %" PRIu64 " (%s%s ns in all%s)\n", name, more ? "+" : "-", each, m->count,
-            more ? "+" : "-", sum, m->more && m->less ? ", some more, some less" : "");
+    fprintf(to, "    %-8s %s%s ns in the mean of %" PRIu64 " (%s%s ns in all%s)\n", name,
+            more ? "+" : "-", each, m->count, more ? "+" : "-", sum,
+            m->more && m->less ? ", some more, some less" : "");
 }
 
 static bool any_part(const struct tb_moved_part *m)
@@ -95,7 +98,8 @@ static bool any_part(const struct tb_moved_part *m)
 
 static void print_cause(const struct tb_diff *d, FILE *to)
 {
-    static const char *const why[TB_WHYS] = {"changed by themselves", "only waited longer or shorter for others",
+    static const char *const why[TB_WHYS] = {"changed by themselves",
+                                             "only waited longer or shorter for others",
                                              "only came earlier or later"};
     const struct tb_causes *c = &d->causes;
     fprintf(to, "cause and effect (transactions):\n");
@@ -105,8 +109,9 @@ static void print_cause(const struct tb_diff *d, FILE *to)
     if (c->golden == TB_NO_ENTRY)
         return;
     const struct tb_log_entry *e = &d->golden->runs[c->run].entries[c->golden];
-    fprintf(to, "  first by itself: %s:%u: %s %u of %.*s\n", d->golden->name, e->line, tb_line_kinds[e->kind].name, e->txn,
-            (int)e->by_length, d->golden->text + e->offset + e->by_at);
+    fprintf(to, "  first by itself: %s:%u: %s %u of %.*s\n", d->golden->name, e->line,
+            tb_line_kinds[e->kind].name, e->txn, (int)e->by_length,
+            d->golden->text + e->offset + e->by_at);
 }
 
 void tb_causes_print(const struct tb_diff *d, FILE *to)
@@ -134,7 +139,8 @@ const char *tb_diff_only(const struct tb_diff *d, char out[120])
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         moved += d->moved[i] != 0;
     *out = '\0';
-    if (d->by_fingerprint || d->other_runs || d->missing || d->extra || moved == 0 || moved == TB_INGREDIENTS)
+    if (d->by_fingerprint || d->other_runs || d->missing || d->extra || moved == 0 ||
+        moved == TB_INGREDIENTS)
         return out;
     size_t length = (size_t)snprintf(out, 120, "only ");
     unsigned told = 0;
@@ -142,14 +148,16 @@ const char *tb_diff_only(const struct tb_diff *d, char out[120])
         if (!d->moved[i])
             continue;
         const char *between = told == 0 ? "" : told + 1 == moved ? " and " : ", ";
-        length += (size_t)snprintf(out + length, 120 - length, "%s%s", between, tb_ingredient_names[i]);
+        length +=
+            (size_t)snprintf(out + length, 120 - length, "%s%s", between, tb_ingredient_names[i]);
         told++;
     }
     snprintf(out + length, 120 - length, " moved: ");
     return out;
 }
 
-/* -- For machines -------------------------------------------------------------------------------------------- */
+/* -- For machines
+ * -------------------------------------------------------------------------------------------- */
 
 json_t *tb_causes_json(const struct tb_diff *d)
 {
@@ -159,16 +167,18 @@ json_t *tb_causes_json(const struct tb_diff *d)
     for (unsigned k = 0; k < TB_WHYS; k++)
         json_object_set_new(o, why[k], json_integer((json_int_t)c->count[k]));
     if (c->golden != TB_NO_ENTRY)
-        json_object_set_new(o, "first_own_line",
-                            json_integer((json_int_t)d->golden->runs[c->run].entries[c->golden].line));
+        json_object_set_new(
+            o, "first_own_line",
+            json_integer((json_int_t)d->golden->runs[c->run].entries[c->golden].line));
     for (unsigned k = 0; k < TB_TXN_KINDS; k++) {
         json_t *kind = json_object();
         for (unsigned p = 0; p < TB_PARTS; p++) {
             const struct tb_moved_part *m = &c->parts[k][p];
             if (m->count)
                 json_object_set_new(kind, tb_part_names[p],
-                                    json_pack("{s:I,s:I,s:I}", "count", (json_int_t)m->count, "more_ps",
-                                              (json_int_t)m->more, "less_ps", (json_int_t)m->less));
+                                    json_pack("{s:I,s:I,s:I}", "count", (json_int_t)m->count,
+                                              "more_ps", (json_int_t)m->more, "less_ps",
+                                              (json_int_t)m->less));
         }
         if (json_object_size(kind))
             json_object_set(kinds, tb_line_kinds[k].name, kind);
@@ -178,7 +188,8 @@ json_t *tb_causes_json(const struct tb_diff *d)
     return o;
 }
 
-static void junit_case(struct tb_outfile *to, const char *name, uint64_t count, bool failed, const char *of)
+static void junit_case(struct tb_outfile *to, const char *name, uint64_t count, bool failed,
+                       const char *of)
 {
     tb_outfile_print(to, "  <testcase classname='tollbridge.diff' name='%s'", name);
     if (failed)
@@ -187,7 +198,8 @@ static void junit_case(struct tb_outfile *to, const char *name, uint64_t count, 
         tb_outfile_print(to, "/>\n");
 }
 
-/* By fingerprint blocks are counted; an ingredient whose only trace is in lines that are not kept counts none. */
+/* By fingerprint blocks are counted; an ingredient whose only trace is in lines that are not kept
+ * counts none. */
 static bool ingredient_differs(const struct tb_diff *d, unsigned ingredient)
 {
     bool differs = d->moved[ingredient] != 0;

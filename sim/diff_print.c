@@ -286,7 +286,8 @@ static void print_verdict(const struct paper *p, const struct tb_diff *d)
         length = snprintf(text, sizeof text,
                           "different: %s%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64
                           " out of order, %" PRIu64 " missing, %" PRIu64 " extra",
-                          tb_diff_only(d, only), d->differing, d->transactions, d->moved[TB_ORDER], d->missing, d->extra);
+                          tb_diff_only(d, only), d->differing, d->transactions, d->moved[TB_ORDER],
+                          d->missing, d->extra);
     say(p, tb_diff_any(d) ? "\033[31m" : "\033[32m", "", text, (size_t)length);
 }
 

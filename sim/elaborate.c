@@ -1,5 +1,5 @@
-/* Elaboration: from parameters and links to a simulator at time 0. Each step is done for all models, in
- * document order, before the next (tollbridge/model.h). */
+/* Elaboration: from parameters and links to a simulator at time 0. Each step is done for all
+ * models, in document order, before the next (tollbridge/model.h). */
 #include "flow.h"
 #include "kernel.h"
 #include "usage.h"
@@ -15,8 +15,8 @@ static uint32_t power_of_two(uint64_t n)
     return p;
 }
 
-/* A lane's places: every message belongs to a transaction, and a transaction has one message at a time on
- * one lane; so no lane ever holds more than there are slots. */
+/* A lane's places: every message belongs to a transaction, and a transaction has one message at a
+ * time on one lane; so no lane ever holds more than there are slots. */
 static void make_lane(struct tb_sim *s, struct lane *l, struct wire *w, uint64_t limit)
 {
     uint32_t places = power_of_two((uint64_t)s->txn_total + 1);
@@ -35,8 +35,10 @@ static void make_lane(struct tb_sim *s, struct lane *l, struct wire *w, uint64_t
     l->credit_tail = l->limit; /* all free, from time 0 */
 }
 
-/* PCI Express counts headers and data of each class; interrupts are lines of their own here, and not counted. */
-static void make_flow(struct tb_sim *s, struct lane *l, const struct tb_pcie_credits *c, unsigned class)
+/* PCI Express counts headers and data of each class; interrupts are lines of their own here, and
+ * not counted. */
+static void make_flow(struct tb_sim *s, struct lane *l, const struct tb_pcie_credits *c,
+                      unsigned class)
 {
     if (class > TB_COMPLETION || (c->header[class] == 0 && c->data[class] == 0))
         return;
@@ -46,20 +48,22 @@ static void make_flow(struct tb_sim *s, struct lane *l, const struct tb_pcie_cre
     l->limit = 1;
 }
 
-static void make_pcie(struct tb_sim *s, struct wire *w, const struct tb_link_params *p, unsigned dir)
+static void make_pcie(struct tb_sim *s, struct wire *w, const struct tb_link_params *p,
+                      unsigned dir)
 {
     if (!p->has_pcie)
         return;
     w->pcie = &p->pcie;
-    for (unsigned class = 0; class < TB_CLASSES; class++)
+    for (unsigned class = 0; class < TB_CLASSES; class ++)
         make_flow(s, &w->lanes[class], &p->pcie.credits[dir], class);
 }
 
-/* Could all there is to send, over every wire there is, go on to the end of time: then it is looked at, for every
- * message. */
+/* Could all there is to send, over every wire there is, go on to the end of time: then it is looked
+ * at, for every message. */
 static bool outlasts_time(const struct tb_sim *s, tb_time per_byte)
 {
-    unsigned __int128 bytes = (unsigned __int128)(s->txn_total + UINT64_C(1)) * s->wire_count * 8192;
+    unsigned __int128 bytes =
+        (unsigned __int128)(s->txn_total + UINT64_C(1)) * s->wire_count * 8192;
     return bytes * per_byte >= TB_END / 4;
 }
 
@@ -82,14 +86,14 @@ static void make_wire(struct tb_sim *s, const struct tb_link_params *p, size_t l
     w->recv = w->to->class->recv;
     w->to_port = (uint16_t)p->port[1 - dir];
     w->lanes = &s->lanes[n * TB_CLASSES];
-    for (unsigned class = 0; class < TB_CLASSES; class++) {
+    for (unsigned class = 0; class < TB_CLASSES; class ++) {
         w->lanes[class].bit = (uint8_t)(1u << class);
         make_lane(s, &w->lanes[class], w, p->credits_of[dir][class]);
     }
     make_pcie(s, w, p, dir);
     if (w->pcie)
         w->per_byte = TB_NEVER;
-    for (unsigned class = 0; class < TB_CLASSES; class++)
+    for (unsigned class = 0; class < TB_CLASSES; class ++)
         w->lanes[class].counted = w->lanes[class].limit || w->per_byte == TB_NEVER;
     instance_of(p->end[dir])->ports[p->port[dir]].out = w;
 }
@@ -130,8 +134,8 @@ static void check_ports(const struct tb_model *m, struct tb_diag *diag)
     const char *const *names = m->class->ports;
     for (unsigned p = 0; names && names[p] && strcmp(names[p], "*") != 0; p++)
         if (!tb_port_peer(m, p))
-            tb_diag_at(diag, m->node->key_place, "'%s' has nothing linked to its port '%s'", m->name,
-                       names[p]);
+            tb_diag_at(diag, m->node->key_place, "'%s' has nothing linked to its port '%s'",
+                       m->name, names[p]);
 }
 
 static bool check_all(struct tb_sim *s, struct tb_diag *diag)
@@ -150,7 +154,7 @@ static bool check_all(struct tb_sim *s, struct tb_diag *diag)
 static void ask_ahead(struct wire *w)
 {
     unsigned classes = w->to->class->ahead ? w->to->class->ahead(w->to, w->to_port) : 0;
-    for (unsigned class = 0; class < TB_CLASSES; class++)
+    for (unsigned class = 0; class < TB_CLASSES; class ++)
         if (classes >> class & 1)
             w->lanes[class].through = AHEAD;
 }
@@ -162,9 +166,10 @@ static void ask_through(struct wire *w)
     if (!w->to->class->through)
         return;
     unsigned classes = w->to->class->through(w->to, w->to_port, &through);
-    for (unsigned class = 0; class < TB_CLASSES; class++)
+    for (unsigned class = 0; class < TB_CLASSES; class ++)
         if (classes >> class & 1)
-            w->lanes[class].through = through.only && class != TB_COMPLETION ? THROUGH_SOME : THROUGH_ALL;
+            w->lanes[class].through =
+                through.only && class != TB_COMPLETION ? THROUGH_SOME : THROUGH_ALL;
     w->through_part = (uint8_t)through.part;
     w->through_latency = through.latency;
     w->through_only = through.only;
@@ -194,7 +199,9 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
     if (s->scenario.record.stats && s->scenario.record.breakdown && !tb_usage_attach(s))
         tb_diag_host(diag, "no memory for statistics");
     if (s->loop)
-        tb_diag_at(diag, s->loop->node->key_place, "'%s' is on a loop of links: there must be one way only "
-                   "from one model to another", s->loop->name);
+        tb_diag_at(diag, s->loop->node->key_place,
+                   "'%s' is on a loop of links: there must be one way only "
+                   "from one model to another",
+                   s->loop->name);
     return tb_diag_count(diag) == 0;
 }

@@ -20,28 +20,69 @@ static const char *const patterns[] = {"counter", "mix64", "zero", NULL};
 
 static const struct tb_param fill_table[] = {
     {.name = "u64", .type = TB_COUNT, .offset = 0, .flags = TB_REQUIRED, .doc = "the first value"},
-    {.name = "step", .type = TB_COUNT, .offset = 8, .def = "0", .doc = "added from one value to the next"},
-    {.name = "count", .type = TB_COUNT, .offset = 16, .flags = TB_REQUIRED, .min = "1", .max = "16777216",
+    {.name = "step",
+     .type = TB_COUNT,
+     .offset = 8,
+     .def = "0",
+     .doc = "added from one value to the next"},
+    {.name = "count",
+     .type = TB_COUNT,
+     .offset = 16,
+     .flags = TB_REQUIRED,
+     .min = "1",
+     .max = "16777216",
      .doc = "how many"},
     {0}};
 
 const struct tb_param tb_memory_table[] = {
-    {.name = "at", .type = TB_COUNT, .offset = offsetof(struct entry, at), .flags = TB_REQUIRED,
+    {.name = "at",
+     .type = TB_COUNT,
+     .offset = offsetof(struct entry, at),
+     .flags = TB_REQUIRED,
      .doc = "address of the first byte"},
-    {.name = "in", .type = TB_STRING, .offset = offsetof(struct entry, in),
+    {.name = "in",
+     .type = TB_STRING,
+     .offset = offsetof(struct entry, in),
      .doc = "which memory; default: the one that the host, or nobody else, reaches there"},
     {.name = "u8", .type = TB_NUMBERS, .offset = offsetof(struct entry, u8), .doc = "bytes"},
-    {.name = "u32", .type = TB_NUMBERS, .offset = offsetof(struct entry, u32), .doc = "little-endian words"},
-    {.name = "u64", .type = TB_NUMBERS, .offset = offsetof(struct entry, u64), .doc = "little-endian words"},
-    {.name = "pattern", .type = TB_ENUM, .offset = offsetof(struct entry, pattern), .names = patterns,
-     .flags = TB_OPTIONAL, .present = offsetof(struct entry, has_pattern) + 1,
+    {.name = "u32",
+     .type = TB_NUMBERS,
+     .offset = offsetof(struct entry, u32),
+     .doc = "little-endian words"},
+    {.name = "u64",
+     .type = TB_NUMBERS,
+     .offset = offsetof(struct entry, u64),
+     .doc = "little-endian words"},
+    {.name = "pattern",
+     .type = TB_ENUM,
+     .offset = offsetof(struct entry, pattern),
+     .names = patterns,
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct entry, has_pattern) + 1,
      .doc = "counter: byte i is i mod 256; mix64: a hash of seed and address; zero"},
-    {.name = "size", .type = TB_BYTES, .offset = offsetof(struct entry, size), .flags = TB_OPTIONAL, .min = "1",
-     .max = "1GiB", .present = offsetof(struct entry, has_size) + 1, .doc = "of the pattern"},
-    {.name = "seed", .type = TB_COUNT, .offset = offsetof(struct entry, seed), .def = "0", .doc = "of mix64"},
-    {.name = "file", .type = TB_PATH, .offset = offsetof(struct entry, file), .doc = "its bytes, at most 1 GiB"},
-    {.name = "fill", .type = TB_GROUP, .offset = offsetof(struct entry, fill), .sub = fill_table,
-     .flags = TB_OPTIONAL, .present = offsetof(struct entry, has_fill) + 1,
+    {.name = "size",
+     .type = TB_BYTES,
+     .offset = offsetof(struct entry, size),
+     .flags = TB_OPTIONAL,
+     .min = "1",
+     .max = "1GiB",
+     .present = offsetof(struct entry, has_size) + 1,
+     .doc = "of the pattern"},
+    {.name = "seed",
+     .type = TB_COUNT,
+     .offset = offsetof(struct entry, seed),
+     .def = "0",
+     .doc = "of mix64"},
+    {.name = "file",
+     .type = TB_PATH,
+     .offset = offsetof(struct entry, file),
+     .doc = "its bytes, at most 1 GiB"},
+    {.name = "fill",
+     .type = TB_GROUP,
+     .offset = offsetof(struct entry, fill),
+     .sub = fill_table,
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct entry, has_fill) + 1,
      .doc = "an arithmetic row of 64-bit words"},
     {0}};
 
@@ -97,8 +138,9 @@ static void put_pattern(struct writer *w, const struct entry *e)
         for (size_t k = 0; k < n; k++) {
             uint64_t a = start + done + k;
             piece[k] = e->pattern == COUNTER ? (uint8_t)(done + k)
-                       : e->pattern == MIX64 ? (uint8_t)(mix64(e->seed ^ (a & ~7ull)) >> (8 * (a & 7)))
-                                             : 0;
+                       : e->pattern == MIX64
+                           ? (uint8_t)(mix64(e->seed ^ (a & ~7ull)) >> (8 * (a & 7)))
+                           : 0;
         }
         put(w, piece, n);
         done += n;
@@ -143,7 +185,8 @@ static void fill_entry(struct tb_sim *s, const struct tb_node *node, struct tb_d
     unsigned kinds = (e.u8.count > 0) + (e.u32.count > 0) + (e.u64.count > 0) + e.has_pattern +
                      (e.file && e.file[0]) + e.has_fill;
     if (kinds != 1 || e.has_pattern != e.has_size) {
-        tb_diag_node(diag, node, "needs exactly one of u8, u32, u64, pattern with size, file, fill");
+        tb_diag_node(diag, node,
+                     "needs exactly one of u8, u32, u64, pattern with size, file, fill");
         return;
     }
     w.at = e.at;

@@ -1,4 +1,5 @@
-/* What models may ask of the graph at elaboration: peers, who answers where, facts, debug accesses. */
+/* What models may ask of the graph at elaboration: peers, who answers where, facts, debug accesses.
+ */
 #include "kernel.h"
 
 #include <stdlib.h>
@@ -33,9 +34,9 @@ uint32_t tb_port_capacity(const struct tb_model *m, unsigned port, enum tb_msg_c
     return m->sim->txn_total;
 }
 
-/* The walk over the graph marks where it is. Where it comes back to itself there are two ways from one model
- * to another, and no telling which one an address takes: elaboration reports that, and the walk is over (in a
- * mesh there are too many ways to try them all). */
+/* The walk over the graph marks where it is. Where it comes back to itself there are two ways from
+ * one model to another, and no telling which one an address takes: elaboration reports that, and
+ * the walk is over (in a mesh there are too many ways to try them all). */
 void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
     struct instance *self = instance_of(m);
@@ -104,8 +105,8 @@ bool tb_symbol(struct tb_model *of, const char *name, struct tb_symbol *out)
     return of->class->symbol && of->class->symbol(of, name, out);
 }
 
-bool tb_storage(struct tb_model *of, const char *what, uint64_t offset, uint8_t *data, size_t length,
-                bool write)
+bool tb_storage(struct tb_model *of, const char *what, uint64_t offset, uint8_t *data,
+                size_t length, bool write)
 {
     return of->class->storage && of->class->storage(of, what, offset, data, length, write);
 }

@@ -41,7 +41,8 @@ static bool fail(struct tb_folder *f, const char *name, int error)
 
 void tb_folder_open(struct tb_folder *f, const char *path, bool stats)
 {
-    *f = (struct tb_folder){.path = strdup(path), .run_list = json_array(), .outputs = json_object()};
+    *f = (struct tb_folder){
+        .path = strdup(path), .run_list = json_array(), .outputs = json_object()};
     f->stats = stats;
     for (unsigned k = 0; k < TB_FOLDER_FILES && stats; k++) {
         char *name = path_of(f, files[k].name);
@@ -51,10 +52,12 @@ void tb_folder_open(struct tb_folder *f, const char *path, bool stats)
             files[k].head(&f->files[k]);
     }
     if (stats)
-        tb_outfile_print(&f->files[TB_FOLDER_JSON], "{\"format\": \"%s\",\n\"runs\": [", TB_STATS_FORMAT);
+        tb_outfile_print(&f->files[TB_FOLDER_JSON], "{\"format\": \"%s\",\n\"runs\": [",
+                         TB_STATS_FORMAT);
 }
 
-/* -- A run ------------------------------------------------------------------------------------------- */
+/* -- A run
+ * ------------------------------------------------------------------------------------------- */
 
 static void put_json(struct tb_folder *f, struct tb_outfile *to, const json_t *value)
 {
@@ -71,8 +74,7 @@ static void put_members(struct tb_folder *f, struct tb_outfile *to, const json_t
 {
     const char *key, *before = "";
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)o, key, value)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)o, key, value) {
         tb_outfile_print(to, "%s\"%s\": ", before, key);
         put_json(f, to, value);
         before = ",\n";
@@ -99,8 +101,8 @@ static void add_slowest(struct tb_folder *f, json_t *run)
     tb_report_run_clear(&r);
 }
 
-static void add_stats(struct tb_folder *f, struct tb_stats *st, const struct tb_log *log, const char *name,
-                      json_t *run)
+static void add_stats(struct tb_folder *f, struct tb_stats *st, const struct tb_log *log,
+                      const char *name, json_t *run)
 {
     if (st->failed || !tb_stats_json(st, log, run)) {
         fail(f, files[TB_FOLDER_JSON].name, ENOMEM);
@@ -149,8 +151,8 @@ static json_t *about_run(const json_t *summary)
     return o;
 }
 
-void tb_folder_add(struct tb_folder *f, struct tb_sim *sim, struct tb_stats *st, const struct tb_log *log,
-                   const json_t *summary)
+void tb_folder_add(struct tb_folder *f, struct tb_sim *sim, struct tb_stats *st,
+                   const struct tb_log *log, const json_t *summary)
 {
     if (!f->path)
         return;
@@ -168,7 +170,8 @@ void tb_folder_add(struct tb_folder *f, struct tb_sim *sim, struct tb_stats *st,
     f->runs++;
 }
 
-/* -- The end -------------------------------------------------------------------------------------------- */
+/* -- The end
+ * -------------------------------------------------------------------------------------------- */
 
 bool tb_folder_commit(struct tb_folder *f, const json_t *result)
 {
@@ -216,7 +219,8 @@ void tb_folder_output(struct tb_folder *f, const char *name)
     }
     FILE *in = fopen(path, "rb");
     if (in && hash_file(in, digits, &bytes))
-        json_object_set_new(f->outputs, name, json_pack("{s:I,s:s}", "bytes", bytes, "sha256", digits));
+        json_object_set_new(f->outputs, name,
+                            json_pack("{s:I,s:s}", "bytes", bytes, "sha256", digits));
     else
         fail(f, name, errno);
     if (in)

@@ -2,11 +2,13 @@
  *
  *   stats.json stats.csv stats.txt   every figure; the first is what reports are made from
  *   latency.csv breakdown.csv util.csv slowest.txt
- *   platform.resolved.yaml           every value, with where it came from (of run N of several: platform.resolved.N.yaml)
- *   manifest.json                    what was run, and the hash of each output
+ *   platform.resolved.yaml           every value, with where it came from (of run N of several:
+ * platform.resolved.N.yaml) manifest.json                    what was run, and the hash of each
+ * output
  *
- * Invariants: nothing in it depends on the machine, the time, or where the folder is; each file appears whole or not
- * at all; the manifest comes last, so that a folder with a manifest is complete.
+ * Invariants: nothing in it depends on the machine, the time, or where the folder is; each file
+ * appears whole or not at all; the manifest comes last, so that a folder with a manifest is
+ * complete.
  */
 #ifndef TB_FOLDER_H
 #define TB_FOLDER_H
@@ -42,9 +44,10 @@ struct tb_folder {
 /* Begins a folder; `stats`: with statistics, not only manifest and platform. */
 void tb_folder_open(struct tb_folder *f, const char *path, bool stats);
 
-/* Adds a run that has ended. `st` NULL: no statistics of this one. `summary` is its tb_summary_json. */
-void tb_folder_add(struct tb_folder *f, struct tb_sim *sim, struct tb_stats *st, const struct tb_log *log,
-                   const json_t *summary);
+/* Adds a run that has ended. `st` NULL: no statistics of this one. `summary` is its
+ * tb_summary_json. */
+void tb_folder_add(struct tb_folder *f, struct tb_sim *sim, struct tb_stats *st,
+                   const struct tb_log *log, const json_t *summary);
 
 /* Gives the files their names; `result`: what stands in stats.json beside the runs. */
 bool tb_folder_commit(struct tb_folder *f, const json_t *result);
@@ -52,7 +55,8 @@ bool tb_folder_commit(struct tb_folder *f, const json_t *result);
 /* Adds a file of the folder to the manifest: hashes it. What is no regular file is left out. */
 void tb_folder_output(struct tb_folder *f, const char *name);
 
-/* Writes the manifest: `about`, runs, outputs. False, here and above: f->failed and f->error say why. */
+/* Writes the manifest: `about`, runs, outputs. False, here and above: f->failed and f->error say
+ * why. */
 bool tb_folder_manifest(struct tb_folder *f, json_t *about);
 
 /* Frees everything; what was not committed leaves nothing. */

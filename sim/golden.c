@@ -61,12 +61,16 @@ static bool copy_log(const char *to, const char *from)
     return ok;
 }
 
-static bool write_golden(const char *path, const struct tb_golden_run *run, enum tb_golden_form form)
+static bool write_golden(const char *path, const struct tb_golden_run *run,
+                         enum tb_golden_form form)
 {
-    return form == TB_GOLDEN_PRINT ? tb_golden_write_prints(path, run->prints, run->count) : copy_log(path, run->log);
+    return form == TB_GOLDEN_PRINT ? tb_golden_write_prints(path, run->prints, run->count)
+                                   : copy_log(path, run->log);
 }
 
-/* -- The ledger -------------------------------------------------------------------------------------------------- */
+/* -- The ledger
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* What moved, in one line. */
 static void describe(const struct tb_log_file *old, const struct tb_log_file *new, char out[400])
@@ -78,18 +82,20 @@ static void describe(const struct tb_log_file *old, const struct tb_log_file *ne
     snprintf(out, 400, "changed");
     if (!old)
         snprintf(out, 400, "in place of a file that was no log");
-    else if (new && tb_diff_files((struct tb_log_file *)(uintptr_t)old, (struct tb_log_file *)(uintptr_t)new, &options,
-                                  &d, diag) != TB_EXIT_HOST) {
+    else if (new &&tb_diff_files((struct tb_log_file *)(uintptr_t)old,
+                                 (struct tb_log_file *)(uintptr_t) new, &options, &d,
+                                 diag) != TB_EXIT_HOST) {
         if (tb_diag_count(diag) == 0 && !tb_diff_any(&d))
             snprintf(out, 400, "the header moved, no transaction");
         else if (tb_diag_count(diag) == 0 && d.by_fingerprint)
-            snprintf(out, 400, "fingerprints moved, %" PRIu64 " -> %" PRIu64 " transactions", d.transactions,
-                     d.new_transactions);
+            snprintf(out, 400, "fingerprints moved, %" PRIu64 " -> %" PRIu64 " transactions",
+                     d.transactions, d.new_transactions);
         else if (tb_diag_count(diag) == 0)
             snprintf(out, 400,
-                     "%s%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64 " out of order, %" PRIu64
-                     " missing, %" PRIu64 " extra",
-                     tb_diff_only(&d, only), d.differing, d.transactions, d.moved[TB_ORDER], d.missing, d.extra);
+                     "%s%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64
+                     " out of order, %" PRIu64 " missing, %" PRIu64 " extra",
+                     tb_diff_only(&d, only), d.differing, d.transactions, d.moved[TB_ORDER],
+                     d.missing, d.extra);
         tb_diff_clear(&d);
     }
     tb_diag_free(diag);
@@ -102,7 +108,9 @@ static bool append(const char *path, const char *line)
     tb_outfile_open(&out, path);
     FILE *in = fopen(path, "rb");
     if (!in)
-        tb_outfile_print(&out, "# Why goldens changed: `tollbridge run --bless --reason` adds a line for each.\n");
+        tb_outfile_print(
+            &out,
+            "# Why goldens changed: `tollbridge run --bless --reason` adds a line for each.\n");
     for (size_t n; in && (n = fread(buffer, 1, sizeof buffer, in)) > 0;)
         tb_outfile_put(&out, buffer, n);
     bool whole = !in || !ferror(in);
@@ -121,14 +129,17 @@ static bool keep_ledger(const char *path, const char *what, const char *reason)
     const char *slash = strrchr(path, '/');
     char *ledger = NULL, *line = NULL;
     bool ok = asprintf(&ledger, "%.*sLEDGER", slash ? (int)(slash - path + 1) : 0, path) >= 0;
-    ok = ok && asprintf(&line, "%s: %s%s%s", slash ? slash + 1 : path, what, reason ? ". " : "", reason ? reason : "") >= 0;
+    ok = ok && asprintf(&line, "%s: %s%s%s", slash ? slash + 1 : path, what, reason ? ". " : "",
+                        reason ? reason : "") >= 0;
     ok = ok && append(ledger, line);
     free(ledger);
     free(line);
     return ok;
 }
 
-/* -- Blessing ------------------------------------------------------------------------------------------------------ */
+/* -- Blessing
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static bool same_bytes(const char *a, const char *b)
 {
@@ -147,7 +158,8 @@ static bool same_bytes(const char *a, const char *b)
 }
 
 /* Writes beside it, and takes its place only if it is another. */
-static bool replace(const char *path, const struct tb_golden_run *run, const char *reason, struct tb_blessed *out)
+static bool replace(const char *path, const struct tb_golden_run *run, const char *reason,
+                    struct tb_blessed *out)
 {
     char what[400], *beside;
     struct tb_diag *diag = tb_diag_new();
@@ -160,7 +172,8 @@ static bool replace(const char *path, const struct tb_golden_run *run, const cha
         unlink(beside);
         out->what = TB_BLESSED_SAME;
     } else {
-        struct tb_log_file *old = tb_log_file_load(path, diag), *new = tb_log_file_load(beside, diag);
+        struct tb_log_file *old = tb_log_file_load(path, diag),
+                           *new = tb_log_file_load(beside, diag);
         describe(old, new, what);
         tb_log_file_free(old);
         tb_log_file_free(new);
@@ -185,7 +198,8 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
-bool tb_golden_bless(const char *path, const struct tb_golden_run *run, const char *reason, struct tb_blessed *out)
+bool tb_golden_bless(const char *path, const struct tb_golden_run *run, const char *reason,
+                     struct tb_blessed *out)
 {
     char what[400];
     *out = (struct tb_blessed){.form = tb_golden_form(path), .failed = path};

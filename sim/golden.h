@@ -37,9 +37,10 @@ struct tb_blessed {
     const char *failed; /* what could not be written: the golden, or its ledger */
 };
 
-/* Writes the golden if it is to change, and why to the file LEDGER in its folder: what moved, then `reason` (NULL: none
- * was given). false: the host failed, errno says how. */
-bool tb_golden_bless(const char *path, const struct tb_golden_run *run, const char *reason, struct tb_blessed *out);
+/* Writes the golden if it is to change, and why to the file LEDGER in its folder: what moved, then
+ * `reason` (NULL: none was given). false: the host failed, errno says how. */
+bool tb_golden_bless(const char *path, const struct tb_golden_run *run, const char *reason,
+                     struct tb_blessed *out);
 
 /* Writes fingerprints as a file. */
 bool tb_golden_write_prints(const char *path, const struct tb_fingerprint *prints, size_t count);

@@ -22,9 +22,9 @@ static void write_text(FILE *to, const char *text)
 static const struct look {
     const char *shape, *colour;
 } looks[] = {[TB_ROLE_STORAGE] = {"cylinder", "#e6f2df"},
-            [TB_ROLE_SOFTWARE] = {"box3d", "#dfe8f5"},
-            [TB_ROLE_END] = {"component", "#f5dfe3"},
-            [TB_ROLE_BETWEEN] = {"box", "#fbeccd"}};
+             [TB_ROLE_SOFTWARE] = {"box3d", "#dfe8f5"},
+             [TB_ROLE_END] = {"component", "#f5dfe3"},
+             [TB_ROLE_BETWEEN] = {"box", "#fbeccd"}};
 
 enum tb_role tb_graph_role(struct tb_model *m)
 {

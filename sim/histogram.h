@@ -1,8 +1,8 @@
 /* Log-linear histograms of whole numbers, as HdrHistogram keeps them with three significant digits.
  *
- * A value below 2048 has a bucket of its own; above, every power of two has 1024 buckets, so that a bucket is at most
- * a thousandth of its values wide. Buckets are numbered without gaps. Memory grows with the logarithm of the largest
- * value: 90 KB up to 1 us in ps, 170 KB up to 1 ms.
+ * A value below 2048 has a bucket of its own; above, every power of two has 1024 buckets, so that a
+ * bucket is at most a thousandth of its values wide. Buckets are numbered without gaps. Memory
+ * grows with the logarithm of the largest value: 90 KB up to 1 us in ps, 170 KB up to 1 ms.
  */
 #ifndef TB_HISTOGRAM_H
 #define TB_HISTOGRAM_H
@@ -12,8 +12,8 @@
 
 struct tb_histogram {
     uint64_t *buckets;
-    uint32_t size;  /* how many buckets there are */
-    uint64_t count; /* of values */
+    uint32_t size;     /* how many buckets there are */
+    uint64_t count;    /* of values */
     uint64_t min, max; /* valid if count > 0 */
 };
 
@@ -41,7 +41,8 @@ static inline uint64_t tb_histogram_largest(uint32_t bucket)
     return tb_histogram_least(bucket) + (((uint64_t)1 << shift) - 1);
 }
 
-/* Counts `times` values; a zeroed histogram is an empty one. false: no memory, nothing was counted. */
+/* Counts `times` values; a zeroed histogram is an empty one. false: no memory, nothing was counted.
+ */
 bool tb_histogram_add_many(struct tb_histogram *h, uint64_t value, uint64_t times);
 
 static inline bool tb_histogram_add(struct tb_histogram *h, uint64_t value)
@@ -56,9 +57,9 @@ static inline bool tb_histogram_add(struct tb_histogram *h, uint64_t value)
     return true;
 }
 
-/* The least bucket value that so many thousandths of a percent of the values do not exceed: 50000 is the median.
- * Told is the bucket's largest value, but never more than the largest that was counted, nor less than the
- * smallest. 0 if nothing was counted. */
+/* The least bucket value that so many thousandths of a percent of the values do not exceed: 50000
+ * is the median. Told is the bucket's largest value, but never more than the largest that was
+ * counted, nor less than the smallest. 0 if nothing was counted. */
 uint64_t tb_histogram_percentile(const struct tb_histogram *h, uint32_t per_100k);
 
 /* Adds what another counted. false: no memory, nothing was added. */

@@ -1,6 +1,7 @@
-/* The kernel's loop, timers, violations, and what an embedding program may ask: see tollbridge/sim.h. */
-#include "flow.h"
+/* The kernel's loop, timers, violations, and what an embedding program may ask: see
+ * tollbridge/sim.h. */
 #include "kernel.h"
+#include "flow.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -97,7 +98,8 @@ enum tb_exit tb_sim_run(struct tb_sim *s, tb_time until)
 
 /* -- outcome -------------------------------------------------------------------------------- */
 
-void tb_violation(struct tb_model *m, const struct tb_node *node, tb_time when, const char *format, ...)
+void tb_violation(struct tb_model *m, const struct tb_node *node, tb_time when, const char *format,
+                  ...)
 {
     char text[1024];
     va_list args;
@@ -110,7 +112,8 @@ void tb_violation(struct tb_model *m, const struct tb_node *node, tb_time when, 
         m->sim->status = TB_EXIT_VIOLATION;
 }
 
-/* What is still open is reported once, in the order of slots: by model, as the log wants it last. */
+/* What is still open is reported once, in the order of slots: by model, as the log wants it last.
+ */
 static void report_unfinished(struct tb_sim *s)
 {
     for (uint32_t n = 0; n < s->txn_total; n++) {
@@ -119,7 +122,8 @@ static void report_unfinished(struct tb_sim *s)
             continue;
         s->tally[t->kind].ended[TB_UNFINISHED]++;
         for (unsigned k = 0; k < s->observer_count; k++)
-            s->observers[k].call(s->observers[k].context, &s->models[t->by].pub, t, TB_UNFINISHED, s->now);
+            s->observers[k].call(s->observers[k].context, &s->models[t->by].pub, t, TB_UNFINISHED,
+                                 s->now);
     }
 }
 
@@ -129,8 +133,8 @@ static void check_credits(struct tb_sim *s)
     for (uint32_t c = 0; c < s->lane_count; c++) {
         struct lane *l = &s->lanes[c];
         if (l->has_flow && !tb_flow_whole(l->flow))
-            tb_violation(l->wire->to, NULL, s->now, "internal error: not all credits of class %u came back",
-                         c % TB_CLASSES);
+            tb_violation(l->wire->to, NULL, s->now,
+                         "internal error: not all credits of class %u came back", c % TB_CLASSES);
         else if (!l->has_flow && l->limit && l->credit_tail - l->credit_head != l->limit)
             tb_violation(l->wire->to, NULL, s->now,
                          "internal error: %u of %u credits of class %u came back",
@@ -223,8 +227,8 @@ static bool holds(struct tb_model *m, const struct tb_debug *d)
            d->address >= base && d->length <= size && d->address - base <= size - d->length;
 }
 
-/* Routed from the model that runs the scenario; without one, straight to the first memory that has the
- * address. */
+/* Routed from the model that runs the scenario; without one, straight to the first memory that has
+ * the address. */
 static bool debug_access(struct tb_sim *s, struct tb_debug *d)
 {
     if (s->program)
@@ -235,7 +239,8 @@ static bool debug_access(struct tb_sim *s, struct tb_debug *d)
     return false;
 }
 
-static bool debug_bytes(struct tb_sim *s, uint64_t address, uint8_t *data, size_t length, bool write)
+static bool debug_bytes(struct tb_sim *s, uint64_t address, uint8_t *data, size_t length,
+                        bool write)
 {
     while (length) {
         size_t piece = 4096 - (address & 4095);

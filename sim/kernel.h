@@ -1,9 +1,9 @@
 /* The kernel's own structures: models with their ports, links with their two wires, a wire with a
  * lane per message class, transaction slots, and the pending set that orders it all.
  *
- * Channels of the pending set, in this order: every lane of every wire (the lane's oldest message on
- * its way), every wire once more (it may start what waits), every timer of every model. Their numbers
- * come from the order of the YAML document.
+ * Channels of the pending set, in this order: every lane of every wire (the lane's oldest message
+ * on its way), every wire once more (it may start what waits), every timer of every model. Their
+ * numbers come from the order of the YAML document.
  */
 #ifndef SIM_KERNEL_H
 #define SIM_KERNEL_H
@@ -29,15 +29,16 @@ struct waiting {
     struct tb_msg msg;
 };
 
-/* What arrives on a lane: waits for its event, passes through the model there, does so if its address is one
- * of some, or is taken ahead of time while nobody looks. */
+/* What arrives on a lane: waits for its event, passes through the model there, does so if its
+ * address is one of some, or is taken ahead of time while nobody looks. */
 enum through { BY_EVENT, THROUGH_ALL, THROUGH_SOME, AHEAD };
 
 /* One message class on one wire: a channel of the pending set. */
 struct lane {
     struct flight *ring; /* on their way; mask + 1 places */
     union {
-        tb_time *credits;     /* free ones: when each may be used, earliest first; credit_mask + 1 places */
+        tb_time
+            *credits; /* free ones: when each may be used, earliest first; credit_mask + 1 places */
         struct tb_flow *flow; /* PCI Express's in their place (has_flow) */
     };
     struct wire *wire;
@@ -59,7 +60,7 @@ struct wire {
     tb_time last_ready; /* of tb_send calls so far */
     tb_time latency;
     tb_time credit_return;
-    tb_time per_byte;    /* 0: infinitely fast; TB_NEVER: not so simple, see rate, pcie and jitter */
+    tb_time per_byte; /* 0: infinitely fast; TB_NEVER: not so simple, see rate, pcie and jitter */
     struct tb_rate rate;
     tb_time jitter;       /* most that a message takes longer: of explored interleavings */
     tb_time last_arrival; /* with jitter: nothing overtakes on a wire */
@@ -76,9 +77,10 @@ struct wire {
     const struct tb_ranges *through_only; /* requests to other addresses do not; NULL: all do */
     struct wire *next;                    /* by which they leave it */
     struct tb_model *to;
-    void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when);
+    void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when);
     const struct tb_pcie_params *pcie; /* NULL: a plain link */
-    bool cuts;                         /* hands messages over when their first header has come (pcie) */
+    bool cuts;          /* hands messages over when their first header has come (pcie) */
     struct lane *lanes; /* TB_CLASSES of them, consecutive channels */
 };
 
@@ -128,7 +130,8 @@ struct tb_sim {
     const struct tb_link_params *links;
     bool breakdown;
     struct tb_marks marks; /* for traces; marks.next NULL: nobody records one */
-    struct tb_usage *usage; /* who is told what the wires do while the breakdown is recorded; NULL: nobody */
+    struct tb_usage
+        *usage; /* who is told what the wires do while the breakdown is recorded; NULL: nobody */
     bool finished;
     enum tb_exit status;
     tb_time until, warmup;
@@ -142,7 +145,7 @@ struct tb_sim {
     bool unseen;  /* nobody can look at the models before the run has ended: they may be ahead */
     bool watched; /* by observers, or for the breakdown */
     struct tally tally[TB_TXN_KINDS];
-    struct tb_diag *diag;  /* of the run */
+    struct tb_diag *diag;   /* of the run */
     struct tb_arena *arena; /* of parameters */
     struct chunk *chunks;
     size_t page_bytes, page_limit;
@@ -170,8 +173,8 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag);
 /* random.c: the stream of a name, a number of its own, and a seed. */
 struct tb_random kernel_random(const char *name, uint64_t stream, uint64_t seed);
 
-/* assign.c: notes which parameters of a model say `auto`, for its reader to skip (with "model": at most 3); gives
- * them values once all is read, and reports IDs that two devices have. */
+/* assign.c: notes which parameters of a model say `auto`, for its reader to skip (with "model": at
+ * most 3); gives them values once all is read, and reports IDs that two devices have. */
 void kernel_find_auto(struct instance *i, const char *skip[4]);
 bool kernel_assign(struct tb_sim *s, struct tb_diag *diag);
 

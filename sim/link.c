@@ -1,17 +1,17 @@
 /* Links: how a message gets from one port to the next.
  *
- * A message starts on its wire at the first instant when it is ready, the wire is free and a credit is
- * there. All three are known as *instants*, often ahead of time: a credit in `credits` carries the time
- * at which it may be used. So a start is computed, not waited for, and costs no event; only its arrival
- * does. What has no credit yet waits in the lane's queue, and is looked at again when a credit is
- * returned (tb_release), which again is a computation.
+ * A message starts on its wire at the first instant when it is ready, the wire is free and a credit
+ * is there. All three are known as *instants*, often ahead of time: a credit in `credits` carries
+ * the time at which it may be used. So a start is computed, not waited for, and costs no event;
+ * only its arrival does. What has no credit yet waits in the lane's queue, and is looked at again
+ * when a credit is returned (tb_release), which again is a computation.
  *
- * Where a message merely passes through the model at the wire's end (class->through), it goes straight on to
- * the next wire: a chain of bridges costs one event, at its end.
+ * Where a message merely passes through the model at the wire's end (class->through), it goes
+ * straight on to the next wire: a chain of bridges costs one event, at its end.
  *
- * Where several classes share a wire, a start that lies further ahead than any new message could be ready
- * must not be fixed yet (something else may fit in before it): then the wire's own channel brings us
- * back at that instant.
+ * Where several classes share a wire, a start that lies further ahead than any new message could be
+ * ready must not be fixed yet (something else may fit in before it): then the wire's own channel
+ * brings us back at that instant.
  */
 #include "flow.h"
 #include "kernel.h"
@@ -21,10 +21,12 @@
 #include <assert.h>
 #include <string.h>
 
-/* The hot path is inlined whole into its callers and ends in calls that are jumps: no registers to save. */
+/* The hot path is inlined whole into its callers and ends in calls that are jumps: no registers to
+ * save. */
 #define HOT static inline __attribute__((always_inline))
 
-/* What a message takes of PCI Express's credits. One that takes none waits for the first of them all the same. */
+/* What a message takes of PCI Express's credits. One that takes none waits for the first of them
+ * all the same. */
 static struct tb_units units_of(const struct lane *l, const struct tb_msg *msg)
 {
     struct tb_pcie_size size = tb_pcie_size(l->wire->pcie, msg);
@@ -80,7 +82,8 @@ HOT void put_in_flight(struct tb_sim *s, struct lane *l, const struct tb_msg *ms
         tb_pending_set(&s->pending, l->channel, arrival);
 }
 
-/* How long a message keeps a wire busy that is not simple. *lead: by how much its handing over precedes its end. */
+/* How long a message keeps a wire busy that is not simple. *lead: by how much its handing over
+ * precedes its end. */
 static tb_time occupancy(const struct wire *w, const struct tb_msg *msg, tb_time *lead)
 {
     *lead = 0;
@@ -94,14 +97,16 @@ static tb_time occupancy(const struct wire *w, const struct tb_msg *msg, tb_time
     return w->rate.time ? tb_rate_time(w->rate, w->header + tb_msg_payload(msg)) : 0;
 }
 
-/* What would come after the end of time, of a message that starts before or there, waits there for ever. */
+/* What would come after the end of time, of a message that starts before or there, waits there for
+ * ever. */
 static inline tb_time before_end(tb_time t, tb_time start)
 {
     return t < TB_END ? t : tb_max(start, TB_END);
 }
 
-/* Puts a message on a wire that is not simple: so slow that time may end before all is sent, a rate that is no whole number of ticks per byte, PCI Express, or one on which
- * a message may take a little longer (w->jitter): but it overtakes nothing. */
+/* Puts a message on a wire that is not simple: so slow that time may end before all is sent, a rate
+ * that is no whole number of ticks per byte, PCI Express, or one on which a message may take a
+ * little longer (w->jitter): but it overtakes nothing. */
 static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time start)
 {
     tb_time lead, busy = occupancy(w, msg, &lead);
@@ -113,9 +118,11 @@ static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time st
     return w->last_arrival = tb_max(w->last_arrival, arrival);
 }
 
-/* Books what a message waited for its wire, and its way. Not inline: registers are dear where nobody records. */
-static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w, const struct tb_msg *msg,
-                                                tb_time ready, tb_time start, tb_time arrival)
+/* Books what a message waited for its wire, and its way. Not inline: registers are dear where
+ * nobody records. */
+static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w,
+                                                const struct tb_msg *msg, tb_time ready,
+                                                tb_time start, tb_time arrival)
 {
     tb_time *spent = s->txns[msg->txn].spent;
     spent[TB_PART_QUEUE] += start - ready;
@@ -127,7 +134,8 @@ static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct w
 }
 
 /* Books the time through the model at the wire's end. */
-static __attribute__((noinline)) void book_through(struct tb_sim *s, const struct wire *w, uint32_t txn)
+static __attribute__((noinline)) void book_through(struct tb_sim *s, const struct wire *w,
+                                                   uint32_t txn)
 {
     s->txns[txn].spent[w->through_part] += w->through_latency;
     if (s->marks.next)
@@ -135,8 +143,8 @@ static __attribute__((noinline)) void book_through(struct tb_sim *s, const struc
 }
 
 /* Puts a message on a simple wire at `start`. Returns its arrival. */
-HOT tb_time start_simple(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, unsigned payload,
-                         tb_time ready, tb_time start)
+HOT tb_time start_simple(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
+                         unsigned payload, tb_time ready, tb_time start)
 {
     w->free = start + (w->header + payload) * w->per_byte;
     tb_time arrival = w->free + w->latency;
@@ -145,7 +153,8 @@ HOT tb_time start_simple(struct tb_sim *s, struct wire *w, const struct tb_msg *
     return arrival;
 }
 
-static tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_time start)
+static tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
+                             tb_time ready, tb_time start)
 {
     if (w->per_byte != TB_NEVER)
         return start_simple(s, w, msg, tb_msg_payload(msg), ready, start);
@@ -185,11 +194,12 @@ static struct lane *choose(const struct wire *w, tb_time *when)
 {
     struct lane *best = NULL;
     uint64_t best_order = 0;
-    for (unsigned class = 0; class < TB_CLASSES; class++) {
+    for (unsigned class = 0; class < TB_CLASSES; class ++) {
         struct lane *l = &w->lanes[class];
         const struct waiting *head = &l->queue[l->queue_head & l->mask];
         tb_time from;
-        if (!(w->waiting >> class & 1) || !has_credit(l, &head->msg, &from) || !may_pass(w, l, class))
+        if (!(w->waiting >> class & 1) || !has_credit(l, &head->msg, &from) ||
+            !may_pass(w, l, class))
             continue;
         tb_time at = tb_max(tb_max(head->ready, from), w->free);
         if (!best || at < *when || (at == *when && head->order < best_order)) {
@@ -201,8 +211,10 @@ static struct lane *choose(const struct wire *w, tb_time *when)
     return best;
 }
 
-/* Is a start of this lane at `at` certain to be the next on the wire, whatever may still be sent? */
-static inline bool is_certain(const struct tb_sim *s, const struct wire *w, const struct lane *l, tb_time at)
+/* Is a start of this lane at `at` certain to be the next on the wire, whatever may still be sent?
+ */
+static inline bool is_certain(const struct tb_sim *s, const struct wire *w, const struct lane *l,
+                              tb_time at)
 {
     return w->used == l->bit || at <= tb_max(tb_max(w->last_ready, w->free), s->now);
 }
@@ -219,10 +231,11 @@ static void enqueue(struct wire *w, struct lane *l, const struct tb_msg *msg, tb
     w->waiting |= l->bit;
 }
 
-/* A message that has started leaves a place behind: first it goes on itself, then what waits for the place may
- * follow. So order is kept. */
-static __attribute__((noinline)) void leave(struct tb_sim *s, struct lane *l, const struct tb_msg *msg,
-                                            tb_time arrival, tb_credit carried, tb_time start)
+/* A message that has started leaves a place behind: first it goes on itself, then what waits for
+ * the place may follow. So order is kept. */
+static __attribute__((noinline)) void leave(struct tb_sim *s, struct lane *l,
+                                            const struct tb_msg *msg, tb_time arrival,
+                                            tb_credit carried, tb_time start)
 {
     struct lane *held = &s->lanes[carried];
     struct wire *behind = held->wire;
@@ -233,10 +246,10 @@ static __attribute__((noinline)) void leave(struct tb_sim *s, struct lane *l, co
         pump(s, behind);
 }
 
-/* Can it start at once, and when? TB_NEVER: not known yet. Where nothing waits and nothing is counted, the
- * caller knows without asking. */
-static tb_time start_time(const struct tb_sim *s, const struct wire *w,
-                          const struct lane *l, const struct tb_msg *msg, tb_time start)
+/* Can it start at once, and when? TB_NEVER: not known yet. Where nothing waits and nothing is
+ * counted, the caller knows without asking. */
+static tb_time start_time(const struct tb_sim *s, const struct wire *w, const struct lane *l,
+                          const struct tb_msg *msg, tb_time start)
 {
     tb_time from;
     if (w->waiting || !has_credit(l, msg, &from))
@@ -245,7 +258,8 @@ static tb_time start_time(const struct tb_sim *s, const struct wire *w,
     return is_certain(s, w, l, start) ? start : TB_NEVER;
 }
 
-static __attribute__((noinline)) bool is_inside(const struct tb_ranges *ranges, const struct tb_msg *msg)
+static __attribute__((noinline)) bool is_inside(const struct tb_ranges *ranges,
+                                                const struct tb_msg *msg)
 {
     for (size_t k = 0; k < ranges->count; k++) {
         const struct tb_range *r = &ranges->at[k];
@@ -258,10 +272,12 @@ static __attribute__((noinline)) bool is_inside(const struct tb_ranges *ranges, 
 /* Does a message merely pass through the model at the wire's end? */
 HOT bool goes_through(const struct wire *w, const struct lane *l, const struct tb_msg *msg)
 {
-    return l->through == THROUGH_ALL || (l->through == THROUGH_SOME && is_inside(w->through_only, msg));
+    return l->through == THROUGH_ALL ||
+           (l->through == THROUGH_SOME && is_inside(w->through_only, msg));
 }
 
-/* Hands the message to the model at the wire's end, by event, or at once if that makes no difference. */
+/* Hands the message to the model at the wire's end, by event, or at once if that makes no
+ * difference. */
 HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struct tb_msg *msg,
                    tb_credit credit, tb_time arrival)
 {
@@ -271,10 +287,11 @@ HOT void hand_over(struct tb_sim *s, struct wire *w, struct lane *l, const struc
         put_in_flight(s, l, msg, arrival);
 }
 
-/* Sends a message that leaves a place behind, or over a wire on which something waits or credits are counted, or that
- * is not simple. */
-static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
-                                                   tb_time ready, tb_credit carried)
+/* Sends a message that leaves a place behind, or over a wire on which something waits or credits
+ * are counted, or that is not simple. */
+static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire *w,
+                                                   const struct tb_msg *msg, tb_time ready,
+                                                   tb_credit carried)
 {
     struct lane *l = &w->lanes[msg->class];
     assert(ready >= w->last_ready);
@@ -297,9 +314,10 @@ static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire
         arrive(s, l, msg, arrival);
 }
 
-/* Sends a message over a wire, and on over the next ones as long as it merely passes through. Where nothing is counted
- * nobody holds a credit. */
-HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready, tb_credit carried)
+/* Sends a message over a wire, and on over the next ones as long as it merely passes through. Where
+ * nothing is counted nobody holds a credit. */
+HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_time ready,
+                 tb_credit carried)
 {
     unsigned class = msg->class, payload = tb_msg_payload(msg);
     if (carried != TB_NO_CREDIT) {
@@ -328,7 +346,8 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
     }
 }
 
-/* What happens at the end of a wire: the message goes on if it merely passes through, else by event. */
+/* What happens at the end of a wire: the message goes on if it merely passes through, else by
+ * event. */
 static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, tb_time arrival)
 {
     struct wire *w = l->wire;
@@ -374,7 +393,8 @@ tb_time tb_port_ready(const struct tb_model *m, unsigned port)
     return instance_of(m)->ports[port].out->last_ready;
 }
 
-/* The tail comes by `in` so much after the head; it leaves by `out` as soon as its own head and all before it have. */
+/* The tail comes by `in` so much after the head; it leaves by `out` as soon as its own head and all
+ * before it have. */
 tb_time tb_port_lag(const struct tb_model *m, unsigned in, unsigned out, const struct tb_msg *msg)
 {
     const struct port *p = instance_of(m)->ports;
@@ -397,9 +417,9 @@ void tb_release(struct tb_model *m, tb_credit credit, tb_time at)
         pump(s, l->wire);
 }
 
-/* The message stays where it lies while it is taken: a ring has a place more than there can be messages. The
- * lane's next instant is told to the pending set afterwards, once: until then the old one stands, which
- * nothing can precede. */
+/* The message stays where it lies while it is taken: a ring has a place more than there can be
+ * messages. The lane's next instant is told to the pending set afterwards, once: until then the old
+ * one stands, which nothing can precede. */
 void kernel_deliver(struct tb_sim *s, uint32_t channel, tb_time when)
 {
     struct lane *l = &s->lanes[channel];

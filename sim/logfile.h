@@ -44,9 +44,10 @@ struct tb_log_file {
 
 /* Loads a file. NULL: errors are in diag (tb_diag_is_host if the host failed). */
 struct tb_log_file *tb_log_file_load(const char *path, struct tb_diag *diag);
-/* The same, after replacing names of models: `maps` is a NULL-terminated list of "old=new". A file of fingerprints
- * cannot be mapped: an error. */
-struct tb_log_file *tb_log_file_load_mapped(const char *path, const char *const *maps, struct tb_diag *diag);
+/* The same, after replacing names of models: `maps` is a NULL-terminated list of "old=new". A file
+ * of fingerprints cannot be mapped: an error. */
+struct tb_log_file *tb_log_file_load_mapped(const char *path, const char *const *maps,
+                                            struct tb_diag *diag);
 /* The same from text in memory, which it takes over (malloc'ed). */
 struct tb_log_file *tb_log_file_text(const char *name, char *text, size_t size,
                                      struct tb_diag *diag);
@@ -62,8 +63,8 @@ void tb_log_file_line(const struct tb_log_file *f, const struct tb_log_entry *e,
 /* Makes the fingerprints of a log (nothing to do if it is one). false: no memory. */
 bool tb_log_file_print(struct tb_log_file *f);
 
-/* Whether a file on disk looks like a log or fingerprints; like fingerprints, and *exists: whether there is one at
- * all. */
+/* Whether a file on disk looks like a log or fingerprints; like fingerprints, and *exists: whether
+ * there is one at all. */
 bool tb_log_file_is(const char *path);
 bool tb_log_file_is_print(const char *path, bool *exists);
 

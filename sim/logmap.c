@@ -8,7 +8,8 @@
 /* The name after "by=" or "to=" at `at`, if it is `old`. */
 static bool is_model(const char *at, const char *end, const char *old, size_t length)
 {
-    return (size_t)(end - at) > length + 3 && (memcmp(at, "by=", 3) == 0 || memcmp(at, "to=", 3) == 0) &&
+    return (size_t)(end - at) > length + 3 &&
+           (memcmp(at, "by=", 3) == 0 || memcmp(at, "to=", 3) == 0) &&
            memcmp(at + 3, old, length) == 0 && (at[3 + length] == ' ' || at[3 + length] == '\n');
 }
 
@@ -60,13 +61,15 @@ static char *read_file(const char *path, size_t *size)
     return text;
 }
 
-struct tb_log_file *tb_log_file_load_mapped(const char *path, const char *const *maps, struct tb_diag *diag)
+struct tb_log_file *tb_log_file_load_mapped(const char *path, const char *const *maps,
+                                            struct tb_diag *diag)
 {
     bool exists;
     size_t size, length;
     char *mapped = NULL;
     if (tb_log_file_is_print(path, &exists)) {
-        tb_diag_at(diag, (struct tb_place){0}, "%s: fingerprints hold no names that --map could replace", path);
+        tb_diag_at(diag, (struct tb_place){0},
+                   "%s: fingerprints hold no names that --map could replace", path);
         return NULL;
     }
     errno = 0;

@@ -27,7 +27,8 @@ void tb_mark_slowly(struct tb_marks *k, uint32_t txn, uint32_t code, tb_time spe
     sum_up(k, txn, code & 15, spent);
 }
 
-void tb_mark_wire_slowly(struct tb_marks *k, uint32_t txn, uint32_t site, tb_time waited, tb_time spent)
+void tb_mark_wire_slowly(struct tb_marks *k, uint32_t txn, uint32_t site, tb_time waited,
+                         tb_time spent)
 {
     tb_mark_slowly(k, txn, tb_mark_code(site, TB_PART_QUEUE), waited);
     tb_mark_slowly(k, txn, tb_mark_code(site, TB_PART_WIRE), spent);

@@ -1,9 +1,9 @@
 /* The pending set: see pending.h. Channels are few, known from the start, and most of them idle.
  *
- * They are kept in groups of 32. A group knows which of its channels have an instant (a bit each) and which of
- * these is due first; a tournament (winner) tree over the groups knows the first of all. A change that does not
- * touch its group's winner ends there; else the group is looked through once, and the matches above are
- * replayed.
+ * They are kept in groups of 32. A group knows which of its channels have an instant (a bit each)
+ * and which of these is due first; a tournament (winner) tree over the groups knows the first of
+ * all. A change that does not touch its group's winner ends there; else the group is looked through
+ * once, and the matches above are replayed.
  */
 #include "pending.h"
 

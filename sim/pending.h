@@ -1,8 +1,9 @@
 /* The pending set: which channel is due next.
  *
- * It holds channels, not events: each channel has at most one instant, that of its oldest message or
- * of its timer. Order is by (time, channel number); so the outcome does not depend on the data structure.
- * tests/property/pending_list.c implements the same interface as a sorted list, as an oracle.
+ * It holds channels, not events: each channel has at most one instant, that of its oldest message
+ * or of its timer. Order is by (time, channel number); so the outcome does not depend on the data
+ * structure. tests/property/pending_list.c implements the same interface as a sorted list, as an
+ * oracle.
  */
 #ifndef SIM_PENDING_H
 #define SIM_PENDING_H

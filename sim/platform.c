@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define MODELS_MAX 4096
-#define LINKS_MAX 8000 /* a credit's number has 16 bits: 8 lanes a link */
+#define LINKS_MAX  8000 /* a credit's number has 16 bits: 8 lanes a link */
 
 /* -- models --------------------------------------------------------------------------------- */
 
@@ -37,7 +37,8 @@ static bool read_model(struct tb_sim *s, struct instance *i, const struct tb_nod
     const struct tb_node *class = tb_node_get(node, "model");
     if (!is_name(node->key))
         tb_diag_at(diag, node->key_place,
-                   "'%s' cannot be a model's name (letters, digits, - and _, at most 63)", node->key);
+                   "'%s' cannot be a model's name (letters, digits, - and _, at most 63)",
+                   node->key);
     if (node->kind != TB_MAP || !class || class->kind != TB_SCALAR) {
         tb_diag_node(diag, node, "'%s' needs a map with 'model: CLASS'", node->key);
         return false;
@@ -54,7 +55,8 @@ static bool read_models(struct tb_sim *s, const struct tb_node *models, struct t
 {
     bool ok = true;
     if (models->count > MODELS_MAX) {
-        tb_diag_node(diag, models, "%zu models are too many (at most %d)", models->count, MODELS_MAX);
+        tb_diag_node(diag, models, "%zu models are too many (at most %d)", models->count,
+                     MODELS_MAX);
         return false;
     }
     s->models = kernel_alloc(s, models->count, sizeof *s->models);
@@ -74,24 +76,50 @@ static bool read_models(struct tb_sim *s, const struct tb_node *models, struct t
 /* -- links ---------------------------------------------------------------------------------- */
 
 const struct tb_param tb_link_table[] = {
-    {.name = "from", .type = TB_STRING, .offset = offsetof(struct tb_link_params, from), .flags = TB_REQUIRED,
+    {.name = "from",
+     .type = TB_STRING,
+     .offset = offsetof(struct tb_link_params, from),
+     .flags = TB_REQUIRED,
      .doc = "one end: a model, or model.port"},
-    {.name = "to", .type = TB_STRING, .offset = offsetof(struct tb_link_params, to), .flags = TB_REQUIRED,
+    {.name = "to",
+     .type = TB_STRING,
+     .offset = offsetof(struct tb_link_params, to),
+     .flags = TB_REQUIRED,
      .doc = "the other end"},
-    {.name = "latency", .type = TB_NODE, .offset = offsetof(struct tb_link_params, latency),
-     .doc = "from the last byte sent to its arrival, at least 1ps (default 1ns); or {forward:, back:}"},
-    {.name = "bandwidth", .type = TB_NODE, .offset = offsetof(struct tb_link_params, bandwidth),
+    {.name = "latency",
+     .type = TB_NODE,
+     .offset = offsetof(struct tb_link_params, latency),
+     .doc = "from the last byte sent to its arrival, at least 1ps (default 1ns); or {forward:, "
+            "back:}"},
+    {.name = "bandwidth",
+     .type = TB_NODE,
+     .offset = offsetof(struct tb_link_params, bandwidth),
      .doc = "of each direction (default unlimited); or {forward:, back:}"},
-    {.name = "credits", .type = TB_NODE, .offset = offsetof(struct tb_link_params, credits),
-     .doc = "messages the receiver can hold, per class (default unlimited); or {forward:, back:}, each a "
+    {.name = "credits",
+     .type = TB_NODE,
+     .offset = offsetof(struct tb_link_params, credits),
+     .doc = "messages the receiver can hold, per class (default unlimited); or {forward:, back:}, "
+            "each a "
             "number or {posted:, nonposted:, completion:, interrupt:}"},
-    {.name = "header", .type = TB_SIZE, .offset = offsetof(struct tb_link_params, header), .def = "0B",
-     .max = "4KiB", .doc = "bytes that every message takes on the wire beyond its payload"},
-    {.name = "credit_return", .type = TB_TIME, .offset = offsetof(struct tb_link_params, credit_return),
-     .max = "1s", .flags = TB_OPTIONAL, .present = offsetof(struct tb_link_params, has_credit_return) + 1,
+    {.name = "header",
+     .type = TB_SIZE,
+     .offset = offsetof(struct tb_link_params, header),
+     .def = "0B",
+     .max = "4KiB",
+     .doc = "bytes that every message takes on the wire beyond its payload"},
+    {.name = "credit_return",
+     .type = TB_TIME,
+     .offset = offsetof(struct tb_link_params, credit_return),
+     .max = "1s",
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct tb_link_params, has_credit_return) + 1,
      .doc = "how long a credit takes back; default: the latency of the other direction"},
-    {.name = "pcie", .type = TB_GROUP, .offset = offsetof(struct tb_link_params, pcie), .sub = tb_pcie_table,
-     .flags = TB_OPTIONAL, .present = offsetof(struct tb_link_params, has_pcie) + 1,
+    {.name = "pcie",
+     .type = TB_GROUP,
+     .offset = offsetof(struct tb_link_params, pcie),
+     .sub = tb_pcie_table,
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct tb_link_params, has_pcie) + 1,
      .doc = "PCI Express: sets bandwidth, headers and credits"},
     {0}};
 
@@ -108,42 +136,76 @@ struct class_credits {
     uint64_t of[TB_CLASSES];
 };
 
-static const struct tb_param time_table[] = {
-    {.name = "forward", .type = TB_TIME, .offset = offsetof(struct both_times, dir[0]), .def = "1ns", .min = "1ps",
-     .max = "1s", .doc = "from -> to"},
-    {.name = "back", .type = TB_TIME, .offset = offsetof(struct both_times, dir[1]), .def = "1ns", .min = "1ps",
-     .max = "1s", .doc = "to -> from"},
-    {0}};
-static const struct tb_param latency_table[] = {
-    {.name = "latency", .type = TB_TIME, .offset = 0, .def = "1ns", .min = "1ps", .max = "1s", .short_form = true,
-     .doc = "both directions"},
-    {0}};
-static const struct tb_param rate_table[] = {
-    {.name = "forward", .type = TB_RATE, .offset = offsetof(struct both_rates, dir[0]), .def = "unlimited",
-     .doc = "from -> to"},
-    {.name = "back", .type = TB_RATE, .offset = offsetof(struct both_rates, dir[1]), .def = "unlimited",
-     .doc = "to -> from"},
-    {0}};
-static const struct tb_param bandwidth_table[] = {
-    {.name = "bandwidth", .type = TB_RATE, .offset = 0, .def = "unlimited", .short_form = true,
-     .doc = "both directions"},
-    {0}};
-static const struct tb_param credit_dirs_table[] = {
-    {.name = "forward", .type = TB_NODE, .offset = offsetof(struct both_nodes, dir[0]), .doc = "from -> to"},
-    {.name = "back", .type = TB_NODE, .offset = offsetof(struct both_nodes, dir[1]), .doc = "to -> from"},
-    {0}};
+static const struct tb_param time_table[] = {{.name = "forward",
+                                              .type = TB_TIME,
+                                              .offset = offsetof(struct both_times, dir[0]),
+                                              .def = "1ns",
+                                              .min = "1ps",
+                                              .max = "1s",
+                                              .doc = "from -> to"},
+                                             {.name = "back",
+                                              .type = TB_TIME,
+                                              .offset = offsetof(struct both_times, dir[1]),
+                                              .def = "1ns",
+                                              .min = "1ps",
+                                              .max = "1s",
+                                              .doc = "to -> from"},
+                                             {0}};
+static const struct tb_param latency_table[] = {{.name = "latency",
+                                                 .type = TB_TIME,
+                                                 .offset = 0,
+                                                 .def = "1ns",
+                                                 .min = "1ps",
+                                                 .max = "1s",
+                                                 .short_form = true,
+                                                 .doc = "both directions"},
+                                                {0}};
+static const struct tb_param rate_table[] = {{.name = "forward",
+                                              .type = TB_RATE,
+                                              .offset = offsetof(struct both_rates, dir[0]),
+                                              .def = "unlimited",
+                                              .doc = "from -> to"},
+                                             {.name = "back",
+                                              .type = TB_RATE,
+                                              .offset = offsetof(struct both_rates, dir[1]),
+                                              .def = "unlimited",
+                                              .doc = "to -> from"},
+                                             {0}};
+static const struct tb_param bandwidth_table[] = {{.name = "bandwidth",
+                                                   .type = TB_RATE,
+                                                   .offset = 0,
+                                                   .def = "unlimited",
+                                                   .short_form = true,
+                                                   .doc = "both directions"},
+                                                  {0}};
+static const struct tb_param credit_dirs_table[] = {{.name = "forward",
+                                                     .type = TB_NODE,
+                                                     .offset = offsetof(struct both_nodes, dir[0]),
+                                                     .doc = "from -> to"},
+                                                    {.name = "back",
+                                                     .type = TB_NODE,
+                                                     .offset = offsetof(struct both_nodes, dir[1]),
+                                                     .doc = "to -> from"},
+                                                    {0}};
 #define CREDITS(class_name, number)                                                                \
-    {.name = class_name, .type = TB_CREDITS, .offset = offsetof(struct class_credits, of[number]), \
-     .def = "unlimited", .max = "65536", .doc = "messages of this class"}
+    {                                                                                              \
+        .name = class_name, .type = TB_CREDITS,                                                    \
+        .offset = offsetof(struct class_credits, of[number]), .def = "unlimited", .max = "65536",  \
+        .doc = "messages of this class"                                                            \
+    }
 static const struct tb_param credit_classes_table[] = {CREDITS("posted", TB_POSTED),
                                                        CREDITS("nonposted", TB_NONPOSTED),
                                                        CREDITS("completion", TB_COMPLETION),
                                                        CREDITS("interrupt", TB_INTERRUPT),
                                                        {0}};
-static const struct tb_param credit_table[] = {
-    {.name = "credits", .type = TB_CREDITS, .offset = 0, .def = "unlimited", .max = "65536", .short_form = true,
-     .doc = "each class"},
-    {0}};
+static const struct tb_param credit_table[] = {{.name = "credits",
+                                                .type = TB_CREDITS,
+                                                .offset = 0,
+                                                .def = "unlimited",
+                                                .max = "65536",
+                                                .short_form = true,
+                                                .doc = "each class"},
+                                               {0}};
 
 static bool read_credits(struct tb_sim *s, const struct tb_node *node, uint64_t out[TB_CLASSES],
                          struct tb_diag *diag)
@@ -249,9 +311,10 @@ static bool refuse_port(struct instance *i, const char *port, const struct tb_no
     return false;
 }
 
-/* The port a link's end means: the one named, else the only one, else a new one where any number goes. */
-static bool find_port(struct tb_sim *s, struct instance *i, const char *port, const struct tb_node *node,
-                      struct tb_diag *diag, unsigned *out)
+/* The port a link's end means: the one named, else the only one, else a new one where any number
+ * goes. */
+static bool find_port(struct tb_sim *s, struct instance *i, const char *port,
+                      const struct tb_node *node, struct tb_diag *diag, unsigned *out)
 {
     const char *const *names = i->pub.class->ports;
     size_t fixed = 0;
@@ -348,12 +411,14 @@ bool kernel_read_platform(struct tb_sim *s, const struct tb_node *platform, stru
     for (size_t k = 0; k < platform->count; k++) {
         static const char *const known[] = {"platform", "models", "links", NULL};
         const char *key = platform->items[k]->key, *near = tb_nearest(key, known);
-        if (platform->items[k] != models && platform->items[k] != links && strcmp(key, "platform") != 0)
+        if (platform->items[k] != models && platform->items[k] != links &&
+            strcmp(key, "platform") != 0)
             tb_diag_at(diag, platform->items[k]->key_place, "unknown key '%s'%s%s%s", key,
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     if (!models || models->kind != TB_MAP || models->count == 0) {
-        tb_diag_node(diag, models ? models : platform, "a platform needs 'models:', a map of at least one");
+        tb_diag_node(diag, models ? models : platform,
+                     "a platform needs 'models:', a map of at least one");
         return false;
     }
     if (links && links->kind != TB_LIST) {

@@ -1,7 +1,8 @@
 /* Reports: what stats.json of one or more folders says, drawn for people.
  *
- * The reader checks everything: a file that somebody edited gets a message, never a crash. Drawing needs no file
- * but these; the HTML is one file without scripts and without anything that is fetched.
+ * The reader checks everything: a file that somebody edited gets a message, never a crash. Drawing
+ * needs no file but these; the HTML is one file without scripts and without anything that is
+ * fetched.
  */
 #ifndef TB_REPORT_H
 #define TB_REPORT_H
@@ -38,8 +39,15 @@ struct tb_report_group {
 };
 
 /* Figures of a component by window. */
-enum { TB_FIGURE_BUSY, TB_FIGURE_WAITED, TB_FIGURE_STALLED, TB_FIGURE_STALLS, TB_FIGURE_DEEPEST, TB_FIGURE_HITS,
-       TB_FIGURE_MISSES };
+enum {
+    TB_FIGURE_BUSY,
+    TB_FIGURE_WAITED,
+    TB_FIGURE_STALLED,
+    TB_FIGURE_STALLS,
+    TB_FIGURE_DEEPEST,
+    TB_FIGURE_HITS,
+    TB_FIGURE_MISSES
+};
 
 struct tb_report_component {
     const char *name, *kind; /* link, model, cache */
@@ -67,7 +75,7 @@ struct tb_report_model {
 };
 
 struct tb_report_link {
-    unsigned end[2]; /* models */
+    unsigned end[2];    /* models */
     const char *way[2]; /* names of its components: there and back */
 };
 
@@ -95,8 +103,8 @@ struct tb_report_run {
 
 extern const char *const tb_report_percentile_names[TB_REPORT_PERCENTILES];
 
-/* Reads one run of a stats.json; keeps a reference to it. false: `why` (>= 200 bytes) says what is wrong, or that
- * there is no memory; nothing is kept. */
+/* Reads one run of a stats.json; keeps a reference to it. false: `why` (>= 200 bytes) says what is
+ * wrong, or that there is no memory; nothing is kept. */
 bool tb_report_run_read(json_t *run, struct tb_report_run *out, char *why);
 void tb_report_run_clear(struct tb_report_run *r);
 
@@ -107,18 +115,21 @@ struct tb_report {
     char **labels;
 };
 
-/* Reads DIR/stats.json of each folder (or the file itself). false: why. *host: the host failed, the input is not to
- * blame. */
+/* Reads DIR/stats.json of each folder (or the file itself). false: why. *host: the host failed, the
+ * input is not to blame. */
 bool tb_report_load(struct tb_report *r, const char *const *folders, char *why, bool *host);
 void tb_report_free(struct tb_report *r);
 
 /* How long a window is: the last one only up to the end. */
 uint64_t tb_report_length(const struct tb_report_run *r, unsigned window);
 /* A component by name, or NULL. */
-const struct tb_report_component *tb_report_component(const struct tb_report_run *r, const char *name);
+const struct tb_report_component *tb_report_component(const struct tb_report_run *r,
+                                                      const char *name);
 /* The group of another run that is the same transactions, or NULL. */
-const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r, const struct tb_report_group *g);
-/* A short name of a group: "ide0 read", with address type and outcome where they are not the usual. */
+const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r,
+                                                   const struct tb_report_group *g);
+/* A short name of a group: "ide0 read", with address type and outcome where they are not the usual.
+ */
 void tb_report_group_name(const struct tb_report_group *g, char out[160]);
 
 /* slowest.txt. */
@@ -126,6 +137,7 @@ void tb_report_slowest_text(const struct tb_report_run *r, struct tb_outfile *to
 
 /* The report, as HTML and for a terminal. */
 void tb_report_html(const struct tb_report *r, struct tb_outfile *to);
-void tb_report_text(const struct tb_report *r, struct tb_outfile *to, bool colour, unsigned columns);
+void tb_report_text(const struct tb_report *r, struct tb_outfile *to, bool colour,
+                    unsigned columns);
 
 #endif

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- Words ------------------------------------------------------------------------------------------------ */
+/* -- Words
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void tb_draw_text(struct tb_outfile *to, const char *text)
 {
@@ -53,7 +55,8 @@ const char *tb_draw_count(uint64_t value, char out[32])
     return out;
 }
 
-/* -- Axes of latencies --------------------------------------------------------------------------------------- */
+/* -- Axes of latencies
+ * --------------------------------------------------------------------------------------- */
 
 struct axis {
     double from, to; /* logarithms of ps */
@@ -80,8 +83,8 @@ static double place(const struct axis *a, uint64_t value)
     return at < 0 ? 0 : at > 1 ? 1 : at;
 }
 
-/* Round values: 1, 2 and 5 times powers of ten where there is room for them, else powers of ten; on a short axis,
- * steps of a tenth of its first power. Returns how many. */
+/* Round values: 1, 2 and 5 times powers of ten where there is room for them, else powers of ten; on
+ * a short axis, steps of a tenth of its first power. Returns how many. */
 static unsigned ticks_of(const struct axis *a, double ticks[16])
 {
     static const double fine[] = {1, 2, 5}, coarse[] = {1};
@@ -89,7 +92,8 @@ static unsigned ticks_of(const struct axis *a, double ticks[16])
     const double *steps = span > 2.2 ? coarse : fine;
     unsigned per = span > 2.2 ? 1 : 3, n = 0;
     if (span < 0.5) { /* linear steps */
-        double low = pow(10, a->from), high = pow(10, a->to), step = pow(10, floor(log10(high - low)));
+        double low = pow(10, a->from), high = pow(10, a->to),
+               step = pow(10, floor(log10(high - low)));
         step = (high - low) / step > 5 ? step * 2 : (high - low) / step < 2 ? step / 2 : step;
         for (double v = ceil(low / step) * step; v <= high && n < 16; v += step)
             ticks[n++] = v;
@@ -116,22 +120,26 @@ static void put_tick(struct tb_outfile *to, double ps)
 
 static void begin_chart(struct tb_outfile *to, const char *title)
 {
-    tb_outfile_print(to, "<figure class='chart'><figcaption>%s</figcaption><div class='plot'>", title);
+    tb_outfile_print(to, "<figure class='chart'><figcaption>%s</figcaption><div class='plot'>",
+                     title);
 }
 
 static void put_y(struct tb_outfile *to, double share)
 {
-    tb_outfile_print(to, "<i class='gy' style='top:%.2f%%'></i><b class='ly' style='top:%.2f%%'>", share * 100, share * 100);
+    tb_outfile_print(to, "<i class='gy' style='top:%.2f%%'></i><b class='ly' style='top:%.2f%%'>",
+                     share * 100, share * 100);
 }
 
 static void put_x(struct tb_outfile *to, double share)
 {
-    tb_outfile_print(to, "<i class='gx' style='left:%.2f%%'></i><b class='lx' style='left:%.2f%%'>", share * 100, share * 100);
+    tb_outfile_print(to, "<i class='gx' style='left:%.2f%%'></i><b class='lx' style='left:%.2f%%'>",
+                     share * 100, share * 100);
 }
 
 static void begin_curves(struct tb_outfile *to)
 {
-    tb_outfile_print(to, "<svg viewBox='0 0 1000 1000' preserveAspectRatio='none' aria-hidden='true'>");
+    tb_outfile_print(to,
+                     "<svg viewBox='0 0 1000 1000' preserveAspectRatio='none' aria-hidden='true'>");
 }
 
 static void end_chart(struct tb_outfile *to)
@@ -139,9 +147,11 @@ static void end_chart(struct tb_outfile *to)
     tb_outfile_print(to, "</svg></div></figure>\n");
 }
 
-/* -- Shares by latency ------------------------------------------------------------------------------------------- */
+/* -- Shares by latency
+ * ------------------------------------------------------------------------------------------- */
 
-static void cdf_curve(struct tb_outfile *to, const struct axis *a, const struct tb_report_group *g, unsigned colour)
+static void cdf_curve(struct tb_outfile *to, const struct axis *a, const struct tb_report_group *g,
+                      unsigned colour)
 {
     tb_outfile_print(to, "<path class='curve c%u' d='M%.1f 1000", colour, place(a, g->min) * 1000);
     for (size_t i = 0; i < g->points; i++)
@@ -172,7 +182,9 @@ void tb_draw_cdf(struct tb_outfile *to, const struct tb_draw_curve *curves, size
     end_chart(to);
 }
 
-/* -- The tail ---------------------------------------------------------------------------------------------------------- */
+/* -- The tail
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 #define NINES 4.0 /* the axis ends at 99.99 % */
 
@@ -183,13 +195,16 @@ static double nines(double share)
     return n > NINES ? 1 : n / NINES;
 }
 
-static void tail_curve(struct tb_outfile *to, const struct axis *a, const struct tb_report_group *g, unsigned colour)
+static void tail_curve(struct tb_outfile *to, const struct axis *a, const struct tb_report_group *g,
+                       unsigned colour)
 {
     double before = 0;
-    tb_outfile_print(to, "<path class='curve c%u' d='M0 %.1f", colour, 1000 - place(a, g->min) * 1000);
+    tb_outfile_print(to, "<path class='curve c%u' d='M0 %.1f", colour,
+                     1000 - place(a, g->min) * 1000);
     for (size_t i = 0; i < g->points && before < 1; i++) {
         double share = (double)g->cdf[i].count / (double)g->count;
-        tb_outfile_print(to, "V%.1fH%.1f", 1000 - place(a, g->cdf[i].value) * 1000, nines(share) * 1000);
+        tb_outfile_print(to, "V%.1fH%.1f", 1000 - place(a, g->cdf[i].value) * 1000,
+                         nines(share) * 1000);
         before = nines(share);
     }
     tb_outfile_print(to, "'/>");
@@ -200,7 +215,8 @@ void tb_draw_tail(struct tb_outfile *to, const struct tb_draw_curve *curves, siz
     static const struct {
         double share;
         const char *name;
-    } marks[] = {{0, "0"}, {0.5, "50"}, {0.9, "90"}, {0.99, "99"}, {0.999, "99.9"}, {0.9999, "99.99 %"}};
+    } marks[] = {{0, "0"},     {0.5, "50"},     {0.9, "90"},
+                 {0.99, "99"}, {0.999, "99.9"}, {0.9999, "99.99 %"}};
     struct axis a = axis_of(curves, count);
     double ticks[16];
     unsigned n = ticks_of(&a, ticks);
@@ -231,7 +247,9 @@ void tb_draw_legend(struct tb_outfile *to, const struct tb_draw_curve *curves, s
     tb_outfile_print(to, "</p>\n");
 }
 
-/* -- Over time -------------------------------------------------------------------------------------------------------------- */
+/* -- Over time
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static double share_of(uint64_t part, uint64_t whole)
 {
@@ -240,19 +258,22 @@ static double share_of(uint64_t part, uint64_t whole)
 }
 
 /* An area under a row of shares. */
-static void area(struct tb_outfile *to, const struct tb_report_run *r, const struct tb_report_component *c)
+static void area(struct tb_outfile *to, const struct tb_report_run *r,
+                 const struct tb_report_component *c)
 {
     double x = 0;
     tb_outfile_print(to, "<path class='area' d='M0 100");
     for (unsigned w = 0; w < r->windows; w++) {
         x += (double)tb_report_length(r, w) / (double)r->end * 1000;
-        tb_outfile_print(to, "V%.1fH%.1f", 100 - share_of(c->at[TB_FIGURE_BUSY][w], tb_report_length(r, w)) * 100, x);
+        tb_outfile_print(to, "V%.1fH%.1f",
+                         100 - share_of(c->at[TB_FIGURE_BUSY][w], tb_report_length(r, w)) * 100, x);
     }
     tb_outfile_print(to, "V100z'/>");
 }
 
 /* The mean queue, on a scale of its own. */
-static void queue_line(struct tb_outfile *to, const struct tb_report_run *r, const struct tb_report_component *c)
+static void queue_line(struct tb_outfile *to, const struct tb_report_run *r,
+                       const struct tb_report_component *c)
 {
     double most = 0, x = 0;
     for (unsigned w = 0; w < r->windows; w++)
@@ -272,7 +293,8 @@ static void queue_line(struct tb_outfile *to, const struct tb_report_run *r, con
 }
 
 /* Hit rates; where nothing was looked up there is no line. */
-static void rate_line(struct tb_outfile *to, const struct tb_report_run *r, const struct tb_report_component *c)
+static void rate_line(struct tb_outfile *to, const struct tb_report_run *r,
+                      const struct tb_report_component *c)
 {
     double x = 0;
     bool down = false;
@@ -290,15 +312,18 @@ static void rate_line(struct tb_outfile *to, const struct tb_report_run *r, cons
     tb_outfile_print(to, "'/>");
 }
 
-static void series_figures(struct tb_outfile *to, const struct tb_report_run *r, const struct tb_report_component *c)
+static void series_figures(struct tb_outfile *to, const struct tb_report_run *r,
+                           const struct tb_report_component *c)
 {
     char text[32];
     uint64_t hits = c->sum[TB_FIGURE_HITS], all = hits + c->sum[TB_FIGURE_MISSES];
     if (all) {
-        tb_outfile_print(to, "<strong>%.1f %%</strong> of %s", share_of(hits, all) * 100, tb_draw_count(all, text));
+        tb_outfile_print(to, "<strong>%.1f %%</strong> of %s", share_of(hits, all) * 100,
+                         tb_draw_count(all, text));
         return;
     }
-    tb_outfile_print(to, "<strong>%.1f %%</strong>", share_of(c->sum[TB_FIGURE_BUSY], r->end) * 100);
+    tb_outfile_print(to, "<strong>%.1f %%</strong>",
+                     share_of(c->sum[TB_FIGURE_BUSY], r->end) * 100);
     if (c->sum[TB_FIGURE_DEEPEST])
         tb_outfile_print(to, " <em>queue ≤ %" PRIu64 "</em>", c->sum[TB_FIGURE_DEEPEST]);
     if (c->sum[TB_FIGURE_STALLS])
@@ -318,11 +343,13 @@ static void put_link_name(struct tb_outfile *to, const char *name)
     tb_draw_text(to, ends + 1);
 }
 
-void tb_draw_series(struct tb_outfile *to, const struct tb_report_run *r, const struct tb_report_component *c)
+void tb_draw_series(struct tb_outfile *to, const struct tb_report_run *r,
+                    const struct tb_report_component *c)
 {
     tb_outfile_print(to, "<div class='row'><span class='name'>");
     put_link_name(to, c->name);
-    tb_outfile_print(to, "</span><svg viewBox='0 0 1000 100' preserveAspectRatio='none' aria-hidden='true'>");
+    tb_outfile_print(
+        to, "</span><svg viewBox='0 0 1000 100' preserveAspectRatio='none' aria-hidden='true'>");
     if (strcmp(c->kind, "cache") == 0) {
         rate_line(to, r, c);
     } else {

@@ -1,5 +1,6 @@
-/* Pieces of the HTML report. Charts stretch with the page: curves are SVG without text, labels are HTML beside them,
- * so that letters keep their size on a telephone and in a paper. Colours are the page's variables. */
+/* Pieces of the HTML report. Charts stretch with the page: curves are SVG without text, labels are
+ * HTML beside them, so that letters keep their size on a telephone and in a paper. Colours are the
+ * page's variables. */
 #ifndef TB_REPORT_DRAW_H
 #define TB_REPORT_DRAW_H
 
@@ -27,7 +28,8 @@ void tb_draw_tail(struct tb_outfile *to, const struct tb_draw_curve *curves, siz
 void tb_draw_legend(struct tb_outfile *to, const struct tb_draw_curve *curves, size_t count);
 
 /* A component's row: how busy it was, or how often it hit, by window. */
-void tb_draw_series(struct tb_outfile *to, const struct tb_report_run *r, const struct tb_report_component *c);
+void tb_draw_series(struct tb_outfile *to, const struct tb_report_run *r,
+                    const struct tb_report_component *c);
 
 /* The platform: models in layers above and below each other, by their distance from memory. */
 void tb_draw_graph(struct tb_outfile *to, const struct tb_report_run *r);

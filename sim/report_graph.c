@@ -78,7 +78,8 @@ static int by_wish(const void *a, const void *b)
     return x->model < y->model ? -1 : x->model > y->model;
 }
 
-/* Puts a layer's boxes side by side in the order of their wishes, around the middle of what they wish. */
+/* Puts a layer's boxes side by side in the order of their wishes, around the middle of what they
+ * wish. */
 static void place_layer(struct layout *l, unsigned layer, struct wish *wishes)
 {
     size_t n = 0;
@@ -108,7 +109,9 @@ static void find_places(struct layout *l, struct wish *wishes)
     l->width = max - min + BOX_WIDTH + 2 * MARGIN;
 }
 
-/* -- Drawing ------------------------------------------------------------------------------------------------ */
+/* -- Drawing
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* How busy a component was; below 0: nobody counted. */
 static double load_of(const struct tb_report_run *r, const char *name)
@@ -126,11 +129,13 @@ static double top_of(const struct box *b)
 }
 
 /* One direction of a link: a line beside the other direction's. */
-static void draw_way(struct tb_outfile *to, const struct layout *l, const struct tb_report_link *link, unsigned way)
+static void draw_way(struct tb_outfile *to, const struct layout *l,
+                     const struct tb_report_link *link, unsigned way)
 {
     const struct box *a = &l->boxes[link->end[way]], *b = &l->boxes[link->end[1 - way]];
     double load = load_of(l->r, link->way[way]), side = way ? 4 : -4;
-    double x1 = a->at + side, x2 = b->at + side, y1 = top_of(a) + BOX_HEIGHT / 2.0, y2 = top_of(b) + BOX_HEIGHT / 2.0;
+    double x1 = a->at + side, x2 = b->at + side, y1 = top_of(a) + BOX_HEIGHT / 2.0,
+           y2 = top_of(b) + BOX_HEIGHT / 2.0;
     if (a->layer == b->layer) {
         x1 -= side;
         x2 -= side;
@@ -139,8 +144,9 @@ static void draw_way(struct tb_outfile *to, const struct layout *l, const struct
     }
     tb_outfile_print(to, "<path class='wire' d='M%.1f %.1fL%.1f %.1f'/>", x1, y1, x2, y2);
     if (load > 0)
-        tb_outfile_print(to, "<path class='load' style='stroke-opacity:%.3f' d='M%.1f %.1fL%.1f %.1f'><title>",
-                         0.15 + 0.85 * load, x1, y1, x2, y2);
+        tb_outfile_print(
+            to, "<path class='load' style='stroke-opacity:%.3f' d='M%.1f %.1fL%.1f %.1f'><title>",
+            0.15 + 0.85 * load, x1, y1, x2, y2);
     if (load > 0) {
         tb_draw_text(to, link->way[way]);
         tb_outfile_print(to, ": %.1f %% busy</title></path>", load * 100);
@@ -148,25 +154,30 @@ static void draw_way(struct tb_outfile *to, const struct layout *l, const struct
 }
 
 /* The busier direction's figure, beside the middle of the link. */
-static void draw_figure(struct tb_outfile *to, const struct layout *l, const struct tb_report_link *link)
+static void draw_figure(struct tb_outfile *to, const struct layout *l,
+                        const struct tb_report_link *link)
 {
     const struct box *a = &l->boxes[link->end[0]], *b = &l->boxes[link->end[1]];
     double there = load_of(l->r, link->way[0]), back = load_of(l->r, link->way[1]);
     double most = there > back ? there : back;
     if (most < 0.005)
         return;
-    tb_outfile_print(to, "<text class='pct' x='%.1f' y='%.1f'>%.0f %%</text>", (a->at + b->at) / 2 + 11,
-                     (top_of(a) + top_of(b) + BOX_HEIGHT) / 2 + 4, most * 100);
+    tb_outfile_print(to, "<text class='pct' x='%.1f' y='%.1f'>%.0f %%</text>",
+                     (a->at + b->at) / 2 + 11, (top_of(a) + top_of(b) + BOX_HEIGHT) / 2 + 4,
+                     most * 100);
 }
 
 static void draw_model(struct tb_outfile *to, const struct layout *l, size_t i)
 {
     const struct tb_report_model *m = &l->r->models[i];
     double load = load_of(l->r, m->name), x = l->boxes[i].at, y = top_of(&l->boxes[i]);
-    tb_outfile_print(to, "<rect class='box' x='%.1f' y='%.1f' width='%d' height='%d' rx='%d' />", x - BOX_WIDTH / 2.0, y, BOX_WIDTH,
-                     BOX_HEIGHT, strcmp(m->role, "storage") == 0 ? 14 : 5);
+    tb_outfile_print(to, "<rect class='box' x='%.1f' y='%.1f' width='%d' height='%d' rx='%d' />",
+                     x - BOX_WIDTH / 2.0, y, BOX_WIDTH, BOX_HEIGHT,
+                     strcmp(m->role, "storage") == 0 ? 14 : 5);
     if (load > 0)
-        tb_outfile_print(to, "<rect class='heat' style='fill-opacity:%.3f' x='%.1f' y='%.1f' width='%d' height='%d' rx='%d' />",
+        tb_outfile_print(to,
+                         "<rect class='heat' style='fill-opacity:%.3f' x='%.1f' y='%.1f' "
+                         "width='%d' height='%d' rx='%d' />",
                          0.08 + 0.62 * load, x - BOX_WIDTH / 2.0, y, BOX_WIDTH, BOX_HEIGHT,
                          strcmp(m->role, "storage") == 0 ? 14 : 5);
     tb_outfile_print(to, "<text class='who' x='%.1f' y='%.1f'>", x, y + 20);
@@ -183,9 +194,11 @@ static void draw_model(struct tb_outfile *to, const struct layout *l, size_t i)
 static void draw(struct tb_outfile *to, const struct layout *l)
 {
     double height = l->layers * (double)(BOX_HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN;
-    tb_outfile_print(to, "<div class='scroll'><svg class='graph' viewBox='0 0 %.0f %.0f' style='max-width:%.0fpx;"
-                         "min-width:%.0fpx' role='img' aria-label='the platform'>",
-                     l->width, height, l->width, l->width * 0.5);
+    tb_outfile_print(
+        to,
+        "<div class='scroll'><svg class='graph' viewBox='0 0 %.0f %.0f' style='max-width:%.0fpx;"
+        "min-width:%.0fpx' role='img' aria-label='the platform'>",
+        l->width, height, l->width, l->width * 0.5);
     for (size_t k = 0; k < 2 * l->r->link_count; k++)
         draw_way(to, l, &l->r->links[k / 2], k % 2);
     for (size_t k = 0; k < l->r->link_count; k++)

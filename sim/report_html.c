@@ -16,15 +16,21 @@
 
 static const char *const part_names[TB_PARTS] = {"queue", "wire", "bus", "bridge", "lookup",
                                                  "ats",   "walk", "mem", "device"};
-static const char *const part_docs[TB_PARTS] = {
-    "waiting for a credit, a wire, a bus, a slot", "on links", "on buses", "through bridges",
-    "looking up IOTLB and device table",           "waiting for a translation the device asked for",
-    "waiting for a page walk",                     "in the memory",
-    "inside a device"};
+static const char *const part_docs[TB_PARTS] = {"waiting for a credit, a wire, a bus, a slot",
+                                                "on links",
+                                                "on buses",
+                                                "through bridges",
+                                                "looking up IOTLB and device table",
+                                                "waiting for a translation the device asked for",
+                                                "waiting for a page walk",
+                                                "in the memory",
+                                                "inside a device"};
 
 #define put tb_outfile_print
 
-/* -- Picking ------------------------------------------------------------------------------------------------ */
+/* -- Picking
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* All time that a group's transactions took together: what matters most comes first. */
 static double weight(const struct tb_report_group *g)
@@ -42,9 +48,11 @@ static int by_weight(const void *a, const void *b)
 }
 
 /* The heaviest groups with at least `count` transactions, heaviest first; to be freed. */
-static const struct tb_report_group **heaviest(const struct tb_report_run *r, uint64_t count, size_t most, size_t *n)
+static const struct tb_report_group **heaviest(const struct tb_report_run *r, uint64_t count,
+                                               size_t most, size_t *n)
 {
-    const struct tb_report_group **all = calloc(r->group_count + 1, sizeof(struct tb_report_group *));
+    const struct tb_report_group **all =
+        calloc(r->group_count + 1, sizeof(struct tb_report_group *));
     *n = 0;
     for (size_t i = 0; all && i < r->group_count; i++)
         if (r->groups[i].timed && r->groups[i].count >= count)
@@ -55,7 +63,8 @@ static const struct tb_report_group **heaviest(const struct tb_report_run *r, ui
     return all;
 }
 
-/* -- A run's parts of the page --------------------------------------------------------------------------------- */
+/* -- A run's parts of the page
+ * --------------------------------------------------------------------------------- */
 
 static void fact(struct tb_outfile *to, const char *value, const char *name)
 {
@@ -77,7 +86,8 @@ static void put_facts(struct tb_outfile *to, const struct tb_report_run *r)
     fact(to, text, "resolved platform");
     put(to, "</div>\n");
     if (r->violations)
-        put(to, "<p class='bad'>What was asked of this run does not hold: %zu violations.</p>\n", r->violations);
+        put(to, "<p class='bad'>What was asked of this run does not hold: %zu violations.</p>\n",
+            r->violations);
 }
 
 static void put_cell(struct tb_outfile *to, uint64_t ps)
@@ -113,7 +123,8 @@ static void put_group_row(struct tb_outfile *to, const struct tb_report_group *g
 
 static void put_latency_table(struct tb_outfile *to, const struct tb_report_run *r)
 {
-    put(to, "<div class='scroll'><table><tr><th>initiator and operation</th><th>count</th><th>min</th><th>mean</th>");
+    put(to, "<div class='scroll'><table><tr><th>initiator and "
+            "operation</th><th>count</th><th>min</th><th>mean</th>");
     for (unsigned p = 0; p < TB_REPORT_PERCENTILES; p++)
         put(to, "<th>%s</th>", tb_report_percentile_names[p]);
     put(to, "<th>max</th></tr>\n");
@@ -160,8 +171,8 @@ static void put_bar(struct tb_outfile *to, const struct tb_report_group *g, uint
         double share = whole ? (double)g->parts[p] / (double)whole * 100 : 0;
         if (g->parts[p] == 0)
             continue;
-        put(to, "<span class='p%u' style='width:%.2f%%' title='%s %.1f %%'>", p, share, part_names[p],
-            g->mean ? (double)g->parts[p] / (double)g->mean * 100 : 0);
+        put(to, "<span class='p%u' style='width:%.2f%%' title='%s %.1f %%'>", p, share,
+            part_names[p], g->mean ? (double)g->parts[p] / (double)g->mean * 100 : 0);
         if (share >= 7)
             put(to, "%.0f %%", g->mean ? (double)g->parts[p] / (double)g->mean * 100 : 0);
         put(to, "</span>");
@@ -191,12 +202,15 @@ static void put_breakdown(struct tb_outfile *to, const struct tb_report_run *r)
         put(to, "<span class='end'>%s</span>\n", tb_draw_time(top[i]->mean, text));
     }
     if (any)
-        put(to, "</div><p class='note'>Shares of the mean latency; the parts of every single transaction add up to "
+        put(to, "</div><p class='note'>Shares of the mean latency; the parts of every single "
+                "transaction add up to "
                 "its latency.</p>\n");
     free(top);
 }
 
-/* -- Over time ---------------------------------------------------------------------------------------------------- */
+/* -- Over time
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static bool is_cache(const struct tb_report_component *c)
 {
@@ -216,15 +230,16 @@ static int by_load(const void *a, const void *b)
 static void put_time_axis(struct tb_outfile *to, const struct tb_report_run *r)
 {
     char half[32], end[32];
-    put(to, "<div class='time'><span>0</span><span>%s</span><span>%s</span></div>\n", tb_draw_time(r->end / 2, half),
-        tb_draw_time(r->end, end));
+    put(to, "<div class='time'><span>0</span><span>%s</span><span>%s</span></div>\n",
+        tb_draw_time(r->end / 2, half), tb_draw_time(r->end, end));
 }
 
 /* Caches, or else what is busy. */
-static void put_rows(struct tb_outfile *to, const struct tb_report_run *r, bool caches, const char *title,
-                     const char *note)
+static void put_rows(struct tb_outfile *to, const struct tb_report_run *r, bool caches,
+                     const char *title, const char *note)
 {
-    const struct tb_report_component **all = calloc(r->component_count + 1, sizeof(struct tb_report_component *));
+    const struct tb_report_component **all =
+        calloc(r->component_count + 1, sizeof(struct tb_report_component *));
     size_t n = 0;
     for (size_t i = 0; all && i < r->component_count; i++)
         if (is_cache(&r->components[i]) == caches)
@@ -243,9 +258,12 @@ static void put_rows(struct tb_outfile *to, const struct tb_report_run *r, bool 
     free(all);
 }
 
-/* -- The slowest ----------------------------------------------------------------------------------------------------- */
+/* -- The slowest
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static void put_step(struct tb_outfile *to, const struct tb_report_step *step, uint64_t done, uint64_t lat)
+static void put_step(struct tb_outfile *to, const struct tb_report_step *step, uint64_t done,
+                     uint64_t lat)
 {
     char text[32];
     put(to, "<div class='step'><span class='where'>%s ", part_names[step->part]);
@@ -255,17 +273,19 @@ static void put_step(struct tb_outfile *to, const struct tb_report_step *step, u
         put(to, "</small>");
     }
     put(to,
-        "</span><span class='track'><i class='p%u' style='left:%.2f%%;width:%.2f%%'></i></span><span class='took'>%s"
+        "</span><span class='track'><i class='p%u' "
+        "style='left:%.2f%%;width:%.2f%%'></i></span><span class='took'>%s"
         "</span></div>\n",
-        step->part, lat ? (double)done / (double)lat * 100 : 0, lat ? (double)step->spent / (double)lat * 100 : 0,
-        tb_draw_time(step->spent, text));
+        step->part, lat ? (double)done / (double)lat * 100 : 0,
+        lat ? (double)step->spent / (double)lat * 100 : 0, tb_draw_time(step->spent, text));
 }
 
 static void put_slow(struct tb_outfile *to, const struct tb_report_slow *s)
 {
     char lat[32], end[32];
     uint64_t done = 0;
-    put(to, "<div class='slow'><p><strong>%s</strong> until %s <code>", tb_draw_time(s->lat, lat), tb_draw_time(s->end, end));
+    put(to, "<div class='slow'><p><strong>%s</strong> until %s <code>", tb_draw_time(s->lat, lat),
+        tb_draw_time(s->end, end));
     tb_draw_text(to, s->what);
     put(to, "</code></p>\n");
     for (size_t i = 0; i < s->count && i < MOST_STEPS; i++) {
@@ -287,7 +307,8 @@ static void put_slowest(struct tb_outfile *to, const struct tb_report_run *r)
     if (r->slow_count)
         put(to, "<h3>The slowest</h3>\n<p class='note'>%s</p>\n",
             ordered ? "Every stay of a transaction, in the order in which it happened."
-                    : "How long each part of a transaction took. In which order and where, a trace tells "
+                    : "How long each part of a transaction took. In which order and where, a trace "
+                      "tells "
                       "(record: {trace: true}).");
     for (size_t i = 0; i < r->slow_count && all < MOST_SLOW; i++) {
         const struct tb_report_slow *s = &r->slow[i];
@@ -296,7 +317,8 @@ static void put_slowest(struct tb_outfile *to, const struct tb_report_run *r)
         if (of_kind >= SLOW_PER_KIND)
             continue;
         if (new) {
-            put(to, "%s<details%s><summary>", *kind ? "</details>\n" : "", *kind ? "" : " open='open'");
+            put(to, "%s<details%s><summary>", *kind ? "</details>\n" : "",
+                *kind ? "" : " open='open'");
             tb_draw_text(to, s->kind);
             put(to, "</summary>\n");
         }
@@ -314,8 +336,7 @@ static void put_stats(struct tb_outfile *to, const struct tb_report_run *r)
     json_t *value;
     size_t n = 0;
     put(to, "<details><summary>Counters</summary><div class='scroll'><table>\n");
-    json_object_foreach(r->stats, key, value)
-    {
+    json_object_foreach (r->stats, key, value) {
         char text[32];
         if (strncmp(key, "latency.", 8) == 0 || n++ >= 400)
             continue;
@@ -343,17 +364,22 @@ static void put_run(struct tb_outfile *to, const struct tb_report_run *r)
     put_curves(to, r);
     put_breakdown(to, r);
     put_rows(to, r, false, "Busy over time",
-             "Share of the time in which a link or model was occupied, by window; the line is the mean number of messages "
+             "Share of the time in which a link or model was occupied, by window; the line is the "
+             "mean number of messages "
              "that waited in front of a link, on a scale of its own.");
-    put_rows(to, r, true, "Hit rates over time", "Share of look-ups that a cache answered, from 0 to 100 %, by window.");
-    put(to, "<h3>Platform</h3>\n<p class='note'>The deeper the colour, the busier; memory on top, devices below. A link's "
+    put_rows(to, r, true, "Hit rates over time",
+             "Share of look-ups that a cache answered, from 0 to 100 %, by window.");
+    put(to, "<h3>Platform</h3>\n<p class='note'>The deeper the colour, the busier; memory on top, "
+            "devices below. A link's "
             "two lines are its two directions.</p>\n");
     tb_draw_graph(to, r);
     put_slowest(to, r);
     put_stats(to, r);
 }
 
-/* -- Comparison ---------------------------------------------------------------------------------------------------------- */
+/* -- Comparison
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void put_change(struct tb_outfile *to, uint64_t from, uint64_t now)
 {
@@ -363,14 +389,16 @@ static void put_change(struct tb_outfile *to, uint64_t from, uint64_t now)
         put(to, "<td class='soft'>=</td>");
         return;
     }
-    put(to, "<td class='%s'>%s%s", now > from ? "up" : "down", now > from ? "+" : "−", tb_draw_time(by, text));
+    put(to, "<td class='%s'>%s%s", now > from ? "up" : "down", now > from ? "+" : "−",
+        tb_draw_time(by, text));
     if (from)
         put(to, " (%+.1f %%)", ((double)now / (double)from - 1) * 100);
     put(to, "</td>");
 }
 
 /* The parts that moved most, most first: "walk +18.00 ns, queue −2.100 ns". */
-static void put_moved(struct tb_outfile *to, const struct tb_report_group *a, const struct tb_report_group *b)
+static void put_moved(struct tb_outfile *to, const struct tb_report_group *a,
+                      const struct tb_report_group *b)
 {
     bool told[TB_PARTS] = {false};
     put(to, "<td class='wrap'>");
@@ -378,7 +406,8 @@ static void put_moved(struct tb_outfile *to, const struct tb_report_group *a, co
         unsigned best = TB_PARTS;
         uint64_t most = 0;
         for (unsigned p = 0; p < TB_PARTS; p++) {
-            uint64_t by = a->parts[p] > b->parts[p] ? a->parts[p] - b->parts[p] : b->parts[p] - a->parts[p];
+            uint64_t by =
+                a->parts[p] > b->parts[p] ? a->parts[p] - b->parts[p] : b->parts[p] - a->parts[p];
             if (!told[p] && by > most) {
                 best = p;
                 most = by;
@@ -388,23 +417,26 @@ static void put_moved(struct tb_outfile *to, const struct tb_report_group *a, co
             break;
         char text[32];
         told[best] = true;
-        put(to, "%s%s %s%s", n ? ", " : "", part_names[best], b->parts[best] > a->parts[best] ? "+" : "−",
-            tb_draw_time(most, text));
+        put(to, "%s%s %s%s", n ? ", " : "", part_names[best],
+            b->parts[best] > a->parts[best] ? "+" : "−", tb_draw_time(most, text));
     }
     put(to, "</td>");
 }
 
-static void put_compared(struct tb_outfile *to, const struct tb_report_group *a, const struct tb_report_run *r)
+static void put_compared(struct tb_outfile *to, const struct tb_report_group *a,
+                         const struct tb_report_run *r)
 {
     const struct tb_report_group *b = tb_report_group_like(r, a);
     char text[32], also[32];
     put(to, "<tr><td>");
     put_name(to, a);
     if (!b || !a->timed) {
-        put(to, "</td><td class='wrap' colspan='6'>%s</td></tr>\n", b ? "unfinished in both" : "only in the first");
+        put(to, "</td><td class='wrap' colspan='6'>%s</td></tr>\n",
+            b ? "unfinished in both" : "only in the first");
         return;
     }
-    put(to, "</td><td>%s%s%s</td>", tb_draw_count(a->count, text), a->count == b->count ? "" : " → ",
+    put(to, "</td><td>%s%s%s</td>", tb_draw_count(a->count, text),
+        a->count == b->count ? "" : " → ",
         a->count == b->count ? "" : tb_draw_count(b->count, also));
     put_cell(to, a->mean);
     put_cell(to, b->mean);
@@ -414,18 +446,21 @@ static void put_compared(struct tb_outfile *to, const struct tb_report_group *a,
     put(to, "</tr>\n");
 }
 
-static void put_only_new(struct tb_outfile *to, const struct tb_report_run *a, const struct tb_report_run *b)
+static void put_only_new(struct tb_outfile *to, const struct tb_report_run *a,
+                         const struct tb_report_run *b)
 {
     for (size_t i = 0; i < b->group_count && i < MOST_GROUPS; i++) {
         if (tb_report_group_like(a, &b->groups[i]))
             continue;
         put(to, "<tr><td>");
         put_name(to, &b->groups[i]);
-        put(to, "</td><td class='wrap' colspan='6'>only in the second: %" PRIu64 "</td></tr>\n", b->groups[i].count);
+        put(to, "</td><td class='wrap' colspan='6'>only in the second: %" PRIu64 "</td></tr>\n",
+            b->groups[i].count);
     }
 }
 
-static void put_table(struct tb_outfile *to, const struct tb_report_run *a, const struct tb_report_run *b)
+static void put_table(struct tb_outfile *to, const struct tb_report_run *a,
+                      const struct tb_report_run *b)
 {
     char from[32], now[32];
     size_t n;
@@ -434,10 +469,13 @@ static void put_table(struct tb_outfile *to, const struct tb_report_run *a, cons
     tb_draw_text(to, a->label);
     put(to, " → ");
     tb_draw_text(to, b->label);
-    put(to, "</h3>\n<p>Simulated time %s → %s; resolved platforms %s.</p>\n", tb_draw_time(a->end, from),
-        tb_draw_time(b->end, now), strcmp(a->resolved, b->resolved) ? "differ" : "are the same");
-    put(to, "<div class='scroll'><table><tr><th>initiator and operation</th><th>count</th><th>mean</th><th>now</th>"
-            "<th>mean moved</th><th>p99 moved</th><th style='text-align:left'>in which part (of the mean)</th></tr>\n");
+    put(to, "</h3>\n<p>Simulated time %s → %s; resolved platforms %s.</p>\n",
+        tb_draw_time(a->end, from), tb_draw_time(b->end, now),
+        strcmp(a->resolved, b->resolved) ? "differ" : "are the same");
+    put(to, "<div class='scroll'><table><tr><th>initiator and "
+            "operation</th><th>count</th><th>mean</th><th>now</th>"
+            "<th>mean moved</th><th>p99 moved</th><th style='text-align:left'>in which part (of "
+            "the mean)</th></tr>\n");
     for (size_t i = 0; top && i < n; i++)
         put_compared(to, top[i], b);
     put_only_new(to, a, b);
@@ -446,7 +484,8 @@ static void put_table(struct tb_outfile *to, const struct tb_report_run *a, cons
 }
 
 /* The same transactions in all runs, under each other, at one scale. */
-static void put_side_by_side(struct tb_outfile *to, const struct tb_report *r, const struct tb_report_group *g)
+static void put_side_by_side(struct tb_outfile *to, const struct tb_report *r,
+                             const struct tb_report_group *g)
 {
     uint64_t whole = 0;
     char text[32];
@@ -469,7 +508,8 @@ static void put_side_by_side(struct tb_outfile *to, const struct tb_report *r, c
     }
 }
 
-static void put_panel(struct tb_outfile *to, const struct tb_report *r, const struct tb_report_group *g)
+static void put_panel(struct tb_outfile *to, const struct tb_report *r,
+                      const struct tb_report_group *g)
 {
     struct tb_draw_curve curves[TB_DRAW_CURVES];
     size_t n = 0;
@@ -519,7 +559,9 @@ static void put_comparison(struct tb_outfile *to, const struct tb_report *r)
     free(top);
 }
 
-/* -- The page ---------------------------------------------------------------------------------------------------------- */
+/* -- The page
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void put_title(struct tb_outfile *to, const struct tb_report *r)
 {
@@ -536,7 +578,8 @@ static void put_head(struct tb_outfile *to, const struct tb_report *r)
     put(to, "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'/>"
             "<meta name='viewport' content='width=device-width,initial-scale=1'/>\n<title>");
     put_title(to, r);
-    put(to, " · Tollbridge</title>\n<style>\n%s</style></head>\n<body><main>\n<h1>", tb_report_style);
+    put(to, " · Tollbridge</title>\n<style>\n%s</style></head>\n<body><main>\n<h1>",
+        tb_report_style);
     put_title(to, r);
     put(to, "</h1>\n<p class='soft'>");
     if (r->count == 1) {

@@ -21,7 +21,8 @@ struct reader {
     bool bad;
 };
 
-static void __attribute__((format(printf, 2, 3))) complain(struct reader *r, const char *format, ...)
+static void __attribute__((format(printf, 2, 3)))
+complain(struct reader *r, const char *format, ...)
 {
     va_list args;
     if (r->bad)
@@ -32,7 +33,8 @@ static void __attribute__((format(printf, 2, 3))) complain(struct reader *r, con
     va_end(args);
 }
 
-/* -- Values -------------------------------------------------------------------------------------------- */
+/* -- Values
+ * -------------------------------------------------------------------------------------------- */
 
 static const char *get_text(struct reader *r, const json_t *o, const char *key)
 {
@@ -67,7 +69,8 @@ static uint64_t get_number(struct reader *r, const json_t *o, const char *key)
 }
 
 /* A list and room for its members. */
-static size_t get_list(struct reader *r, const json_t *o, const char *key, size_t size, void *members)
+static size_t get_list(struct reader *r, const json_t *o, const char *key, size_t size,
+                       void *members)
 {
     const json_t *list = json_object_get(o, key);
     size_t count = json_array_size(list);
@@ -89,7 +92,8 @@ static unsigned part_of(struct reader *r, const char *name)
     return 0;
 }
 
-/* -- Latencies ------------------------------------------------------------------------------------------- */
+/* -- Latencies
+ * ------------------------------------------------------------------------------------------- */
 
 static void read_cdf(struct reader *r, const json_t *o, struct tb_report_group *g)
 {
@@ -98,9 +102,11 @@ static void read_cdf(struct reader *r, const json_t *o, struct tb_report_group *
     for (size_t i = 0; i < count; i++) {
         struct tb_report_point *p = &g->cdf[i];
         const json_t *pair = json_array_get(list, i);
-        if (!is_number(json_array_get(pair, 0), &p->value) || !is_number(json_array_get(pair, 1), &p->count) ||
-            p->count > g->count || (i && (p->value < p[-1].value || p->count < p[-1].count)))
-            complain(r, "'cdf' of %.40s %.40s: a point does not follow the one before", g->by, g->op);
+        if (!is_number(json_array_get(pair, 0), &p->value) ||
+            !is_number(json_array_get(pair, 1), &p->count) || p->count > g->count ||
+            (i && (p->value < p[-1].value || p->count < p[-1].count)))
+            complain(r, "'cdf' of %.40s %.40s: a point does not follow the one before", g->by,
+                     g->op);
     }
     g->points = count;
 }
@@ -122,7 +128,8 @@ static void read_group(struct reader *r, const json_t *o, struct tb_report_group
     g->mean = get_number(r, o, "mean_ps");
     g->max = get_number(r, o, "max_ps");
     for (unsigned p = 0; p < TB_REPORT_PERCENTILES; p++)
-        g->percentiles[p] = get_number(r, json_object_get(o, "percentiles_ps"), tb_report_percentile_names[p]);
+        g->percentiles[p] =
+            get_number(r, json_object_get(o, "percentiles_ps"), tb_report_percentile_names[p]);
     const json_t *parts = json_object_get(o, "mean_parts_ps");
     g->has_parts = parts != NULL;
     for (unsigned p = 0; p < TB_PARTS && parts; p++)
@@ -139,12 +146,15 @@ static void read_groups(struct reader *r, const json_t *run, struct tb_report_ru
         read_group(r, json_array_get(list, i), &out->groups[i]);
 }
 
-/* -- Usage ------------------------------------------------------------------------------------------------ */
+/* -- Usage
+ * ------------------------------------------------------------------------------------------------
+ */
 
-static void read_figures(struct reader *r, const json_t *o, struct tb_report_component *c, unsigned windows)
+static void read_figures(struct reader *r, const json_t *o, struct tb_report_component *c,
+                         unsigned windows)
 {
-    static const char *const names[TB_REPORT_FIGURES] = {"busy_ps", "waited_ps", "stalled_ps", "stalls",
-                                                         "deepest", "hits",      "misses"};
+    static const char *const names[TB_REPORT_FIGURES] = {
+        "busy_ps", "waited_ps", "stalled_ps", "stalls", "deepest", "hits", "misses"};
     for (unsigned k = 0; k < TB_REPORT_FIGURES; k++) {
         const json_t *list = json_object_get(o, names[k]);
         if (!list)
@@ -164,12 +174,13 @@ static void read_figures(struct reader *r, const json_t *o, struct tb_report_com
 
 static void read_usage(struct reader *r, const json_t *run, struct tb_report_run *out)
 {
-    const json_t *usage = json_object_get(run, "usage"), *list = json_object_get(usage, "components");
+    const json_t *usage = json_object_get(run, "usage"),
+                 *list = json_object_get(usage, "components");
     out->width = get_number(r, usage, "width_ps");
     uint64_t windows = get_number(r, usage, "windows");
     if (windows > TB_REPORT_WINDOWS || out->width == 0 ||
-        (windows && (out->width > UINT64_MAX / TB_REPORT_WINDOWS || out->end <= (windows - 1) * out->width ||
-                     out->end > windows * out->width)))
+        (windows && (out->width > UINT64_MAX / TB_REPORT_WINDOWS ||
+                     out->end <= (windows - 1) * out->width || out->end > windows * out->width)))
         complain(r, "the windows do not fit the time of the run");
     out->windows = r->bad ? 0 : (unsigned)windows;
     size_t count = get_list(r, usage, "components", sizeof *out->components, &out->components);
@@ -182,7 +193,8 @@ static void read_usage(struct reader *r, const json_t *run, struct tb_report_run
     }
 }
 
-/* -- The slowest, the platform ------------------------------------------------------------------------------ */
+/* -- The slowest, the platform
+ * ------------------------------------------------------------------------------ */
 
 static void read_steps(struct reader *r, const json_t *o, struct tb_report_slow *s)
 {
@@ -244,10 +256,13 @@ static void read_graph(struct reader *r, const json_t *run, struct tb_report_run
     count = get_list(r, graph, "links", sizeof *out->links, &out->links);
     out->link_count = count;
     for (size_t i = 0; i < count; i++)
-        read_link(r, json_array_get(json_object_get(graph, "links"), i), &out->links[i], out->model_count);
+        read_link(r, json_array_get(json_object_get(graph, "links"), i), &out->links[i],
+                  out->model_count);
 }
 
-/* -- A run ----------------------------------------------------------------------------------------------------- */
+/* -- A run
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 bool tb_report_run_read(json_t *run, struct tb_report_run *out, char *why)
 {
@@ -291,7 +306,9 @@ void tb_report_run_clear(struct tb_report_run *r)
     *r = (struct tb_report_run){0};
 }
 
-/* -- Folders ----------------------------------------------------------------------------------------------------- */
+/* -- Folders
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static char *file_of(const char *folder)
 {
@@ -313,8 +330,10 @@ static json_t *load_file(const char *folder, char *why, bool *host)
                  errno == ENOENT ? " (the folder of a run that records stats has one)" : "");
     else if (!all)
         snprintf(why, 400, "%.200s:%d:%d: %.150s", path, error.line, error.column, error.text);
-    else if (strcmp(json_string_value(json_object_get(all, "format")) ?: "", TB_STATS_FORMAT) != 0 ||
-             !json_is_array(json_object_get(all, "runs")) || !json_array_size(json_object_get(all, "runs"))) {
+    else if (strcmp(json_string_value(json_object_get(all, "format")) ?: "", TB_STATS_FORMAT) !=
+                 0 ||
+             !json_is_array(json_object_get(all, "runs")) ||
+             !json_array_size(json_object_get(all, "runs"))) {
         snprintf(why, 400, "%.250s: not statistics of a run (format %s)", path, TB_STATS_FORMAT);
         json_decref(all);
         all = NULL;
@@ -385,7 +404,9 @@ void tb_report_free(struct tb_report *r)
     *r = (struct tb_report){0};
 }
 
-/* -- Questions ------------------------------------------------------------------------------------------------------ */
+/* -- Questions
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 uint64_t tb_report_length(const struct tb_report_run *r, unsigned window)
 {
@@ -393,7 +414,8 @@ uint64_t tb_report_length(const struct tb_report_run *r, unsigned window)
     return left < r->width ? left : r->width;
 }
 
-const struct tb_report_component *tb_report_component(const struct tb_report_run *r, const char *name)
+const struct tb_report_component *tb_report_component(const struct tb_report_run *r,
+                                                      const char *name)
 {
     for (size_t i = 0; i < r->component_count; i++)
         if (strcmp(r->components[i].name, name) == 0)
@@ -401,7 +423,8 @@ const struct tb_report_component *tb_report_component(const struct tb_report_run
     return NULL;
 }
 
-const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r, const struct tb_report_group *g)
+const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r,
+                                                   const struct tb_report_group *g)
 {
     for (size_t i = 0; i < r->group_count; i++) {
         const struct tb_report_group *o = &r->groups[i];
@@ -415,6 +438,7 @@ const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r
 void tb_report_group_name(const struct tb_report_group *g, char out[160])
 {
     bool usual = strcmp(g->at, "-") == 0 || strcmp(g->at, "untranslated") == 0;
-    snprintf(out, 160, "%.50s %.20s%s%.20s%s%.20s", g->by, g->op, usual ? "" : " ", usual ? "" : g->at,
-             strcmp(g->status, "ok") ? " " : "", strcmp(g->status, "ok") ? g->status : "");
+    snprintf(out, 160, "%.50s %.20s%s%.20s%s%.20s", g->by, g->op, usual ? "" : " ",
+             usual ? "" : g->at, strcmp(g->status, "ok") ? " " : "",
+             strcmp(g->status, "ok") ? g->status : "");
 }

@@ -31,7 +31,8 @@ static const char *ns(uint64_t ps, char out[48])
 
 static void heading(const struct paper *p, const char *text)
 {
-    tb_outfile_print(p->to, "\n%s%s%s\n", p->colour ? "\033[1m" : "", text, p->colour ? "\033[0m" : "");
+    tb_outfile_print(p->to, "\n%s%s%s\n", p->colour ? "\033[1m" : "", text,
+                     p->colour ? "\033[0m" : "");
 }
 
 static uint64_t scaled(uint64_t value, uint64_t whole, unsigned to)
@@ -39,7 +40,8 @@ static uint64_t scaled(uint64_t value, uint64_t whole, unsigned to)
     return whole ? (uint64_t)(((unsigned __int128)value * to + whole / 2) / whole) : 0;
 }
 
-/* -- The slowest ----------------------------------------------------------------------------------------- */
+/* -- The slowest
+ * ----------------------------------------------------------------------------------------- */
 
 #define WIDTH 40 /* of a waterfall's bars */
 
@@ -49,14 +51,15 @@ static void put_steps(const struct paper *p, const struct tb_report_slow *s)
     for (size_t i = 0; i < s->count; i++) {
         const struct tb_report_step *step = &s->steps[i];
         char at[48], spent[48], bar[WIDTH + 1];
-        unsigned from = (unsigned)scaled(done, s->lat, WIDTH), to = (unsigned)scaled(done + step->spent, s->lat, WIDTH);
+        unsigned from = (unsigned)scaled(done, s->lat, WIDTH),
+                 to = (unsigned)scaled(done + step->spent, s->lat, WIDTH);
         memset(bar, ' ', WIDTH);
         bar[WIDTH] = '\0';
         if (to == from && from == WIDTH)
             from--;
         memset(bar + from, part_letters[step->part], to > from ? to - from : 1);
-        tb_outfile_print(p->to, "      %14s %14s  %-7s |%s| %s\n", s->ordered ? "+" : "", ns(step->spent, spent),
-                         part_names[step->part], bar, step->where);
+        tb_outfile_print(p->to, "      %14s %14s  %-7s |%s| %s\n", s->ordered ? "+" : "",
+                         ns(step->spent, spent), part_names[step->part], bar, step->where);
         done += step->spent;
         (void)at;
     }
@@ -65,7 +68,8 @@ static void put_steps(const struct paper *p, const struct tb_report_slow *s)
 static void put_slow(const struct paper *p, const struct tb_report_slow *s, unsigned place)
 {
     char lat[48], end[48];
-    tb_outfile_print(p->to, "  %2u. %14s ns  until %s ns  %s\n", place, ns(s->lat, lat), ns(s->end, end), s->what);
+    tb_outfile_print(p->to, "  %2u. %14s ns  until %s ns  %s\n", place, ns(s->lat, lat),
+                     ns(s->end, end), s->what);
     put_steps(p, s);
 }
 
@@ -78,7 +82,8 @@ static void put_slowest(const struct paper *p, const struct tb_report_run *r, un
         const struct tb_report_slow *s = &r->slow[i];
         if (strcmp(kind, s->kind) != 0) {
             tb_outfile_print(p->to, "\n%s%s\n", s->kind,
-                             s->ordered ? "" : " (how much each part took; a trace tells the order)");
+                             s->ordered ? ""
+                                        : " (how much each part took; a trace tells the order)");
             kind = s->kind;
             place = 0;
         }
@@ -90,28 +95,33 @@ static void put_slowest(const struct paper *p, const struct tb_report_run *r, un
 void tb_report_slowest_text(const struct tb_report_run *r, struct tb_outfile *to)
 {
     const struct paper p = {.to = to};
-    tb_outfile_print(to, "# The slowest transactions of each kind: %s%s%s. Latency, end, what; below, where it was:"
-                         " ns, part, bar, place.\n",
-                     r->scenario, *r->run ? ", run " : "", r->run);
+    tb_outfile_print(
+        to,
+        "# The slowest transactions of each kind: %s%s%s. Latency, end, what; below, where it was:"
+        " ns, part, bar, place.\n",
+        r->scenario, *r->run ? ", run " : "", r->run);
     put_slowest(&p, r, UINT32_MAX);
 }
 
-/* -- A run --------------------------------------------------------------------------------------------------- */
+/* -- A run
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void put_latencies(const struct paper *p, const struct tb_report_run *r)
 {
     heading(p, "Latency, ns");
-    tb_outfile_print(p->to, "  %-32s %12s %14s %14s %14s %14s %14s %14s\n", "", "count", "min", "mean", "p50", "p99", "p99.9",
-                     "max");
+    tb_outfile_print(p->to, "  %-32s %12s %14s %14s %14s %14s %14s %14s\n", "", "count", "min",
+                     "mean", "p50", "p99", "p99.9", "max");
     for (size_t i = 0; i < r->group_count; i++) {
         const struct tb_report_group *g = &r->groups[i];
         char name[160], text[6][48];
         tb_report_group_name(g, name);
         tb_outfile_print(p->to, "  %-32s %12" PRIu64, name, g->count);
         if (g->timed)
-            tb_outfile_print(p->to, " %14s %14s %14s %14s %14s %14s", ns(g->min, text[0]), ns(g->mean, text[1]),
-                             ns(g->percentiles[0], text[2]), ns(g->percentiles[3], text[3]),
-                             ns(g->percentiles[4], text[4]), ns(g->max, text[5]));
+            tb_outfile_print(p->to, " %14s %14s %14s %14s %14s %14s", ns(g->min, text[0]),
+                             ns(g->mean, text[1]), ns(g->percentiles[0], text[2]),
+                             ns(g->percentiles[3], text[3]), ns(g->percentiles[4], text[4]),
+                             ns(g->max, text[5]));
         tb_outfile_print(p->to, "\n");
     }
 }
@@ -132,7 +142,8 @@ static void put_bar(const struct paper *p, const struct tb_report_group *g, unsi
     tb_outfile_print(p->to, "]");
     for (unsigned k = 0; k < TB_PARTS; k++)
         if (scaled(g->parts[k], sum, 100))
-            tb_outfile_print(p->to, " %s %u%%", part_names[k], (unsigned)scaled(g->parts[k], sum, 100));
+            tb_outfile_print(p->to, " %s %u%%", part_names[k],
+                             (unsigned)scaled(g->parts[k], sum, 100));
 }
 
 static void put_breakdown(const struct paper *p, const struct tb_report_run *r)
@@ -150,20 +161,23 @@ static void put_breakdown(const struct paper *p, const struct tb_report_run *r)
     }
 }
 
-/* -- Over time ------------------------------------------------------------------------------------------------- */
+/* -- Over time
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static const char *const levels[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 
 /* A row of `width` blocks: each the share of part in whole over its windows. */
-static void put_row(const struct paper *p, const struct tb_report_run *r, const struct tb_report_component *c,
-                    bool cache, unsigned width)
+static void put_row(const struct paper *p, const struct tb_report_run *r,
+                    const struct tb_report_component *c, bool cache, unsigned width)
 {
     unsigned columns = r->windows < width ? r->windows : width;
     for (unsigned i = 0; i < columns; i++) {
         uint64_t part = 0, whole = 0;
         for (unsigned w = r->windows * i / columns; w < r->windows * (i + 1) / columns; w++) {
             part += c->at[cache ? TB_FIGURE_HITS : TB_FIGURE_BUSY][w];
-            whole += cache ? c->at[TB_FIGURE_HITS][w] + c->at[TB_FIGURE_MISSES][w] : tb_report_length(r, w);
+            whole += cache ? c->at[TB_FIGURE_HITS][w] + c->at[TB_FIGURE_MISSES][w]
+                           : tb_report_length(r, w);
         }
         uint64_t level = (cache && !whole) ? 0 : scaled(part, whole, 8);
         if (level == 0 && part)
@@ -191,8 +205,8 @@ static void put_usage(const struct paper *p, const struct tb_report_run *r)
         put_row(p, r, c, false, width);
         put_share(p, c->sum[TB_FIGURE_BUSY], r->end);
         if (c->sum[TB_FIGURE_DEEPEST])
-            tb_outfile_print(p->to, "  waited %s ns, at most %" PRIu64 " at once", ns(c->sum[TB_FIGURE_WAITED], wait),
-                             c->sum[TB_FIGURE_DEEPEST]);
+            tb_outfile_print(p->to, "  waited %s ns, at most %" PRIu64 " at once",
+                             ns(c->sum[TB_FIGURE_WAITED], wait), c->sum[TB_FIGURE_DEEPEST]);
         if (c->sum[TB_FIGURE_STALLS])
             tb_outfile_print(p->to, ", %" PRIu64 " for a credit", c->sum[TB_FIGURE_STALLS]);
         tb_outfile_print(p->to, "\n");
@@ -220,11 +234,13 @@ static void put_caches(const struct paper *p, const struct tb_report_run *r)
 static void put_run(const struct paper *p, const struct tb_report_run *r)
 {
     char end[48];
-    tb_outfile_print(p->to, "%s%s%s%s%s on %s, seed %" PRIu64 "  (%s)\n  %" PRIu64 " transactions in %s ns, %" PRIu64
-                            " events%s\n",
+    tb_outfile_print(p->to,
+                     "%s%s%s%s%s on %s, seed %" PRIu64 "  (%s)\n  %" PRIu64
+                     " transactions in %s ns, %" PRIu64 " events%s\n",
                      p->colour ? "\033[1m" : "", r->scenario, *r->run ? ", run " : "", r->run,
-                     p->colour ? "\033[0m" : "", r->platform, r->seed, r->label, r->transactions, ns(r->end, end),
-                     r->events, r->violations ? "; what was asked of it DOES NOT HOLD" : "");
+                     p->colour ? "\033[0m" : "", r->platform, r->seed, r->label, r->transactions,
+                     ns(r->end, end), r->events,
+                     r->violations ? "; what was asked of it DOES NOT HOLD" : "");
     if (!r->has_stats) {
         tb_outfile_print(p->to, "  no statistics were recorded\n");
         return;
@@ -239,7 +255,9 @@ static void put_run(const struct paper *p, const struct tb_report_run *r)
     }
 }
 
-/* -- Comparison -------------------------------------------------------------------------------------------------- */
+/* -- Comparison
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void put_change(const struct paper *p, uint64_t from, uint64_t to)
 {
@@ -250,15 +268,17 @@ static void put_change(const struct paper *p, uint64_t from, uint64_t to)
         tb_outfile_print(p->to, "  =");
         return;
     }
-    tb_outfile_print(p->to, "  %s%s%s%s", p->colour ? (more ? "\033[31m" : "\033[32m") : "", more ? "+" : "-",
-                     ns(by, text), p->colour ? "\033[0m" : "");
+    tb_outfile_print(p->to, "  %s%s%s%s", p->colour ? (more ? "\033[31m" : "\033[32m") : "",
+                     more ? "+" : "-", ns(by, text), p->colour ? "\033[0m" : "");
     if (from) {
         uint64_t tenths = scaled(by, from, 1000);
-        tb_outfile_print(p->to, " (%s%" PRIu64 ".%" PRIu64 " %%)", more ? "+" : "-", tenths / 10, tenths % 10);
+        tb_outfile_print(p->to, " (%s%" PRIu64 ".%" PRIu64 " %%)", more ? "+" : "-", tenths / 10,
+                         tenths % 10);
     }
 }
 
-static void put_moved_parts(const struct paper *p, const struct tb_report_group *a, const struct tb_report_group *b)
+static void put_moved_parts(const struct paper *p, const struct tb_report_group *a,
+                            const struct tb_report_group *b)
 {
     for (unsigned k = 0; k < TB_PARTS && a->has_parts && b->has_parts; k++) {
         if (a->parts[k] == b->parts[k])
@@ -269,7 +289,8 @@ static void put_moved_parts(const struct paper *p, const struct tb_report_group 
     }
 }
 
-static void compare_group(const struct paper *p, const struct tb_report_group *a, const struct tb_report_group *b)
+static void compare_group(const struct paper *p, const struct tb_report_group *a,
+                          const struct tb_report_group *b)
 {
     char name[160], from[48], to[48];
     tb_report_group_name(a, name);
@@ -280,7 +301,8 @@ static void compare_group(const struct paper *p, const struct tb_report_group *a
     }
     tb_outfile_print(p->to, "mean %s -> %s ns", ns(a->mean, from), ns(b->mean, to));
     put_change(p, a->mean, b->mean);
-    tb_outfile_print(p->to, "; p99 %s -> %s ns", ns(a->percentiles[3], from), ns(b->percentiles[3], to));
+    tb_outfile_print(p->to, "; p99 %s -> %s ns", ns(a->percentiles[3], from),
+                     ns(b->percentiles[3], to));
     put_change(p, a->percentiles[3], b->percentiles[3]);
     if (a->count != b->count)
         tb_outfile_print(p->to, "; count %" PRIu64 " -> %" PRIu64, a->count, b->count);
@@ -288,7 +310,8 @@ static void compare_group(const struct paper *p, const struct tb_report_group *a
     put_moved_parts(p, a, b);
 }
 
-static void put_comparison(const struct paper *p, const struct tb_report_run *a, const struct tb_report_run *b)
+static void put_comparison(const struct paper *p, const struct tb_report_run *a,
+                           const struct tb_report_run *b)
 {
     char title[600], from[48], to[48];
     snprintf(title, sizeof title, "What moved: %.250s -> %.250s", a->label, b->label);
@@ -303,7 +326,8 @@ static void put_comparison(const struct paper *p, const struct tb_report_run *a,
         if (tb_report_group_like(a, &b->groups[i]))
             continue;
         tb_report_group_name(&b->groups[i], name);
-        tb_outfile_print(p->to, "  %s: only in the second, %" PRIu64 "\n", name, b->groups[i].count);
+        tb_outfile_print(p->to, "  %s: only in the second, %" PRIu64 "\n", name,
+                         b->groups[i].count);
     }
 }
 

@@ -21,8 +21,8 @@ static void print_value(FILE *to, enum tb_type type, const void *value)
 }
 
 /* "key: value" if both directions are alike, else "key: {forward: value, back: value}". */
-static void print_both(FILE *to, const char *key, enum tb_type type, const void *forward, const void *back,
-                       const void *def, bool changed_only)
+static void print_both(FILE *to, const char *key, enum tb_type type, const void *forward,
+                       const void *back, const void *def, bool changed_only)
 {
     bool same = tb_value_equal(type, forward, back);
     if (changed_only && same && tb_value_equal(type, forward, def))
@@ -39,7 +39,7 @@ static void print_both(FILE *to, const char *key, enum tb_type type, const void 
 static void print_class_credits(FILE *to, const uint64_t credits[TB_CLASSES])
 {
     static const char *const names[] = {"posted", "nonposted", "completion", "interrupt"};
-    for (unsigned class = 0; class < TB_CLASSES; class++) {
+    for (unsigned class = 0; class < TB_CLASSES; class ++) {
         fprintf(to, "%s%s: ", class ? ", " : "{", names[class]);
         print_value(to, TB_CREDITS, &credits[class]);
     }
@@ -90,12 +90,14 @@ static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent
     tb_text_yaml(to, l->from);
     fputs(", to: ", to);
     tb_text_yaml(to, l->to);
-    print_both(to, "latency", TB_TIME, &l->latency_of[0], &l->latency_of[1], &latency, changed_only);
+    print_both(to, "latency", TB_TIME, &l->latency_of[0], &l->latency_of[1], &latency,
+               changed_only);
     if (l->has_pcie) {
         fputs(", pcie: ", to);
         print_group(to, tb_pcie_table, &l->pcie, changed_only);
     } else {
-        print_both(to, "bandwidth", TB_RATE, &l->rate_of[0], &l->rate_of[1], &unlimited, changed_only);
+        print_both(to, "bandwidth", TB_RATE, &l->rate_of[0], &l->rate_of[1], &unlimited,
+                   changed_only);
         print_credits(to, l, changed_only);
     }
     if (!l->has_pcie && (l->header || !changed_only)) {
@@ -110,9 +112,11 @@ static void print_link(FILE *to, const struct tb_link_params *l, unsigned indent
 }
 
 /* Where the members of a link came from: comments below it, as it is one line. */
-static void print_link_origins(FILE *to, const struct tb_link_params *l, unsigned indent, const char *base)
+static void print_link_origins(FILE *to, const struct tb_link_params *l, unsigned indent,
+                               const char *base)
 {
-    static const char *const keys[] = {"latency", "bandwidth", "credits", "header", "credit_return"};
+    static const char *const keys[] = {"latency", "bandwidth", "credits", "header",
+                                       "credit_return"};
     fprintf(to, "%*s# from, to:", (int)indent, "");
     tb_origin_yaml(to, tb_node_get(l->node, "from"), base);
     fputc('\n', to);
@@ -129,8 +133,10 @@ static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, enum det
 {
     const struct tb_node *top = s->scenario.root ? s->scenario.root : s->scenario.platform;
     bool changed_only = detail == CHANGED_ONLY, origins = detail == ALL_WITH_ORIGINS;
-    struct tb_yaml_style style = {
-        .indent = indent + 4, .changed_only = changed_only, .base = top->place.file, .origins = origins};
+    struct tb_yaml_style style = {.indent = indent + 4,
+                                  .changed_only = changed_only,
+                                  .base = top->place.file,
+                                  .origins = origins};
     fprintf(to, "%*splatform: ", (int)indent, "");
     tb_text_yaml(to, s->scenario.platform_name);
     fprintf(to, "\n%*smodels:\n", (int)indent, "");
@@ -154,8 +160,8 @@ static void print_platform(FILE *to, struct tb_sim *s, unsigned indent, enum det
     }
 }
 
-/* What a scenario says beside its platform, as it was given; overrides have been applied, and one of its runs, or else
- * they are still to come. */
+/* What a scenario says beside its platform, as it was given; overrides have been applied, and one
+ * of its runs, or else they are still to come. */
 static void print_scenario_keys(FILE *to, const struct tb_scenario *sc)
 {
     const struct tb_node *root = sc->root;

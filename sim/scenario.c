@@ -24,41 +24,94 @@ struct top {
 };
 
 static const struct tb_param explore_table[] = {
-    {.name = "seeds", .type = TB_COUNT, .offset = offsetof(struct explore, seeds), .flags = TB_REQUIRED, .min = "1",
-     .max = "1000", .doc = "how many interleavings are run"},
-    {.name = "first", .type = TB_COUNT, .offset = offsetof(struct explore, first), .def = "0", .max = "0xffffffff",
+    {.name = "seeds",
+     .type = TB_COUNT,
+     .offset = offsetof(struct explore, seeds),
+     .flags = TB_REQUIRED,
+     .min = "1",
+     .max = "1000",
+     .doc = "how many interleavings are run"},
+    {.name = "first",
+     .type = TB_COUNT,
+     .offset = offsetof(struct explore, first),
+     .def = "0",
+     .max = "0xffffffff",
      .doc = "the first one's number; number 0 is the run without jitter"},
-    {.name = "jitter", .type = TB_TIME, .offset = offsetof(struct explore, jitter), .def = "10ns", .min = "1ps",
-     .max = "1ms", .doc = "most that a message takes longer on a link"},
+    {.name = "jitter",
+     .type = TB_TIME,
+     .offset = offsetof(struct explore, jitter),
+     .def = "10ns",
+     .min = "1ps",
+     .max = "1ms",
+     .doc = "most that a message takes longer on a link"},
     {0}};
 
 const struct tb_param tb_scenario_table[] = {
-    {.name = "scenario", .type = TB_STRING, .offset = offsetof(struct top, scenario), .flags = TB_REQUIRED,
+    {.name = "scenario",
+     .type = TB_STRING,
+     .offset = offsetof(struct top, scenario),
+     .flags = TB_REQUIRED,
      .doc = "its name"},
-    {.name = "platform", .type = TB_NODE, .offset = offsetof(struct top, platform), .flags = TB_REQUIRED,
+    {.name = "platform",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, platform),
+     .flags = TB_REQUIRED,
      .doc = "a platform's file, relative to this one, or the platform itself"},
-    {.name = "seed", .type = TB_COUNT, .offset = offsetof(struct top, seed), .def = "1",
+    {.name = "seed",
+     .type = TB_COUNT,
+     .offset = offsetof(struct top, seed),
+     .def = "1",
      .doc = "of every random stream"},
-    {.name = "set", .type = TB_NODE, .offset = offsetof(struct top, set),
+    {.name = "set",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, set),
      .doc = "what to change in the platform: path: value"},
-    {.name = "memory", .type = TB_NODE, .offset = offsetof(struct top, memory),
+    {.name = "memory",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, memory),
      .doc = "what memory holds at time 0"},
-    {.name = "memory_limit", .type = TB_SIZE, .offset = offsetof(struct top, page_limit), .def = "4GiB",
-     .min = "1MiB", .doc = "most of the host's memory that simulated memory and disks may take"},
-    {.name = "record", .type = TB_NODE, .offset = offsetof(struct top, record), .doc = "what is recorded"},
-    {.name = "until", .type = TB_TIME, .offset = offsetof(struct top, until), .flags = TB_OPTIONAL,
-     .present = offsetof(struct top, has_until) + 1, .doc = "when the run ends at the latest"},
-    {.name = "warmup", .type = TB_TIME, .offset = offsetof(struct top, warmup), .def = "0ns",
+    {.name = "memory_limit",
+     .type = TB_SIZE,
+     .offset = offsetof(struct top, page_limit),
+     .def = "4GiB",
+     .min = "1MiB",
+     .doc = "most of the host's memory that simulated memory and disks may take"},
+    {.name = "record",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, record),
+     .doc = "what is recorded"},
+    {.name = "until",
+     .type = TB_TIME,
+     .offset = offsetof(struct top, until),
+     .flags = TB_OPTIONAL,
+     .present = offsetof(struct top, has_until) + 1,
+     .doc = "when the run ends at the latest"},
+    {.name = "warmup",
+     .type = TB_TIME,
+     .offset = offsetof(struct top, warmup),
+     .def = "0ns",
      .doc = "from when statistics count"},
-    {.name = "runs", .type = TB_NODE, .offset = offsetof(struct top, runs),
+    {.name = "runs",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, runs),
      .doc = "several runs: a list of {name, set}"},
-    {.name = "explore", .type = TB_GROUP, .offset = offsetof(struct top, explore), .sub = explore_table,
-     .present = offsetof(struct top, has_explore) + 1, .doc = "many interleavings of every run"},
-    {.name = "compare", .type = TB_NODE, .offset = offsetof(struct top, compare),
+    {.name = "explore",
+     .type = TB_GROUP,
+     .offset = offsetof(struct top, explore),
+     .sub = explore_table,
+     .present = offsetof(struct top, has_explore) + 1,
+     .doc = "many interleavings of every run"},
+    {.name = "compare",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, compare),
      .doc = "a table of the runs: a list of columns, or {columns:, baseline:}"},
-    {.name = "setup", .type = TB_NODE, .offset = offsetof(struct top, setup),
+    {.name = "setup",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, setup),
      .doc = "steps that take no time, before time 0"},
-    {.name = "steps", .type = TB_NODE, .offset = offsetof(struct top, steps),
+    {.name = "steps",
+     .type = TB_NODE,
+     .offset = offsetof(struct top, steps),
      .doc = "what software does, in order"},
     {0}};
 
@@ -67,11 +120,16 @@ struct run {
     const struct tb_node *set;
 };
 
-const struct tb_param tb_run_table[] = {
-    {.name = "name", .type = TB_STRING, .offset = offsetof(struct run, name), .flags = TB_REQUIRED,
-     .doc = "of the run"},
-    {.name = "set", .type = TB_NODE, .offset = offsetof(struct run, set), .doc = "what to change for it"},
-    {0}};
+const struct tb_param tb_run_table[] = {{.name = "name",
+                                         .type = TB_STRING,
+                                         .offset = offsetof(struct run, name),
+                                         .flags = TB_REQUIRED,
+                                         .doc = "of the run"},
+                                        {.name = "set",
+                                         .type = TB_NODE,
+                                         .offset = offsetof(struct run, set),
+                                         .doc = "what to change for it"},
+                                        {0}};
 
 /* -- record --------------------------------------------------------------------------------- */
 
@@ -88,20 +146,44 @@ enum { CHECK_NONE, CHECK_DMA_SAFETY };
 static const char *const check_names[] = {"none", "dma-safety", NULL};
 
 const struct tb_param tb_record_table[] = {
-    {.name = "log", .type = TB_NODE, .offset = offsetof(struct record_map, log),
+    {.name = "log",
+     .type = TB_NODE,
+     .offset = offsetof(struct record_map, log),
      .doc = "the log's file name, `none`, or {file:, only: [...]}"},
-    {.name = "breakdown", .type = TB_BOOL, .offset = offsetof(struct record_map, breakdown), .def = "true",
+    {.name = "breakdown",
+     .type = TB_BOOL,
+     .offset = offsetof(struct record_map, breakdown),
+     .def = "true",
      .doc = "the parts of every latency"},
-    {.name = "fingerprint", .type = TB_BOOL, .offset = offsetof(struct record_map, fingerprint), .def = "false",
+    {.name = "fingerprint",
+     .type = TB_BOOL,
+     .offset = offsetof(struct record_map, fingerprint),
+     .def = "false",
      .doc = "the log as fingerprints instead of lines"},
-    {.name = "trace", .type = TB_NODE, .offset = offsetof(struct record_map, trace),
-     .doc = "where each transaction was when: `true` (trace.tbt), a file's name, or {file:, compress: true}"},
-    {.name = "stats", .type = TB_BOOL, .offset = offsetof(struct record_map, stats), .def = "true",
-     .doc = "percentiles, parts and utilisation: stats.*, latency.csv, breakdown.csv, util.csv, slowest.txt"},
-    {.name = "slowest", .type = TB_COUNT, .offset = offsetof(struct record_map, slowest), .def = "8", .min = "1",
-     .max = "1000", .doc = "how many of the slowest transactions of each kind are kept"},
-    {.name = "check", .type = TB_ENUM, .offset = offsetof(struct record_map, check), .names = check_names,
-     .def = "none", .doc = "watch the run: dma-safety holds accesses to what the driver declared unmapped"},
+    {.name = "trace",
+     .type = TB_NODE,
+     .offset = offsetof(struct record_map, trace),
+     .doc = "where each transaction was when: `true` (trace.tbt), a file's name, or {file:, "
+            "compress: true}"},
+    {.name = "stats",
+     .type = TB_BOOL,
+     .offset = offsetof(struct record_map, stats),
+     .def = "true",
+     .doc = "percentiles, parts and utilisation: stats.*, latency.csv, breakdown.csv, util.csv, "
+            "slowest.txt"},
+    {.name = "slowest",
+     .type = TB_COUNT,
+     .offset = offsetof(struct record_map, slowest),
+     .def = "8",
+     .min = "1",
+     .max = "1000",
+     .doc = "how many of the slowest transactions of each kind are kept"},
+    {.name = "check",
+     .type = TB_ENUM,
+     .offset = offsetof(struct record_map, check),
+     .names = check_names,
+     .def = "none",
+     .doc = "watch the run: dma-safety holds accesses to what the driver declared unmapped"},
     {0}};
 
 struct trace_map {
@@ -109,24 +191,33 @@ struct trace_map {
     bool compress;
 };
 
-static const struct tb_param trace_table[] = {
-    {.name = "file", .type = TB_STRING, .offset = offsetof(struct trace_map, file), .short_form = true,
-     .doc = "relative to the output folder"},
-    {.name = "compress", .type = TB_BOOL, .offset = offsetof(struct trace_map, compress), .def = "false",
-     .doc = "by zstd"},
-    {0}};
+static const struct tb_param trace_table[] = {{.name = "file",
+                                               .type = TB_STRING,
+                                               .offset = offsetof(struct trace_map, file),
+                                               .short_form = true,
+                                               .doc = "relative to the output folder"},
+                                              {.name = "compress",
+                                               .type = TB_BOOL,
+                                               .offset = offsetof(struct trace_map, compress),
+                                               .def = "false",
+                                               .doc = "by zstd"},
+                                              {0}};
 
 struct log_map {
     const char *file;
     const struct tb_node *only;
 };
 
-static const struct tb_param log_table[] = {
-    {.name = "file", .type = TB_STRING, .offset = offsetof(struct log_map, file), .short_form = true,
-     .doc = "relative to the output folder"},
-    {.name = "only", .type = TB_NODE, .offset = offsetof(struct log_map, only),
-     .doc = "a list of the ops or kinds to keep"},
-    {0}};
+static const struct tb_param log_table[] = {{.name = "file",
+                                             .type = TB_STRING,
+                                             .offset = offsetof(struct log_map, file),
+                                             .short_form = true,
+                                             .doc = "relative to the output folder"},
+                                            {.name = "only",
+                                             .type = TB_NODE,
+                                             .offset = offsetof(struct log_map, only),
+                                             .doc = "a list of the ops or kinds to keep"},
+                                            {0}};
 
 static void read_only(const struct tb_node *only, struct tb_record *out, struct tb_arena *arena,
                       struct tb_diag *diag)
@@ -147,7 +238,8 @@ static void read_only(const struct tb_node *only, struct tb_record *out, struct 
     out->only = (struct tb_items){list, only->items, only->count};
 }
 
-/* What a name of ours holds: nothing that a terminal, a shell or a line of the log would trip over. */
+/* What a name of ours holds: nothing that a terminal, a shell or a line of the log would trip over.
+ */
 static bool is_plain(const char *text)
 {
     for (const char *c = text; *c; c++)
@@ -161,8 +253,9 @@ static bool is_file_name(const char *text)
 {
     const char *slash = strrchr(text, '/');
     const char *last = slash ? slash + 1 : text;
-    return last[0] && strcmp(last, ".") != 0 && text[0] != '/' && !strstr(text, "..") && is_plain(text) &&
-           strcmp(text, "summary.json") != 0 && strcmp(text, "timing.json") != 0 && strlen(text) < 200;
+    return last[0] && strcmp(last, ".") != 0 && text[0] != '/' && !strstr(text, "..") &&
+           is_plain(text) && strcmp(text, "summary.json") != 0 &&
+           strcmp(text, "timing.json") != 0 && strlen(text) < 200;
 }
 
 static void read_log(const struct tb_node *log, struct tb_record *out, struct tb_arena *arena,
@@ -204,18 +297,21 @@ static void read_trace(const struct tb_node *trace, struct tb_record *out, struc
     if (!out->breakdown)
         tb_diag_node(diag, trace, "a trace needs 'breakdown: true'");
     if (m.compress && !tb_trace_can_compress())
-        tb_diag_node(diag, trace, "'compress: true' needs a build with libzstd-dev, which this one is not");
+        tb_diag_node(diag, trace,
+                     "'compress: true' needs a build with libzstd-dev, which this one is not");
 }
 
-static void read_record(const struct tb_node *record, struct tb_scenario *sc, struct tb_arena *arena,
-                        struct tb_diag *diag)
+static void read_record(const struct tb_node *record, struct tb_scenario *sc,
+                        struct tb_arena *arena, struct tb_diag *diag)
 {
     struct record_map m = {.breakdown = true, .stats = true, .slowest = SLOWEST};
     char *log = tb_arena_get(arena, strlen(sc->name) + 5);
     strcat(strcpy(log, sc->name), ".log");
-    sc->record = (struct tb_record){.log = log, .breakdown = true, .stats = true, .slowest = SLOWEST};
+    sc->record =
+        (struct tb_record){.log = log, .breakdown = true, .stats = true, .slowest = SLOWEST};
     if (record && record->kind == TB_SCALAR && strcmp(record->text, "none") == 0) {
-        sc->record = (struct tb_record){.none = true, .stats = true, .slowest = SLOWEST}; /* if --out asks for it */
+        sc->record = (struct tb_record){
+            .none = true, .stats = true, .slowest = SLOWEST}; /* if --out asks for it */
     } else if (record && tb_params_read(tb_record_table, record, NULL, &m, arena, diag)) {
         sc->record.breakdown = m.breakdown;
         sc->record.fingerprint = m.fingerprint;
@@ -238,14 +334,16 @@ struct target {
     char path[512];
 };
 
-/* Does a path go into a model of the platform: one may well be called `memory`, as a key of scenarios is. */
+/* Does a path go into a model of the platform: one may well be called `memory`, as a key of
+ * scenarios is. */
 static bool enters_model(const struct tb_scenario *sc, const char *path, size_t first)
 {
     const struct tb_node *models = tb_node_get(sc->platform, "models");
     if (path[first] != '.' || !models || models->kind != TB_MAP)
         return false;
     for (size_t k = 0; k < models->count; k++)
-        if (strlen(models->items[k]->key) == first && strncmp(models->items[k]->key, path, first) == 0)
+        if (strlen(models->items[k]->key) == first &&
+            strncmp(models->items[k]->key, path, first) == 0)
             return true;
     return false;
 }
@@ -255,7 +353,8 @@ static bool resolve_path(struct tb_scenario *sc, const char *path, struct target
     size_t first = strcspn(path, ".");
     bool links = first == 5 && strncmp(path, "links", 5) == 0;
     bool own = false;
-    for (const struct tb_param *p = tb_scenario_table; sc->root && p->name && !enters_model(sc, path, first); p++)
+    for (const struct tb_param *p = tb_scenario_table;
+         sc->root && p->name && !enters_model(sc, path, first); p++)
         own |= strlen(p->name) == first && strncmp(p->name, path, first) == 0 &&
                !(strcmp(p->name, "platform") == 0 && path[first]);
     bool model = sc->platform && tb_node_get(sc->platform, "models") && !links;
@@ -283,8 +382,8 @@ static bool model_exists(const struct tb_scenario *sc, const char *path, struct 
     snprintf(name, sizeof name, "%.*s", (int)length, path + 7);
     const char *near = found || !names ? NULL : tb_nearest(name, names);
     if (!found)
-        tb_diag_at(diag, place, "there is no model '%s'%s%s%s", name, near ? "; did you mean '" : "",
-                   near ? near : "", near ? "'?" : "");
+        tb_diag_at(diag, place, "there is no model '%s'%s%s%s", name,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     free(names);
     return found;
 }
@@ -305,7 +404,8 @@ static void apply_map(struct tb_scenario *sc, const struct tb_node *set, struct 
     }
 }
 
-static void apply_one(struct tb_scenario *sc, const char *set, struct tb_arena *arena, struct tb_diag *diag)
+static void apply_one(struct tb_scenario *sc, const char *set, struct tb_arena *arena,
+                      struct tb_diag *diag)
 {
     char *name = tb_arena_get(arena, strlen(set) + 8);
     strcat(strcpy(name, "--set "), set);
@@ -339,7 +439,8 @@ static const char *beside(const char *base, const char *path, struct tb_arena *a
 }
 
 /* A file that is not there is an error of who names it. */
-static struct tb_tree *load_platform(const struct tb_node *named, const char *path, struct tb_diag *diag)
+static struct tb_tree *load_platform(const struct tb_node *named, const char *path,
+                                     struct tb_diag *diag)
 {
     struct stat st = {0};
     bool there = stat(path, &st) == 0 && access(path, R_OK) == 0;
@@ -395,7 +496,8 @@ static void check_run_names(const struct tb_node *runs, unsigned run, struct tb_
     }
 }
 
-static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *arena, struct tb_diag *diag)
+static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *arena,
+                      struct tb_diag *diag)
 {
     const struct tb_node *runs = sc->root ? tb_node_get(sc->root, "runs") : NULL;
     sc->runs = 1;
@@ -418,7 +520,8 @@ static void apply_run(struct tb_scenario *sc, unsigned run, struct tb_arena *are
 }
 
 /* The runs of a scenario once for every seed: all with the first, then all with the next. */
-static void explore(struct tb_scenario *sc, const struct top *top, unsigned run, struct tb_arena *arena)
+static void explore(struct tb_scenario *sc, const struct top *top, unsigned run,
+                    struct tb_arena *arena)
 {
     if (!top->has_explore)
         return;
@@ -443,9 +546,11 @@ static void read_names(struct tb_scenario *sc, const struct top *top, struct tb_
         tb_diag_node(diag, p, "'platform' is the platform's name here");
     sc->platform_name = p && p->kind == TB_SCALAR ? p->text : "unnamed";
     sc->name = top->scenario && top->scenario[0] ? top->scenario : sc->platform_name;
-    if (!is_plain(sc->name) || strchr(sc->name, '/') || sc->name[0] == '.' || strlen(sc->name) > 100)
-        tb_diag_node(diag, sc->root ? tb_node_get(sc->root, "scenario") : p,
-                     "a scenario's name has at most 100 letters, no space, no '/', and no '.' in front");
+    if (!is_plain(sc->name) || strchr(sc->name, '/') || sc->name[0] == '.' ||
+        strlen(sc->name) > 100)
+        tb_diag_node(
+            diag, sc->root ? tb_node_get(sc->root, "scenario") : p,
+            "a scenario's name has at most 100 letters, no space, no '/', and no '.' in front");
 }
 
 static bool load_tree(const struct tb_input *in, struct tb_scenario *sc, struct tb_diag *diag)

@@ -1,4 +1,5 @@
-/* A scenario as the kernel and the command line see it: which platform, which overrides, what to record.
+/* A scenario as the kernel and the command line see it: which platform, which overrides, what to
+ * record.
  *
  * `setup:` and `steps:` belong to the model that runs them (class->program).
  */
@@ -29,7 +30,7 @@ struct tb_record_only {
 };
 
 struct tb_scenario {
-    struct tb_tree *tree;          /* the scenario's (or the platform's own, if it was given alone) */
+    struct tb_tree *tree; /* the scenario's (or the platform's own, if it was given alone) */
     struct tb_tree *platform_tree; /* NULL: inline, in `tree` */
     const struct tb_node *root;    /* of the scenario; NULL for a platform alone */
     const struct tb_node *platform;
@@ -38,19 +39,20 @@ struct tb_scenario {
     uint64_t seed;
     tb_time until, warmup;
     uint64_t page_limit;
-    unsigned runs;        /* how many runs the scenario has, at least 1: variants times seeds */
-    unsigned variants;    /* its `runs:`, at least 1 */
-    bool explored;        /* every variant is run with several seeds */
+    unsigned runs;     /* how many runs the scenario has, at least 1: variants times seeds */
+    unsigned variants; /* its `runs:`, at least 1 */
+    bool explored;     /* every variant is run with several seeds */
     uint64_t explore_seed;
-    tb_time jitter;       /* most that a message takes longer on a link; 0: none */
+    tb_time jitter;                /* most that a message takes longer on a link; 0: none */
     const struct tb_node *compare; /* a table of the runs; NULL: none */
-    bool in_run;          /* one of its `runs:` has been applied */
-    const char *run_name; /* of this one; "" if there is only one */
+    bool in_run;                   /* one of its `runs:` has been applied */
+    const char *run_name;          /* of this one; "" if there is only one */
     struct tb_record record;
 };
 
-/* Loads a scenario or platform, applies its own overrides, the run's and the command line's; reads everything but
- * the platform's models. False: errors were reported. The trees belong to `out` even then. */
+/* Loads a scenario or platform, applies its own overrides, the run's and the command line's; reads
+ * everything but the platform's models. False: errors were reported. The trees belong to `out` even
+ * then. */
 bool tb_scenario_load(const struct tb_input *input, struct tb_scenario *out, struct tb_arena *arena,
                       struct tb_diag *diag);
 void tb_scenario_free(struct tb_scenario *sc);
@@ -71,23 +73,26 @@ const struct tb_record *tb_sim_record(const struct tb_sim *s);
 /* SHA-256, as 64 hex digits and a NUL, over the resolved values that differ from their defaults. */
 void tb_sim_hash(struct tb_sim *s, char out[65]);
 
-/* Writes the resolved platform (or scenario) as YAML that loads to the same. Returns 0, or -1 when writing failed. */
+/* Writes the resolved platform (or scenario) as YAML that loads to the same. Returns 0, or -1 when
+ * writing failed. */
 int tb_sim_resolve(struct tb_sim *s, FILE *to);
 
-/* Writes the resolved platform alone, with a comment behind each value that says where it came from. Returns as
- * tb_sim_resolve. */
+/* Writes the resolved platform alone, with a comment behind each value that says where it came
+ * from. Returns as tb_sim_resolve. */
 int tb_sim_resolve_platform(struct tb_sim *s, FILE *to);
 
 /* Every class there is, in the order of models.def; *count says how many. */
 const struct tb_class *const *tb_classes(size_t *count);
 
-/* May the parameter of a model of this class say `auto`: an ID or a window that the platform's loader gives out? */
+/* May the parameter of a model of this class say `auto`: an ID or a window that the platform's
+ * loader gives out? */
 bool tb_class_auto(const struct tb_class *class, const char *key);
 
 /* The table of a scenario's top-level keys: for the schema. */
 extern const struct tb_param tb_scenario_table[];
 
-/* The tables of what it leaves to others: a member of `memory:`, a member of `runs:`, the map `record:`. */
+/* The tables of what it leaves to others: a member of `memory:`, a member of `runs:`, the map
+ * `record:`. */
 extern const struct tb_param tb_memory_table[];
 extern const struct tb_param tb_run_table[];
 extern const struct tb_param tb_record_table[];

@@ -7,15 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct tb_percentile tb_percentiles[TB_PERCENTILES] = {
-    {"p50", 50000}, {"p90", 90000}, {"p95", 95000}, {"p99", 99000}, {"p99.9", 99900}, {"p99.99", 99990}};
+const struct tb_percentile tb_percentiles[TB_PERCENTILES] = {{"p50", 50000},   {"p90", 90000},
+                                                             {"p95", 95000},   {"p99", 99000},
+                                                             {"p99.9", 99900}, {"p99.99", 99990}};
 
-#define AT_TYPES 4
+#define AT_TYPES  4
 #define PER_MODEL (TB_TXN_KINDS * 2 * AT_TYPES * TB_LOG_STATUSES)
 
 /* -- Groups ------------------------------------------------------------------------------------ */
 
-static struct tb_group *new_group(struct tb_stats *st, const struct tb_txn *txn, enum tb_status status)
+static struct tb_group *new_group(struct tb_stats *st, const struct tb_txn *txn,
+                                  enum tb_status status)
 {
     if (st->group_count == st->group_room) {
         size_t room = st->group_room ? 2 * st->group_room : 16;
@@ -37,10 +39,12 @@ static struct tb_group *new_group(struct tb_stats *st, const struct tb_txn *txn,
     return g;
 }
 
-static inline struct tb_group **place_of(struct tb_stats *st, const struct tb_txn *txn, enum tb_status status)
+static inline struct tb_group **place_of(struct tb_stats *st, const struct tb_txn *txn,
+                                         enum tb_status status)
 {
     size_t k = txn->kind * 2u + txn->write;
-    return &st->index[txn->by * (size_t)PER_MODEL + (k * AT_TYPES + txn->at) * TB_LOG_STATUSES + status];
+    return &st->index[txn->by * (size_t)PER_MODEL + (k * AT_TYPES + txn->at) * TB_LOG_STATUSES +
+                      status];
 }
 
 static void count(struct tb_group *g, const struct tb_txn *txn, tb_time lat)
@@ -67,11 +71,13 @@ const char *tb_group_op(const struct tb_group *g)
 
 const char *tb_group_at(const struct tb_group *g)
 {
-    static const char *const words[AT_TYPES] = {"untranslated", "translation", "translated", "reserved"};
+    static const char *const words[AT_TYPES] = {"untranslated", "translation", "translated",
+                                                "reserved"};
     return tb_line_key(&tb_line_kinds[g->kind], "at") < 0 ? "-" : words[g->at];
 }
 
-/* -- The slowest ---------------------------------------------------------------------------------- */
+/* -- The slowest ----------------------------------------------------------------------------------
+ */
 
 static void add_step(struct tb_slow *slow, uint32_t site, unsigned part, tb_time spent)
 {
@@ -79,7 +85,8 @@ static void add_step(struct tb_slow *slow, uint32_t site, unsigned part, tb_time
         slow->steps[slow->step_count++] = (struct tb_slow_step){spent, site, (uint8_t)part};
 }
 
-/* A mark, and what follows from it: the model at a wire's end that the transaction merely passed through. */
+/* A mark, and what follows from it: the model at a wire's end that the transaction merely passed
+ * through. */
 static void add_mark(const struct tb_sim *s, struct tb_slow *slow, uint64_t mark)
 {
     uint32_t code = mark & (TB_MARK_CODES - 1), site = code >> 4 & TB_MARK_NOWHERE;
@@ -106,8 +113,8 @@ static void keep_steps(struct tb_stats *st, struct tb_slow *slow, uint32_t slot)
 }
 
 /* Sorts it in behind all that are as slow; the last falls off. */
-static void keep_slow(struct tb_stats *st, const struct tb_txn *txn, enum tb_status status, tb_time lat,
-                      tb_time when)
+static void keep_slow(struct tb_stats *st, const struct tb_txn *txn, enum tb_status status,
+                      tb_time lat, tb_time when)
 {
     struct tb_slow *all = st->slow[txn->kind];
     unsigned *n = &st->slow_count[txn->kind], at = *n < st->slowest ? *n : st->slowest - 1;
@@ -120,7 +127,8 @@ static void keep_slow(struct tb_stats *st, const struct tb_txn *txn, enum tb_sta
     struct tb_slow_step *steps = all[at].steps; /* of the one that falls off */
     for (; at > 0 && all[at - 1].lat < lat; at--)
         all[at] = all[at - 1];
-    all[at] = (struct tb_slow){.txn = *txn, .status = status, .lat = lat, .when = when, .steps = steps};
+    all[at] =
+        (struct tb_slow){.txn = *txn, .status = status, .lat = lat, .when = when, .steps = steps};
     all[at].txn.data = NULL; /* the slot's, which the next transaction gets */
     keep_steps(st, &all[at], (uint32_t)(txn - st->sim->txns));
     if (*n < st->slowest)
@@ -133,10 +141,11 @@ static inline bool is_slow(const struct tb_stats *st, unsigned kind, tb_time lat
     return n < st->slowest || (n && st->slow[kind][n - 1].lat < lat);
 }
 
-/* -- The observer ----------------------------------------------------------------------------------- */
+/* -- The observer
+ * ----------------------------------------------------------------------------------- */
 
-void tb_stats_observe(void *context, struct tb_model *by, const struct tb_txn *txn, enum tb_status status,
-                      tb_time when)
+void tb_stats_observe(void *context, struct tb_model *by, const struct tb_txn *txn,
+                      enum tb_status status, tb_time when)
 {
     struct tb_stats *st = context;
     (void)by;
@@ -160,7 +169,8 @@ void tb_stats_observe(void *context, struct tb_model *by, const struct tb_txn *t
         keep_slow(st, txn, status, lat, when);
 }
 
-/* -- Life --------------------------------------------------------------------------------------------- */
+/* -- Life
+ * --------------------------------------------------------------------------------------------- */
 
 bool tb_stats_begin(struct tb_stats *st, struct tb_sim *s, unsigned slowest)
 {

@@ -1,9 +1,10 @@
-/* Statistics of a run: latencies by who, what, how and outcome; where the time went; the slowest; how busy
- * everything was (usage.h). One observer fills them, one place each writes them as text, CSV and JSON.
+/* Statistics of a run: latencies by who, what, how and outcome; where the time went; the slowest;
+ * how busy everything was (usage.h). One observer fills them, one place each writes them as text,
+ * CSV and JSON.
  *
- * Invariants: bounded memory, whatever the number of transactions; every figure is a whole number of picoseconds
- * or things, so what is written depends on the run alone. Transactions created before the scenario's warm-up are
- * not counted; usage runs from time 0.
+ * Invariants: bounded memory, whatever the number of transactions; every figure is a whole number
+ * of picoseconds or things, so what is written depends on the run alone. Transactions created
+ * before the scenario's warm-up are not counted; usage runs from time 0.
  */
 #ifndef TB_STATS_H
 #define TB_STATS_H
@@ -33,25 +34,27 @@ struct tb_slow {
         tb_time spent;
         uint32_t site; /* wire, or wire_count + model; TB_SITE_NONE */
         uint8_t part;
-    } *steps;
+    } * steps;
 };
 
 #define TB_SITE_NONE UINT32_MAX
 
 struct tb_stats {
     struct tb_sim *sim;
-    tb_time from;             /* warm-up */
-    unsigned slowest;         /* how many of each kind are kept */
-    struct tb_group **groups; /* in the order in which they came to be, until tb_stats_end sorts them */
+    tb_time from;     /* warm-up */
+    unsigned slowest; /* how many of each kind are kept */
+    struct tb_group *
+        *groups; /* in the order in which they came to be, until tb_stats_end sorts them */
     size_t group_count, group_room;
-    struct tb_group **index; /* by initiator, kind, direction, address type, status */
+    struct tb_group **index;            /* by initiator, kind, direction, address type, status */
     struct tb_slow *slow[TB_TXN_KINDS]; /* slowest first; equal ones in the order of their ends */
     unsigned slow_count[TB_TXN_KINDS];
     struct tb_usage *usage; /* the simulator's */
-    bool failed; /* no memory: nothing else is valid */
+    bool failed;            /* no memory: nothing else is valid */
 };
 
-/* Begins to count a simulator that has not run; keeps the `slowest` of each kind. false: no memory. */
+/* Begins to count a simulator that has not run; keeps the `slowest` of each kind. false: no memory.
+ */
 bool tb_stats_begin(struct tb_stats *st, struct tb_sim *s, unsigned slowest);
 /* The tb_observer; context is the struct tb_stats. */
 tb_observer tb_stats_observe;
@@ -73,8 +76,8 @@ tb_time tb_group_percentile(const struct tb_group *g, uint32_t per_100k);
 const char *tb_group_op(const struct tb_group *g);
 const char *tb_group_at(const struct tb_group *g);
 
-/* Where a step was spent: the name of a link and direction ("ide0>pci0") or of a model; "elsewhere" where that
- * was not kept. */
+/* Where a step was spent: the name of a link and direction ("ide0>pci0") or of a model; "elsewhere"
+ * where that was not kept. */
 void tb_site_name(const struct tb_sim *s, uint32_t site, char out[128]);
 
 #endif

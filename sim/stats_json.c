@@ -11,14 +11,16 @@ typedef unsigned __int128 u128;
 
 #define CDF_POINTS 160u /* of a curve, at most */
 
-/* JSON's integers end at 2^63: what is larger (a digest, a sum of ages) is told as a hexadecimal string. */
+/* JSON's integers end at 2^63: what is larger (a digest, a sum of ages) is told as a hexadecimal
+ * string. */
 static json_t *number(u128 value)
 {
     char text[48];
     if (value <= INT64_MAX)
         return json_integer((json_int_t)value);
     if (value >> 64)
-        snprintf(text, sizeof text, "0x%llx%016llx", (unsigned long long)(value >> 64), (unsigned long long)value);
+        snprintf(text, sizeof text, "0x%llx%016llx", (unsigned long long)(value >> 64),
+                 (unsigned long long)value);
     else
         snprintf(text, sizeof text, "0x%016llx", (unsigned long long)value);
     return json_string(text);
@@ -31,10 +33,11 @@ static void add_stat(void *context, const char *name, u128 value, const char *un
     json_object_set_new(context, name, number(value));
 }
 
-/* -- Latencies -------------------------------------------------------------------------------------- */
+/* -- Latencies
+ * -------------------------------------------------------------------------------------- */
 
-/* The curve of a histogram, thinned: a point where the share has grown by 1/80, or the latency by 1/80 of the range
- * in the tail: [latency in ps, how many took at most that]. */
+/* The curve of a histogram, thinned: a point where the share has grown by 1/80, or the latency by
+ * 1/80 of the range in the tail: [latency in ps, how many took at most that]. */
 static json_t *cdf_json(const struct tb_histogram *h)
 {
     json_t *points = json_array();
@@ -58,7 +61,8 @@ static json_t *percentiles_json(const struct tb_group *g)
 {
     json_t *o = json_object();
     for (unsigned p = 0; p < TB_PERCENTILES; p++)
-        json_object_set_new(o, tb_percentiles[p].name, number(tb_group_percentile(g, tb_percentiles[p].per_100k)));
+        json_object_set_new(o, tb_percentiles[p].name,
+                            number(tb_group_percentile(g, tb_percentiles[p].per_100k)));
     return o;
 }
 
@@ -91,10 +95,12 @@ static json_t *group_json(const struct tb_stats *st, const struct tb_group *g)
     return o;
 }
 
-/* -- Usage --------------------------------------------------------------------------------------------- */
+/* -- Usage
+ * --------------------------------------------------------------------------------------------- */
 
 enum figure { BUSY, WAITED, STALLED, STALLS, DEEPEST, FIGURES };
-static const char *const figure_names[FIGURES] = {"busy_ps", "waited_ps", "stalled_ps", "stalls", "deepest"};
+static const char *const figure_names[FIGURES] = {"busy_ps", "waited_ps", "stalled_ps", "stalls",
+                                                  "deepest"};
 
 static uint64_t figure_of(const struct tb_wire_window *w, unsigned what)
 {
@@ -103,7 +109,8 @@ static uint64_t figure_of(const struct tb_wire_window *w, unsigned what)
 }
 
 /* A row of figures by window; nothing if all are 0. */
-static void add_figures(json_t *o, const struct tb_usage *u, const struct tb_usage_track *t, unsigned what)
+static void add_figures(json_t *o, const struct tb_usage *u, const struct tb_usage_track *t,
+                        unsigned what)
 {
     json_t *list = json_array();
     uint64_t any = 0;
@@ -160,11 +167,12 @@ static json_t *usage_json(const struct tb_stats *st)
     for (size_t n = 0; n < u->counter_count; n++)
         if (u->counters[n].last[0] || u->counters[n].last[1])
             json_array_append_new(list, counter_json(u, &u->counters[n]));
-    return json_pack("{s:o,s:I,s:o}", "width_ps", number(u->width), "windows", (json_int_t)tb_usage_windows(u),
-                     "components", list);
+    return json_pack("{s:o,s:I,s:o}", "width_ps", number(u->width), "windows",
+                     (json_int_t)tb_usage_windows(u), "components", list);
 }
 
-/* -- The slowest ------------------------------------------------------------------------------------------ */
+/* -- The slowest
+ * ------------------------------------------------------------------------------------------ */
 
 static void add_step(json_t *steps, const char *where, unsigned part, tb_time spent)
 {
@@ -198,7 +206,8 @@ static json_t *what_json(const struct tb_log *log, const struct tb_slow *slow)
     tb_line_write(&from, text, &line);
     for (unsigned k = 0; k < line.keys; k++) {
         const char *value = text + line.value[k].at;
-        if (line.kind->keys[k].ingredient == TB_TIMES || (line.value[k].length == 1 && *value == '-'))
+        if (line.kind->keys[k].ingredient == TB_TIMES ||
+            (line.value[k].length == 1 && *value == '-'))
             continue;
         to += snprintf(to, (size_t)(what + sizeof what - to), "%s%s=%.*s", to == what ? "" : " ",
                        line.kind->keys[k].name, (int)line.value[k].length, value);
@@ -206,7 +215,8 @@ static json_t *what_json(const struct tb_log *log, const struct tb_slow *slow)
     return json_stringn(what, (size_t)(to - what));
 }
 
-static json_t *slow_json(const struct tb_stats *st, const struct tb_log *log, const struct tb_slow *slow)
+static json_t *slow_json(const struct tb_stats *st, const struct tb_log *log,
+                         const struct tb_slow *slow)
 {
     json_t *o = json_object();
     json_object_set_new(o, "kind", json_string(tb_line_kinds[slow->txn.kind].name));
@@ -227,7 +237,8 @@ static json_t *slowest_json(const struct tb_stats *st, const struct tb_log *log)
     return list;
 }
 
-/* -- The platform -------------------------------------------------------------------------------------------- */
+/* -- The platform
+ * -------------------------------------------------------------------------------------------- */
 
 static json_t *graph_json(struct tb_sim *s)
 {
@@ -238,16 +249,18 @@ static json_t *graph_json(struct tb_sim *s)
     json_t *models = json_array(), *links = json_array();
     for (size_t n = 0; n < s->model_count; n++) {
         struct tb_model *m = &s->models[n].pub;
-        json_array_append_new(models, json_pack("{s:s,s:s,s:s,s:b}", "name", m->name, "class", m->class->name, "role",
-                                                roles[tb_graph_role(m)], "translates", tb_graph_translates(m)));
+        json_array_append_new(models, json_pack("{s:s,s:s,s:s,s:b}", "name", m->name, "class",
+                                                m->class->name, "role", roles[tb_graph_role(m)],
+                                                "translates", tb_graph_translates(m)));
     }
     for (uint32_t n = 0; n < s->wire_count; n += 2) {
         char forward[128], back[128];
         const struct tb_link_params *l = &s->links[n / 2];
         tb_site_name(s, n, forward);
         tb_site_name(s, n + 1, back);
-        json_array_append_new(links, json_pack("{s:i,s:i,s:s,s:s}", "from", (int)l->end[0]->index, "to",
-                                               (int)l->end[1]->index, "forward", forward, "back", back));
+        json_array_append_new(links,
+                              json_pack("{s:i,s:i,s:s,s:s}", "from", (int)l->end[0]->index, "to",
+                                        (int)l->end[1]->index, "forward", forward, "back", back));
     }
     return json_pack("{s:o,s:o}", "models", models, "links", links);
 }

@@ -10,7 +10,8 @@
 
 typedef unsigned __int128 u128;
 
-/* -- The registry -------------------------------------------------------------------------------- */
+/* -- The registry --------------------------------------------------------------------------------
+ */
 
 struct visitor {
     tb_stat_visit *visit;
@@ -18,7 +19,8 @@ struct visitor {
 };
 
 static void __attribute__((format(printf, 5, 6)))
-tell(const struct visitor *v, u128 value, const char *unit, const char *doc, const char *format, ...)
+tell(const struct visitor *v, u128 value, const char *unit, const char *doc, const char *format,
+     ...)
 {
     char name[320];
     va_list args;
@@ -56,23 +58,24 @@ static void visit_tallies(const struct visitor *v, const struct tb_log *log)
     for (unsigned k = 0; k < TB_TXN_KINDS; k++)
         for (unsigned s = 0; s < TB_LOG_STATUSES; s++)
             if (log->tally[k][s].count)
-                tell(v, log->tally[k][s].count, "count", "transactions of this kind and outcome", "txn.%s.%s",
-                     tb_line_kinds[k].name, tb_status_names[s]);
+                tell(v, log->tally[k][s].count, "count", "transactions of this kind and outcome",
+                     "txn.%s.%s", tb_line_kinds[k].name, tb_status_names[s]);
 }
 
-static void visit_group(const struct visitor *v, const struct tb_stats *st, const struct tb_group *g)
+static void visit_group(const struct visitor *v, const struct tb_stats *st,
+                        const struct tb_group *g)
 {
     char name[200];
-    snprintf(name, sizeof name, "%.100s.%s.%s.%s", st->sim->models[g->by].pub.name, tb_group_op(g), tb_group_at(g),
-             tb_status_names[g->status]);
+    snprintf(name, sizeof name, "%.100s.%s.%s.%s", st->sim->models[g->by].pub.name, tb_group_op(g),
+             tb_group_at(g), tb_status_names[g->status]);
     tell(v, g->count, "count", "transactions", "latency.%s.count", name);
     if (g->status == TB_UNFINISHED)
         return;
     tell(v, g->min, "ps", "the shortest", "latency.%s.min", name);
     tell(v, g->sum / g->count, "ps", "the mean", "latency.%s.mean", name);
     for (unsigned p = 0; p < TB_PERCENTILES; p++)
-        tell(v, tb_group_percentile(g, tb_percentiles[p].per_100k), "ps", "a percentile", "latency.%s.%s", name,
-             tb_percentiles[p].name);
+        tell(v, tb_group_percentile(g, tb_percentiles[p].per_100k), "ps", "a percentile",
+             "latency.%s.%s", name, tb_percentiles[p].name);
     tell(v, g->max, "ps", "the longest", "latency.%s.max", name);
     tell(v, g->sum, "ps", "the sum", "latency.%s.sum", name);
     for (unsigned p = 0; p < TB_PARTS; p++)
@@ -109,14 +112,17 @@ static void visit_wires(const struct visitor *v, const struct tb_stats *st)
             continue;
         tb_site_name(st->sim, n, name);
         tell(v, all.busy, "ps", "time during which a message was on it", "link.%s.busy", name);
-        tell(v, all.waited, "ps", "time that messages waited in front of it", "link.%s.waited", name);
+        tell(v, all.waited, "ps", "time that messages waited in front of it", "link.%s.waited",
+             name);
         tell(v, all.deepest, "count", "most messages that waited", "link.%s.deepest", name);
         tell(v, all.stalls, "count", "messages that waited for a credit", "link.%s.stalls", name);
-        tell(v, all.stalled, "ps", "time that messages waited for credits", "link.%s.stalled", name);
+        tell(v, all.stalled, "ps", "time that messages waited for credits", "link.%s.stalled",
+             name);
     }
 }
 
-void tb_stats_visit(const struct tb_stats *st, const struct tb_log *log, tb_stat_visit *visit, void *context)
+void tb_stats_visit(const struct tb_stats *st, const struct tb_log *log, tb_stat_visit *visit,
+                    void *context)
 {
     const struct visitor v = {visit, context};
     tell(&v, st->sim->now, "ps", "simulated time", "sim.time");
@@ -128,7 +134,8 @@ void tb_stats_visit(const struct tb_stats *st, const struct tb_log *log, tb_stat
     visit_wires(&v, st);
 }
 
-/* -- Values ---------------------------------------------------------------------------------------- */
+/* -- Values
+ * ---------------------------------------------------------------------------------------- */
 
 static void put_wide(struct tb_outfile *to, u128 value)
 {
@@ -167,14 +174,16 @@ static void put_field(struct tb_outfile *to, const char *text)
     tb_outfile_put(to, "\"", 1);
 }
 
-/* -- stats.txt, stats.csv ---------------------------------------------------------------------------- */
+/* -- stats.txt, stats.csv
+ * ---------------------------------------------------------------------------- */
 
 struct paper {
     struct tb_outfile *to;
     const char *run;
 };
 
-static void text_line(void *context, const char *name, u128 value, const char *unit, const char *doc)
+static void text_line(void *context, const char *name, u128 value, const char *unit,
+                      const char *doc)
 {
     struct paper *p = context;
     char digits[48], *at = digits + sizeof digits - 1;
@@ -185,7 +194,8 @@ static void text_line(void *context, const char *name, u128 value, const char *u
     tb_outfile_print(p->to, "%-56s %20s %-5s # %s\n", name, at, unit, doc);
 }
 
-void tb_stats_text(const struct tb_stats *st, const struct tb_log *log, const char *run, struct tb_outfile *to)
+void tb_stats_text(const struct tb_stats *st, const struct tb_log *log, const char *run,
+                   struct tb_outfile *to)
 {
     struct paper p = {to, run};
     tb_outfile_print(to, "# %s%s%s\n", tb_sim_name(st->sim), *run ? ", run " : "", run);
@@ -210,20 +220,24 @@ void tb_stats_csv_head(struct tb_outfile *to)
     tb_outfile_print(to, "run,name,value,unit,doc\n");
 }
 
-void tb_stats_csv(const struct tb_stats *st, const struct tb_log *log, const char *run, struct tb_outfile *to)
+void tb_stats_csv(const struct tb_stats *st, const struct tb_log *log, const char *run,
+                  struct tb_outfile *to)
 {
     struct paper p = {to, run};
     tb_stats_visit(st, log, csv_line, &p);
 }
 
-/* -- latency.csv, breakdown.csv ------------------------------------------------------------------------ */
+/* -- latency.csv, breakdown.csv
+ * ------------------------------------------------------------------------ */
 
-static void put_group(struct tb_outfile *to, const struct tb_stats *st, const struct tb_group *g, const char *run)
+static void put_group(struct tb_outfile *to, const struct tb_stats *st, const struct tb_group *g,
+                      const char *run)
 {
     put_field(to, run);
     tb_outfile_put(to, ",", 1);
     put_field(to, st->sim->models[g->by].pub.name);
-    tb_outfile_print(to, ",%s,%s,%s,%" PRIu64, tb_group_op(g), tb_group_at(g), tb_status_names[g->status], g->count);
+    tb_outfile_print(to, ",%s,%s,%s,%" PRIu64, tb_group_op(g), tb_group_at(g),
+                     tb_status_names[g->status], g->count);
 }
 
 void tb_latency_csv_head(struct tb_outfile *to)
@@ -261,8 +275,8 @@ void tb_breakdown_csv_head(struct tb_outfile *to)
     tb_outfile_print(to, "run,by,op,at,status,count,part,mean_ns,sum_ns,share\n");
 }
 
-static void breakdown_line(const struct tb_stats *st, const struct tb_group *g, unsigned part, const char *run,
-                           struct tb_outfile *to)
+static void breakdown_line(const struct tb_stats *st, const struct tb_group *g, unsigned part,
+                           const char *run, struct tb_outfile *to)
 {
     put_group(to, st, g, run);
     tb_outfile_print(to, ",%s,", tb_part_names[part]);
@@ -281,16 +295,18 @@ void tb_breakdown_csv(const struct tb_stats *st, const char *run, struct tb_outf
             breakdown_line(st, st->groups[n], p, run, to);
 }
 
-/* -- util.csv ---------------------------------------------------------------------------------------- */
+/* -- util.csv
+ * ---------------------------------------------------------------------------------------- */
 
 void tb_util_csv_head(struct tb_outfile *to)
 {
-    tb_outfile_print(to, "run,window,start_ns,length_ns,component,kind,busy,queue_mean,queue_max,credit_stalls,"
-                         "stalled_ns,hits,misses\n");
+    tb_outfile_print(
+        to, "run,window,start_ns,length_ns,component,kind,busy,queue_mean,queue_max,credit_stalls,"
+            "stalled_ns,hits,misses\n");
 }
 
-static void util_begin(const struct tb_usage *u, unsigned window, const char *component, const char *kind,
-                       const char *run, struct tb_outfile *to)
+static void util_begin(const struct tb_usage *u, unsigned window, const char *component,
+                       const char *kind, const char *run, struct tb_outfile *to)
 {
     put_field(to, run);
     tb_outfile_print(to, ",%u,", window);
@@ -327,8 +343,8 @@ static void util_wires(const struct tb_stats *st, const char *run, struct tb_out
     }
 }
 
-static void util_counter(const struct tb_usage *u, const struct tb_usage_counter *c, unsigned window, const char *run,
-                         struct tb_outfile *to)
+static void util_counter(const struct tb_usage *u, const struct tb_usage_counter *c,
+                         unsigned window, const char *run, struct tb_outfile *to)
 {
     util_begin(u, window, c->name, c->cache ? "cache" : "model", run, to);
     if (c->cache) {
@@ -344,6 +360,7 @@ void tb_util_csv(const struct tb_stats *st, const char *run, struct tb_outfile *
     const struct tb_usage *u = st->usage;
     util_wires(st, run, to);
     for (size_t n = 0; n < u->counter_count; n++)
-        for (unsigned i = 0; i < tb_usage_windows(u) && (u->counters[n].last[0] || u->counters[n].last[1]); i++)
+        for (unsigned i = 0;
+             i < tb_usage_windows(u) && (u->counters[n].last[0] || u->counters[n].last[1]); i++)
             util_counter(u, &u->counters[n], i, run, to);
 }

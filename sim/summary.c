@@ -9,8 +9,8 @@
 
 #define BAR 20 /* letters of the bar that shows the parts of a latency */
 
-const char *const tb_part_names[TB_PARTS + 1] = {"queue", "wire", "bus",    "bridge", "lookup",
-                                                 "ats",   "walk", "mem",    "device", NULL};
+const char *const tb_part_names[TB_PARTS + 1] = {"queue", "wire", "bus", "bridge", "lookup",
+                                                 "ats",   "walk", "mem", "device", NULL};
 
 /* One letter per part in the bar: no two alike. */
 static const char part_letters[TB_PARTS + 1] = "qwbrlakmd";
@@ -148,8 +148,8 @@ static void print_safety(FILE *to, const struct tb_safety *n, bool colour)
 {
     char text[48];
     bool red = colour && n->violations;
-    fprintf(to, "  %-10s %s%s violations%s", "dma-safety", red ? "\033[31m" : "", grouped(n->violations, text),
-            red ? "\033[0m" : "");
+    fprintf(to, "  %-10s %s%s violations%s", "dma-safety", red ? "\033[31m" : "",
+            grouped(n->violations, text), red ? "\033[0m" : "");
     fprintf(to, " in %s accesses", grouped(n->checked, text));
     if (n->unwatched)
         fprintf(to, " (%s more unwatched)", grouped(n->unwatched, text));
@@ -257,11 +257,11 @@ static json_t *violations_json(struct tb_sim *s)
 
 static json_t *safety_json(const struct tb_safety *n)
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "checked", (json_int_t)n->checked, "unwatched",
-                     (json_int_t)n->unwatched, "violations", (json_int_t)n->violations, "stale",
-                     (json_int_t)n->stale, "stale_max_ps", (json_int_t)n->stale_max, "unmaps",
-                     (json_int_t)n->windows, "window_max_ps", (json_int_t)n->window_max, "window_sum_ps",
-                     (json_int_t)n->window_sum);
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "checked", (json_int_t)n->checked,
+                     "unwatched", (json_int_t)n->unwatched, "violations", (json_int_t)n->violations,
+                     "stale", (json_int_t)n->stale, "stale_max_ps", (json_int_t)n->stale_max,
+                     "unmaps", (json_int_t)n->windows, "window_max_ps", (json_int_t)n->window_max,
+                     "window_sum_ps", (json_int_t)n->window_sum);
 }
 
 json_t *tb_summary_json(struct tb_sim *s, const struct tb_log *log)

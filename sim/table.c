@@ -254,7 +254,8 @@ void tb_origin_yaml(FILE *to, const struct tb_node *given, const char *base)
     if (!given || !given->place.file)
         fputs("  # default", to);
     else if (given->place.line)
-        fprintf(to, "  # %s:%u:%u", relative(given->place.file, base), given->place.line, given->place.column);
+        fprintf(to, "  # %s:%u:%u", relative(given->place.file, base), given->place.line,
+                given->place.column);
     else
         fprintf(to, "  # %s", given->place.file);
 }

@@ -16,13 +16,13 @@ struct tb_yaml_style {
     unsigned indent;   /* spaces before every line */
     bool changed_only; /* leave out what equals its default: for the hash of a resolved platform */
     const char
-        *base; /* paths below this file's folder are written relative to it; NULL: as they are */
+        *base;    /* paths below this file's folder are written relative to it; NULL: as they are */
     bool origins; /* say behind each value where it came from, as a comment */
     const struct tb_node *from; /* the map that the struct was read from; NULL: unknown */
 };
 
-/* Writes "  # file:line:column" for the place of a value (its file relative to `base`'s folder), or "  # default" if
- * it was not given (NULL). */
+/* Writes "  # file:line:column" for the place of a value (its file relative to `base`'s folder), or
+ * "  # default" if it was not given (NULL). */
 void tb_origin_yaml(FILE *to, const struct tb_node *given, const char *base);
 
 /* Writes the members of a struct that was filled by its table, one per line, as YAML that

@@ -1,8 +1,9 @@
-/* The binary trace: one record per transaction, with where it was when. docs/trace-format.md is the format.
+/* The binary trace: one record per transaction, with where it was when. docs/trace-format.md is the
+ * format.
  *
- * What both sides share, and the writer. Invariants of a file: it is a row of chunks, each of which can be
- * read without those before it but the header of its run; whatever is cut off, the chunks before are whole,
- * and of an uncompressed chunk the records before the cut.
+ * What both sides share, and the writer. Invariants of a file: it is a row of chunks, each of which
+ * can be read without those before it but the header of its run; whatever is cut off, the chunks
+ * before are whole, and of an uncompressed chunk the records before the cut.
  */
 #ifndef TB_TRACE_H
 #define TB_TRACE_H
@@ -17,11 +18,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TB_TRACE_MAGIC "TBTRACE1"
+#define TB_TRACE_MAGIC       "TBTRACE1"
 #define TB_TRACE_MAGIC_BYTES 8
 
-/* A chunk's head, little-endian: type, flags, 0, 0, then 32 bits each: bytes that follow, bytes they unfold to,
- * CRC-32 of what follows; then 64 bits each: records, earliest creation, latest end (of 'R' and 'E'). */
+/* A chunk's head, little-endian: type, flags, 0, 0, then 32 bits each: bytes that follow, bytes
+ * they unfold to, CRC-32 of what follows; then 64 bits each: records, earliest creation, latest end
+ * (of 'R' and 'E'). */
 #define TB_TRACE_HEAD   40u
 #define TB_TRACE_CHUNK  (256u << 10) /* most bytes of a chunk of records before compression */
 #define TB_TRACE_RECORD 1024u        /* a record's longest; see docs */
@@ -41,7 +43,8 @@ enum {
     TB_TRACE_LATENCY = 64 /* the marks are not the whole latency */
 };
 
-/* Writes v in 1 to 9 bytes: as many zeros as bytes follow, a one, then v, from the lowest bit up. */
+/* Writes v in 1 to 9 bytes: as many zeros as bytes follow, a one, then v, from the lowest bit up.
+ */
 static inline uint8_t *tb_trace_put(uint8_t *out, uint64_t v)
 {
     if (v < 128) {
@@ -77,8 +80,8 @@ bool tb_trace_can_compress(void);
 
 struct tb_trace_writer;
 
-/* Makes a file that is called `path` with .part appended until tb_trace_commit: what a killed program wrote can
- * be read under that name. Missing folders are made. NULL: errno. */
+/* Makes a file that is called `path` with .part appended until tb_trace_commit: what a killed
+ * program wrote can be read under that name. Missing folders are made. NULL: errno. */
 struct tb_trace_writer *tb_trace_create(const char *path, bool compress);
 
 /* Begins a run of a simulator that records a trace (record.trace); 0, or an errno. */

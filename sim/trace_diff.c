@@ -11,10 +11,11 @@
 
 #define NONE UINT32_MAX
 
-/* Records of one side that wait for their match: a ring in the order in which they came, and a hash table of it. */
+/* Records of one side that wait for their match: a ring in the order in which they came, and a hash
+ * table of it. */
 struct waiting {
     struct tb_trace_record *ring;
-    bool *taken; /* it has found its match */
+    bool *taken;     /* it has found its match */
     uint32_t *table; /* 2 * TB_TRACE_DIFF_WAITING places in the ring */
     uint64_t head, tail;
 };
@@ -30,9 +31,12 @@ struct compare {
     struct waiting waiting[2];
 };
 
-/* -- Names -------------------------------------------------------------------------------------------------- */
+/* -- Names
+ * --------------------------------------------------------------------------------------------------
+ */
 
-static uint32_t find_site(const struct tb_trace_run *r, const char *name, unsigned from, unsigned to)
+static uint32_t find_site(const struct tb_trace_run *r, const char *name, unsigned from,
+                          unsigned to)
 {
     for (unsigned i = from; i < to; i++)
         if (strcmp(r->sites[i].name, name) == 0)
@@ -59,7 +63,8 @@ static bool map_names(struct compare *c)
     memset(c->hop_of, 0xff, (size_t)(a->site_count + 1) * TB_TRACE_WORDS * sizeof *c->hop_of);
     for (unsigned i = 0; i < b->site_count; i++) {
         bool wire = i < b->wire_count;
-        c->site_of[i] = find_site(a, b->sites[i].name, wire ? 0 : a->wire_count, wire ? a->wire_count : a->site_count);
+        c->site_of[i] = find_site(a, b->sites[i].name, wire ? 0 : a->wire_count,
+                                  wire ? a->wire_count : a->site_count);
     }
     for (unsigned i = 0; i < b->model_count; i++) {
         uint32_t site = c->site_of[b->wire_count + i];
@@ -74,9 +79,12 @@ static uint32_t model_of(const struct compare *c, uint16_t model)
     return model == UINT16_MAX ? UINT16_MAX : c->model_of[model];
 }
 
-/* -- What moved ------------------------------------------------------------------------------------------------ */
+/* -- What moved
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* The word outlives the file if it is one of this program's own, as it is unless the trace is a stranger's. */
+/* The word outlives the file if it is one of this program's own, as it is unless the trace is a
+ * stranger's. */
 static const char *part_word(const struct tb_trace_run *r, unsigned part)
 {
     for (unsigned p = 0; p < TB_PARTS; p++)
@@ -101,7 +109,8 @@ static struct tb_moved_hop *hop_at(struct compare *c, uint32_t site, unsigned pa
     }
     *place = (uint32_t)d->hop_count;
     struct tb_moved_hop *h = &d->hops[d->hop_count++];
-    *h = (struct tb_moved_hop){.where = strdup(c->run[0]->sites[site].name), .part = part_word(c->run[0], part)};
+    *h = (struct tb_moved_hop){.where = strdup(c->run[0]->sites[site].name),
+                               .part = part_word(c->run[0], part)};
     return h;
 }
 
@@ -129,12 +138,14 @@ static void move(struct compare *c, uint32_t site, unsigned part, tb_time golden
         h->less += golden - new;
 }
 
-static bool same_path(const struct compare *c, const struct tb_trace_record *a, const struct tb_trace_record *b)
+static bool same_path(const struct compare *c, const struct tb_trace_record *a,
+                      const struct tb_trace_record *b)
 {
     if (a->span_count != b->span_count)
         return false;
     for (unsigned i = 0; i < a->span_count; i++)
-        if (a->spans[i].part != b->spans[i].part || a->spans[i].site != c->site_of[b->spans[i].site])
+        if (a->spans[i].part != b->spans[i].part ||
+            a->spans[i].site != c->site_of[b->spans[i].site])
             return false;
     return true;
 }
@@ -142,7 +153,8 @@ static bool same_path(const struct compare *c, const struct tb_trace_record *a, 
 enum { OWN = 1, WAITED = 2, MOVED = 4 };
 
 /* Span by span where both went the same way. */
-static unsigned compare_same_path(struct compare *c, const struct tb_trace_record *a, const struct tb_trace_record *b)
+static unsigned compare_same_path(struct compare *c, const struct tb_trace_record *a,
+                                  const struct tb_trace_record *b)
 {
     unsigned what = 0;
     for (unsigned i = 0; i < a->span_count; i++) {
@@ -154,8 +166,10 @@ static unsigned compare_same_path(struct compare *c, const struct tb_trace_recor
     return what;
 }
 
-/* Another way: what one did not do it took no time for. Going another way is the transaction's own. */
-static unsigned compare_paths(struct compare *c, const struct tb_trace_record *a, const struct tb_trace_record *b)
+/* Another way: what one did not do it took no time for. Going another way is the transaction's own.
+ */
+static unsigned compare_paths(struct compare *c, const struct tb_trace_record *a,
+                              const struct tb_trace_record *b)
 {
     if (same_path(c, a, b))
         return compare_same_path(c, a, b);
@@ -167,15 +181,17 @@ static unsigned compare_paths(struct compare *c, const struct tb_trace_record *a
     return OWN | MOVED;
 }
 
-/* -- A pair ----------------------------------------------------------------------------------------------------- */
+/* -- A pair
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static char *sentence(const struct compare *c, const struct tb_trace_record *a, const char *what)
 {
     char *text;
     const struct tb_trace_run *r = c->run[0];
-    int n = asprintf(&text, "run %u: %s %" PRIu32 " of %s, created at %" PRIu64 ".%03u ns: %s", r->number + 1,
-                     r->kinds.word[a->kind], a->number, tb_trace_model(r, a->by), a->created / TB_NS,
-                     (unsigned)(a->created % TB_NS), what);
+    int n = asprintf(&text, "run %u: %s %" PRIu32 " of %s, created at %" PRIu64 ".%03u ns: %s",
+                     r->number + 1, r->kinds.word[a->kind], a->number, tb_trace_model(r, a->by),
+                     a->created / TB_NS, (unsigned)(a->created % TB_NS), what);
     return n < 0 ? NULL : text;
 }
 
@@ -185,11 +201,13 @@ static void note(struct compare *c, const struct tb_trace_record *a, const char 
         c->d->failed = true;
 }
 
-static bool same_address(const struct compare *c, const struct tb_trace_record *a, const struct tb_trace_record *b)
+static bool same_address(const struct compare *c, const struct tb_trace_record *a,
+                         const struct tb_trace_record *b)
 {
-    return a->iova == b->iova && a->has_pa == b->has_pa && (!a->has_pa || a->pa == b->pa) && a->length == b->length &&
-           a->to == model_of(c, b->to) && a->requester == b->requester && a->write == b->write && a->at == b->at &&
-           a->has_pasid == b->has_pasid && a->pasid == b->pasid && a->tag == b->tag;
+    return a->iova == b->iova && a->has_pa == b->has_pa && (!a->has_pa || a->pa == b->pa) &&
+           a->length == b->length && a->to == model_of(c, b->to) && a->requester == b->requester &&
+           a->write == b->write && a->at == b->at && a->has_pasid == b->has_pasid &&
+           a->pasid == b->pasid && a->tag == b->tag;
 }
 
 static void count_cause(struct compare *c, const struct tb_trace_record *a, unsigned what)
@@ -205,7 +223,8 @@ static void count_cause(struct compare *c, const struct tb_trace_record *a, unsi
         d->failed = true;
 }
 
-static void compare_pair(struct compare *c, const struct tb_trace_record *a, const struct tb_trace_record *b)
+static void compare_pair(struct compare *c, const struct tb_trace_record *a,
+                         const struct tb_trace_record *b)
 {
     struct tb_trace_diff *d = c->d;
     unsigned what = compare_paths(c, a, b);
@@ -222,11 +241,17 @@ static void compare_pair(struct compare *c, const struct tb_trace_record *a, con
         d->equal++;
         return;
     }
-    note(c, a, outcome ? "another outcome" : addresses ? "another address" : data ? "other data" : "other times");
+    note(c, a,
+         outcome     ? "another outcome"
+         : addresses ? "another address"
+         : data      ? "other data"
+                     : "other times");
     count_cause(c, a, addresses || outcome || data ? what | OWN : what);
 }
 
-/* -- Matching ------------------------------------------------------------------------------------------------------ */
+/* -- Matching
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* Who a record is, in the golden's numbers. */
 static uint64_t identity(const struct compare *c, unsigned side, const struct tb_trace_record *t)
@@ -324,7 +349,8 @@ static void place(struct compare *c, unsigned side, const struct tb_trace_record
         other->head++;
 }
 
-static bool in_step(const struct compare *c, const struct tb_trace_record *a, const struct tb_trace_record *b)
+static bool in_step(const struct compare *c, const struct tb_trace_record *a,
+                    const struct tb_trace_record *b)
 {
     return a->number == b->number && a->kind == b->kind && a->by == c->model_of[b->by] &&
            c->waiting[0].head == c->waiting[0].tail && c->waiting[1].head == c->waiting[1].tail;
@@ -353,7 +379,9 @@ static void compare_records(struct compare *c)
             give_up_on(c, side);
 }
 
-/* -- Runs ------------------------------------------------------------------------------------------------------------- */
+/* -- Runs
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static bool make_waiting(struct waiting *w)
 {
@@ -368,8 +396,8 @@ static bool make_waiting(struct waiting *w)
 static void compare_run(struct compare *c)
 {
     const struct tb_trace_run *a = c->run[0], *b = c->run[1];
-    if (strcmp(a->scenario, b->scenario) != 0 || !same_words(&a->kinds, &b->kinds) || !same_words(&a->parts, &b->parts) ||
-        !same_words(&a->statuses, &b->statuses)) {
+    if (strcmp(a->scenario, b->scenario) != 0 || !same_words(&a->kinds, &b->kinds) ||
+        !same_words(&a->parts, &b->parts) || !same_words(&a->statuses, &b->statuses)) {
         c->d->other_runs = true;
         return;
     }
@@ -427,7 +455,8 @@ static int by_amount(const void *a, const void *b)
     return name ? name : strcmp(x->part, y->part);
 }
 
-enum tb_exit tb_trace_diff(const char *golden, const char *new, struct tb_trace_diff *d, struct tb_diag *diag)
+enum tb_exit tb_trace_diff(const char *golden, const char *new, struct tb_trace_diff *d,
+                           struct tb_diag *diag)
 {
     struct compare c = {.d = d};
     *d = (struct tb_trace_diff){0};
@@ -437,7 +466,8 @@ enum tb_exit tb_trace_diff(const char *golden, const char *new, struct tb_trace_
         compare_files(&c);
     for (unsigned side = 0; side < 2; side++) {
         if (c.file[side] && tb_trace_ok(c.file[side]) && tb_trace_was_cut(c.file[side]))
-            tb_diag_at(diag, (struct tb_place){0}, "%s was cut off: it cannot be compared", side ? new : golden);
+            tb_diag_at(diag, (struct tb_place){0}, "%s was cut off: it cannot be compared",
+                       side ? new : golden);
         if (c.file[side])
             tb_trace_close(c.file[side]);
     }
@@ -475,7 +505,8 @@ char *tb_trace_diff_path(const char *path)
     if (asprintf(&file, "%s%s", path, folder ? "/trace.tbt" : "") < 0)
         return NULL;
     FILE *in = fopen(file, "rb");
-    bool is = in && fread(magic, 1, sizeof magic, in) == sizeof magic && memcmp(magic, TB_TRACE_MAGIC, sizeof magic) == 0;
+    bool is = in && fread(magic, 1, sizeof magic, in) == sizeof magic &&
+              memcmp(magic, TB_TRACE_MAGIC, sizeof magic) == 0;
     if (in)
         fclose(in);
     if (is)

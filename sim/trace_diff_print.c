@@ -7,12 +7,14 @@
 
 #define MOST_HOPS 20 /* printed; JSON has all */
 
-static const char *const ingredient_names[] = {"times", "addresses", "outcome", "data", "order", "missing", "extra"};
+static const char *const ingredient_names[] = {"times", "addresses", "outcome", "data",
+                                               "order", "missing",   "extra"};
 #define INGREDIENTS (sizeof ingredient_names / sizeof *ingredient_names)
 
 static uint64_t ingredient(const struct tb_trace_diff *d, size_t i)
 {
-    const uint64_t all[INGREDIENTS] = {d->times, d->addresses, d->outcome, d->data, d->order, d->missing, d->extra};
+    const uint64_t all[INGREDIENTS] = {d->times, d->addresses, d->outcome, d->data,
+                                       d->order, d->missing,   d->extra};
     return all[i];
 }
 
@@ -23,8 +25,9 @@ static void print_hop(const struct tb_moved_hop *h, FILE *to)
     char each[40] = "", sum[40] = "";
     *tb_put_time(each, (tb_time)(by / h->count)) = '\0';
     *tb_put_time(sum, (tb_time)by) = '\0';
-    fprintf(to, "  %-28s %-8s %s%s ns in the mean of %" PRIu64 " (%s%s ns in all%s)\n", h->where, h->part, more ? "+" : "-",
-            each, h->count, more ? "+" : "-", sum, h->more && h->less ? ", some more, some less" : "");
+    fprintf(to, "  %-28s %-8s %s%s ns in the mean of %" PRIu64 " (%s%s ns in all%s)\n", h->where,
+            h->part, more ? "+" : "-", each, h->count, more ? "+" : "-", sum,
+            h->more && h->less ? ", some more, some less" : "");
 }
 
 static void print_only(const struct tb_trace_diff *d, FILE *to)
@@ -44,7 +47,8 @@ void tb_trace_diff_print(const struct tb_trace_diff *d, FILE *to, bool colour)
 {
     const char *end = colour ? "\033[0m" : "";
     if (!tb_trace_diff_any(d)) {
-        fprintf(to, "%sequal: %" PRIu64 " transactions%s\n", colour ? "\033[32m" : "", d->matched, end);
+        fprintf(to, "%sequal: %" PRIu64 " transactions%s\n", colour ? "\033[32m" : "", d->matched,
+                end);
         return;
     }
     if (d->other_runs)
@@ -62,15 +66,18 @@ void tb_trace_diff_print(const struct tb_trace_diff *d, FILE *to, bool colour)
         fprintf(to, "  and %zu places more\n", d->hop_count - MOST_HOPS);
     if (d->own || d->waited || d->shifted)
         fprintf(to,
-                "cause and effect (transactions):\n  %10" PRIu64 " changed by themselves\n  %10" PRIu64
-                " only waited longer or shorter for others\n  %10" PRIu64 " only came earlier or later\n",
+                "cause and effect (transactions):\n  %10" PRIu64
+                " changed by themselves\n  %10" PRIu64
+                " only waited longer or shorter for others\n  %10" PRIu64
+                " only came earlier or later\n",
                 d->own, d->waited, d->shifted);
     if (d->cause)
         fprintf(to, "  first by itself: %s\n", d->cause);
     fprintf(to, "%sdifferent: ", colour ? "\033[31m" : "");
     print_only(d, to);
-    fprintf(to, "%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64 " out of order, %" PRIu64 " missing, %" PRIu64
-                " extra%s\n",
+    fprintf(to,
+            "%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64 " out of order, %" PRIu64
+            " missing, %" PRIu64 " extra%s\n",
             d->matched - d->equal, d->golden, d->order, d->missing, d->extra, end);
 }
 
@@ -81,12 +88,13 @@ json_t *tb_trace_diff_json(const struct tb_trace_diff *d)
         json_object_set_new(moved, ingredient_names[i], json_integer((json_int_t)ingredient(d, i)));
     for (size_t i = 0; i < d->hop_count; i++) {
         const struct tb_moved_hop *h = &d->hops[i];
-        json_array_append_new(hops, json_pack("{s:s,s:s,s:I,s:I,s:I}", "where", h->where, "part", h->part, "count",
-                                              (json_int_t)h->count, "more_ps", (json_int_t)h->more, "less_ps",
-                                              (json_int_t)h->less));
+        json_array_append_new(hops, json_pack("{s:s,s:s,s:I,s:I,s:I}", "where", h->where, "part",
+                                              h->part, "count", (json_int_t)h->count, "more_ps",
+                                              (json_int_t)h->more, "less_ps", (json_int_t)h->less));
     }
-    return json_pack("{s:b,s:b,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:s?,s:s?}", "equal", !tb_trace_diff_any(d), "other_runs",
-                     d->other_runs, "transactions", (json_int_t)d->golden, "new_transactions", (json_int_t)d->new, "moved",
-                     moved, "hops", hops, "own", (json_int_t)d->own, "waited", (json_int_t)d->waited, "shifted",
-                     (json_int_t)d->shifted, "first", d->first, "cause", d->cause);
+    return json_pack("{s:b,s:b,s:I,s:I,s:o,s:o,s:I,s:I,s:I,s:s?,s:s?}", "equal",
+                     !tb_trace_diff_any(d), "other_runs", d->other_runs, "transactions",
+                     (json_int_t)d->golden, "new_transactions", (json_int_t)d->new, "moved", moved,
+                     "hops", hops, "own", (json_int_t)d->own, "waited", (json_int_t)d->waited,
+                     "shifted", (json_int_t)d->shifted, "first", d->first, "cause", d->cause);
 }

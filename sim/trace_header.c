@@ -35,8 +35,8 @@ static json_t *models(const struct tb_sim *s)
 
 static json_t *wire(const struct wire *w, const struct wire *back)
 {
-    json_t *o = json_pack("{s:i,s:i,s:I}", "from", back->to->index, "to", w->to->index, "latency_ps",
-                          (json_int_t)w->latency);
+    json_t *o = json_pack("{s:i,s:i,s:I}", "from", back->to->index, "to", w->to->index,
+                          "latency_ps", (json_int_t)w->latency);
     if (w->next)
         json_object_set_new(o, "through",
                             json_pack("{s:s,s:I}", "part", tb_part_names[w->through_part], "ps",
@@ -58,9 +58,9 @@ char *tb_trace_header(struct tb_sim *s)
     static const char *const tlb[] = {"-", "hit", "miss", "coalesced", NULL};
     char hash[65];
     tb_sim_hash(s, hash);
-    json_t *o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "version", 1, "scenario", tb_sim_name(s), "run",
-                          tb_sim_run_name(s), "platform", tb_sim_platform(s), "resolved", hash, "seed",
-                          (json_int_t)tb_sim_seed(s), "unit", "ps");
+    json_t *o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "version", 1, "scenario", tb_sim_name(s),
+                          "run", tb_sim_run_name(s), "platform", tb_sim_platform(s), "resolved",
+                          hash, "seed", (json_int_t)tb_sim_seed(s), "unit", "ps");
     json_object_set_new(o, "kinds", kinds());
     json_object_set_new(o, "statuses", words(tb_status_names));
     json_object_set_new(o, "at", words(addresses));

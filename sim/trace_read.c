@@ -37,7 +37,7 @@ struct tb_trace_file {
     FILE *in;
     char *path;
     struct tb_diag *diag;
-    uint64_t offset; /* of the chunk, for messages */
+    uint64_t offset;     /* of the chunk, for messages */
     uint8_t *raw, *data; /* as stored, as unfolded */
     size_t raw_room, data_room;
     const uint8_t *at, *end;
@@ -77,7 +77,8 @@ static inline bool get_below(struct tb_trace_file *f, uint64_t limit, uint64_t *
 
 /* -- Chunks --------------------------------------------------------------------------------- */
 
-static void broken(struct tb_trace_file *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void broken(struct tb_trace_file *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void broken(struct tb_trace_file *f, const char *format, ...)
 {
     char text[256];
@@ -86,7 +87,8 @@ static void broken(struct tb_trace_file *f, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     f->broken = f->done = true;
-    tb_diag_at(f->diag, (struct tb_place){0}, "%s: at byte %" PRIu64 ": %s", f->path, f->offset, text);
+    tb_diag_at(f->diag, (struct tb_place){0}, "%s: at byte %" PRIu64 ": %s", f->path, f->offset,
+               text);
 }
 
 static uint64_t word(const uint8_t *at, unsigned bytes)
@@ -145,7 +147,8 @@ static bool read_head(struct tb_trace_file *f, struct head *h)
                        .first = word(raw + 24, 8),
                        .last = word(raw + 32, 8)};
     bool known = h->type == TB_TRACE_RUN || h->type == TB_TRACE_RECORDS || h->type == TB_TRACE_END;
-    if (!known || raw[2] || raw[3] || h->flags > TB_TRACE_ZSTD || h->size > CHUNK_MAX || h->unfolded > CHUNK_MAX)
+    if (!known || raw[2] || raw[3] || h->flags > TB_TRACE_ZSTD || h->size > CHUNK_MAX ||
+        h->unfolded > CHUNK_MAX)
         broken(f, "this is no chunk of a trace");
     else if (!f->in_run && h->type != TB_TRACE_RUN)
         broken(f, "records without the header of a run");
@@ -223,7 +226,8 @@ static bool begin_run(struct tb_trace_file *f)
 
 static bool is_outside(const struct tb_trace_file *f, const struct head *h)
 {
-    return h->type == TB_TRACE_RECORDS && (f->headers_only || h->last < f->from || h->first > f->to);
+    return h->type == TB_TRACE_RECORDS &&
+           (f->headers_only || h->last < f->from || h->first > f->to);
 }
 
 static bool skip_body(struct tb_trace_file *f, const struct head *h)
@@ -298,7 +302,8 @@ static bool get_times(struct tb_trace_file *f, struct past *p)
 static bool get_route(struct tb_trace_file *f, struct past *p)
 {
     uint64_t length, to;
-    if (!get_below(f, (uint64_t)UINT32_MAX + 1, &length) || !get_below(f, f->run.model_count + 1, &to))
+    if (!get_below(f, (uint64_t)UINT32_MAX + 1, &length) ||
+        !get_below(f, f->run.model_count + 1, &to))
         return false;
     p->length = (uint32_t)length;
     p->to = (uint16_t)(to - 1);
@@ -308,8 +313,9 @@ static bool get_route(struct tb_trace_file *f, struct past *p)
 static bool get_attributes(struct tb_trace_file *f, struct past *p)
 {
     uint64_t requester, flags, pasid, tag;
-    if (!get_below(f, 65536, &requester) || !get_below(f, 128, &flags) || !get_below(f, 1 << 20, &pasid) ||
-        !get_below(f, 65536, &tag) || (flags >> 1 & 3) >= f->run.at.count || (flags >> 4 & 3) >= f->run.tlb.count)
+    if (!get_below(f, 65536, &requester) || !get_below(f, 128, &flags) ||
+        !get_below(f, 1 << 20, &pasid) || !get_below(f, 65536, &tag) ||
+        (flags >> 1 & 3) >= f->run.at.count || (flags >> 4 & 3) >= f->run.tlb.count)
         return false;
     p->requester = (uint16_t)requester;
     p->flags = (uint8_t)flags;
@@ -337,12 +343,14 @@ static bool get_changes(struct tb_trace_file *f, struct past *p, unsigned what)
 
 static bool add_span(struct tb_trace_record *t, unsigned site, unsigned part, tb_time time)
 {
-    t->spans[t->span_count++] = (struct tb_trace_span){.time = time, .site = (uint16_t)site, .part = (uint8_t)part};
+    t->spans[t->span_count++] =
+        (struct tb_trace_span){.time = time, .site = (uint16_t)site, .part = (uint8_t)part};
     return true;
 }
 
 /* The marks as spans, and what they add up to; false: a code that means nothing. */
-static bool expand(const struct tb_trace_run *r, const struct past *p, struct tb_trace_record *t, tb_time *sum)
+static bool expand(const struct tb_trace_run *r, const struct past *p, struct tb_trace_record *t,
+                   tb_time *sum)
 {
     t->span_count = 0;
     t->hops = 0;

@@ -1,8 +1,8 @@
 /* Reading the binary trace: record by record, each with the spans of time that make up its latency.
  *
- * Invariants: a file is never trusted: what is malformed ends the reading with a message that tells where, and
- * everything a record refers to (models, wires, words) exists in its run. A file that was cut off is no error:
- * what is whole is read, and tb_trace_was_cut tells.
+ * Invariants: a file is never trusted: what is malformed ends the reading with a message that tells
+ * where, and everything a record refers to (models, wires, words) exists in its run. A file that
+ * was cut off is no error: what is whole is read, and tb_trace_was_cut tells.
  */
 #ifndef TB_TRACE_READ_H
 #define TB_TRACE_READ_H
@@ -34,10 +34,11 @@ struct tb_trace_word_list {
 
 /* A run, from its header: names for all numbers in records. */
 struct tb_trace_run {
-    unsigned number;  /* from 0 */
+    unsigned number; /* from 0 */
     char *scenario, *name, *platform, *resolved;
     uint64_t seed;
-    struct tb_trace_word_list kinds, reads, writes; /* the ops of a kind; of one op, both the same */
+    struct tb_trace_word_list kinds, reads,
+        writes; /* the ops of a kind; of one op, both the same */
     struct tb_trace_word_list statuses, at, tlb, parts;
     struct tb_trace_site *sites; /* wires, then models, then one for "elsewhere" */
     unsigned wire_count, model_count, site_count;
@@ -71,11 +72,12 @@ void tb_trace_close(struct tb_trace_file *f);
 /* Only chunks with records that lived in from..to are read (a record outside may still come). */
 void tb_trace_window(struct tb_trace_file *f, tb_time from, tb_time to);
 
-/* The next record, in the order of completion, or NULL at the end or at an error. It is the file's, until the
- * next call. */
+/* The next record, in the order of completion, or NULL at the end or at an error. It is the file's,
+ * until the next call. */
 const struct tb_trace_record *tb_trace_next(struct tb_trace_file *f);
 
-/* Goes on to the header of the next run, over all records before it; false at the end or at an error. */
+/* Goes on to the header of the next run, over all records before it; false at the end or at an
+ * error. */
 bool tb_trace_next_run(struct tb_trace_file *f);
 
 /* From now on the end of this run is the end, until tb_trace_rewind. */
@@ -84,7 +86,8 @@ void tb_trace_this_run_only(struct tb_trace_file *f);
 /* Back to the beginning. */
 void tb_trace_rewind(struct tb_trace_file *f);
 
-/* The run of the last record; NULL before the first. Valid until the first record of another run, or the close. */
+/* The run of the last record; NULL before the first. Valid until the first record of another run,
+ * or the close. */
 const struct tb_trace_run *tb_trace_run(const struct tb_trace_file *f);
 
 /* False: the end was no end but an error, which was reported. */

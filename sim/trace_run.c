@@ -17,7 +17,8 @@ static bool fail(char *why, const char *what)
     return false;
 }
 
-/* What ends up in file formats and on terminals: no control characters, quotes, spaces or separators. */
+/* What ends up in file formats and on terminals: no control characters, quotes, spaces or
+ * separators. */
 static char *take_text(const json_t *o, size_t longest)
 {
     const char *text = json_string_value(o);
@@ -38,7 +39,8 @@ static char *take_word(const json_t *o)
 
 static bool add_word(struct tb_trace_word_list *to, const json_t *o)
 {
-    return to->count < TB_TRACE_WORDS && (to->word[to->count] = take_word(o)) != NULL && ++to->count;
+    return to->count < TB_TRACE_WORDS && (to->word[to->count] = take_word(o)) != NULL &&
+           ++to->count;
 }
 
 static bool read_words(const json_t *o, const char *key, struct tb_trace_word_list *to, char *why)
@@ -46,7 +48,7 @@ static bool read_words(const json_t *o, const char *key, struct tb_trace_word_li
     const json_t *list = json_object_get(o, key);
     size_t k;
     json_t *item;
-    json_array_foreach(list, k, item)
+    json_array_foreach (list, k, item)
         if (!add_word(to, item))
             return fail(why, key);
     return to->count > 0 || fail(why, key);
@@ -56,12 +58,11 @@ static bool read_kinds(struct tb_trace_run *r, const json_t *o, char *why)
 {
     size_t k;
     json_t *item;
-    json_array_foreach(json_object_get(o, "kinds"), k, item)
-    {
+    json_array_foreach (json_object_get(o, "kinds"), k, item) {
         const json_t *ops = json_object_get(item, "ops");
         const json_t *write = json_array_get(ops, json_array_size(ops) > 1 ? 1 : 0);
-        if (!add_word(&r->kinds, json_object_get(item, "name")) || !add_word(&r->reads, json_array_get(ops, 0)) ||
-            !add_word(&r->writes, write))
+        if (!add_word(&r->kinds, json_object_get(item, "name")) ||
+            !add_word(&r->reads, json_array_get(ops, 0)) || !add_word(&r->writes, write))
             return fail(why, "kinds");
     }
     return r->kinds.count > 0 || fail(why, "kinds");
@@ -73,7 +74,8 @@ static bool read_model(struct tb_trace_site *site, const json_t *o)
     return (site->name = take_word(json_object_get(o, "name"))) != NULL;
 }
 
-static bool read_through(const struct tb_trace_run *r, struct tb_trace_site *site, const json_t *through)
+static bool read_through(const struct tb_trace_run *r, struct tb_trace_site *site,
+                         const json_t *through)
 {
     const char *part = json_string_value(json_object_get(through, "part"));
     json_int_t ps = json_integer_value(json_object_get(through, "ps"));
@@ -100,7 +102,8 @@ static bool read_wire(struct tb_trace_run *r, struct tb_trace_site *site, const 
     site->to = (uint16_t)b;
     site->latency = (tb_time)latency;
     site->through_part = -1;
-    if (asprintf(&site->name, "%s->%s", r->sites[r->wire_count + a].name, r->sites[r->wire_count + b].name) < 0)
+    if (asprintf(&site->name, "%s->%s", r->sites[r->wire_count + a].name,
+                 r->sites[r->wire_count + b].name) < 0)
         site->name = NULL;
     return site->name && (!through || read_through(r, site, through));
 }
@@ -125,7 +128,8 @@ static bool read_sites(struct tb_trace_run *r, const json_t *o, char *why)
     for (unsigned k = 0; k < wire_count; k++)
         if (!read_wire(r, &r->sites[k], json_array_get(wires, k)))
             return fail(why, "wires");
-    r->sites[r->site_count - 1] = (struct tb_trace_site){.name = strdup("elsewhere"), .through_part = -1};
+    r->sites[r->site_count - 1] =
+        (struct tb_trace_site){.name = strdup("elsewhere"), .through_part = -1};
     return r->sites[r->site_count - 1].name || fail(why, "models");
 }
 
@@ -146,10 +150,11 @@ static bool read_all(struct tb_trace_run *r, const json_t *o, char *why)
         return fail(why, "unit");
     r->seed = (uint64_t)json_integer_value(json_object_get(o, "seed"));
     return read_text(o, "scenario", &r->scenario, why) && read_text(o, "run", &r->name, why) &&
-           read_text(o, "platform", &r->platform, why) && read_text(o, "resolved", &r->resolved, why) &&
-           read_kinds(r, o, why) && read_words(o, "statuses", &r->statuses, why) &&
-           read_words(o, "at", &r->at, why) && read_words(o, "tlb", &r->tlb, why) &&
-           read_words(o, "parts", &r->parts, why) && read_sites(r, o, why);
+           read_text(o, "platform", &r->platform, why) &&
+           read_text(o, "resolved", &r->resolved, why) && read_kinds(r, o, why) &&
+           read_words(o, "statuses", &r->statuses, why) && read_words(o, "at", &r->at, why) &&
+           read_words(o, "tlb", &r->tlb, why) && read_words(o, "parts", &r->parts, why) &&
+           read_sites(r, o, why);
 }
 
 bool tb_trace_run_parse(struct tb_trace_run *r, const char *text, size_t size, char *why)

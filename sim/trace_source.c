@@ -223,7 +223,8 @@ static bool keep_slowest(struct tb_trace_source *s)
         tb_diag_host(s->diag, "no memory");
     s->cut = tb_trace_was_cut(s->file);
     if (s->kept_count)
-        qsort(s->kept, s->kept_count, sizeof *s->kept, s->filter->by_latency ? by_latency : by_order);
+        qsort(s->kept, s->kept_count, sizeof *s->kept,
+              s->filter->by_latency ? by_latency : by_order);
     return ok && tb_trace_ok(s->file);
 }
 
@@ -253,8 +254,8 @@ static bool report_unknown(const struct unknown *u, struct tb_diag *diag)
     bool ok = true;
     for (size_t k = 0; u->list && u->list[k] && k < 256; k++)
         if (!u->known[k]) {
-            tb_diag_at(diag, (struct tb_place){0}, "--%s %s: the trace knows no such %s", u->what, u->list[k],
-                       u->what);
+            tb_diag_at(diag, (struct tb_place){0}, "--%s %s: the trace knows no such %s", u->what,
+                       u->list[k], u->what);
             ok = false;
         }
     return ok;
@@ -264,7 +265,9 @@ static bool report_unknown(const struct unknown *u, struct tb_diag *diag)
 static bool check_filter(struct tb_trace_source *s)
 {
     const struct tb_trace_filter *f = s->filter;
-    struct unknown unknown[] = {{f->models, "model", {0}}, {f->kinds, "kind", {0}}, {f->ats, "at", {0}},
+    struct unknown unknown[] = {{f->models, "model", {0}},
+                                {f->kinds, "kind", {0}},
+                                {f->ats, "at", {0}},
                                 {f->statuses, "status", {0}}};
     bool ok = true;
     unsigned any = 0;
@@ -283,7 +286,8 @@ static bool check_filter(struct tb_trace_source *s)
     for (size_t k = 0; any && k < sizeof unknown / sizeof *unknown; k++)
         ok &= report_unknown(&unknown[k], s->diag);
     if (any && s->runs == 0) {
-        tb_diag_at(s->diag, (struct tb_place){0}, "--run %s: the trace has no such run, but %u others", f->run, any);
+        tb_diag_at(s->diag, (struct tb_place){0},
+                   "--run %s: the trace has no such run, but %u others", f->run, any);
         ok = false;
     }
     ok &= tb_trace_ok(s->file);
@@ -292,7 +296,8 @@ static bool check_filter(struct tb_trace_source *s)
     return ok;
 }
 
-struct tb_trace_source *tb_source_open(const char *path, const struct tb_trace_filter *filter, struct tb_diag *diag)
+struct tb_trace_source *tb_source_open(const char *path, const struct tb_trace_filter *filter,
+                                       struct tb_diag *diag)
 {
     struct tb_trace_source *s = calloc(1, sizeof *s);
     if (!s) {

@@ -16,13 +16,14 @@ struct tb_trace_filter {
 
 struct tb_trace_source;
 
-/* Opens a trace and checks that every word of the filter means something in it. NULL: reported. The filter is the
- * caller's, and stays. */
-struct tb_trace_source *tb_source_open(const char *path, const struct tb_trace_filter *filter, struct tb_diag *diag);
+/* Opens a trace and checks that every word of the filter means something in it. NULL: reported. The
+ * filter is the caller's, and stays. */
+struct tb_trace_source *tb_source_open(const char *path, const struct tb_trace_filter *filter,
+                                       struct tb_diag *diag);
 void tb_source_close(struct tb_trace_source *s);
 
-/* The next record or NULL, as tb_trace_next; the run it belongs to: with one run only, known from the start and
- * valid to the end. */
+/* The next record or NULL, as tb_trace_next; the run it belongs to: with one run only, known from
+ * the start and valid to the end. */
 const struct tb_trace_record *tb_source_next(struct tb_trace_source *s);
 const struct tb_trace_run *tb_source_run(const struct tb_trace_source *s);
 

@@ -16,8 +16,8 @@
 #include <zstd.h>
 #endif
 
-#define OPS    (TB_TXN_KINDS * 2u)
-#define COUNTS (TB_MARKS + 1)
+#define OPS     (TB_TXN_KINDS * 2u)
+#define COUNTS  (TB_MARKS + 1)
 #define NO_PAST UINT16_MAX
 
 /* What the next record like this one is compared with. */
@@ -47,7 +47,8 @@ struct tb_trace_writer {
 };
 
 /* Fields of a transaction that change together are compared together. */
-_Static_assert(offsetof(struct tb_txn, to) == offsetof(struct tb_txn, length) + 6, "one word: length, by, to");
+_Static_assert(offsetof(struct tb_txn, to) == offsetof(struct tb_txn, length) + 6,
+               "one word: length, by, to");
 _Static_assert(offsetof(struct tb_txn, owner) == offsetof(struct tb_txn, requester) + 8,
                "one word: requester, kind, flags, PASID and tag");
 
@@ -90,8 +91,8 @@ static uint8_t *put_word(uint8_t *at, uint64_t value, unsigned bytes)
     return at + bytes;
 }
 
-static void write_chunk(struct tb_trace_writer *w, int type, unsigned flags, const void *data, size_t size,
-                        size_t unfolded)
+static void write_chunk(struct tb_trace_writer *w, int type, unsigned flags, const void *data,
+                        size_t size, size_t unfolded)
 {
     uint8_t head[TB_TRACE_HEAD] = {(uint8_t)type, (uint8_t)flags};
     uint8_t *at = put_word(head + 4, size, 4);
@@ -279,12 +280,14 @@ static inline uint64_t word_at(const void *from)
 /* A new kind of record gets a predecessor of its own, as long as there are any. */
 static __attribute__((noinline)) uint16_t new_past(struct tb_trace_writer *w, size_t place)
 {
-    uint32_t n = w->past_count < TB_TRACE_PASTS ? w->past_count++ : (uint32_t)(place % TB_TRACE_PASTS);
+    uint32_t n =
+        w->past_count < TB_TRACE_PASTS ? w->past_count++ : (uint32_t)(place % TB_TRACE_PASTS);
     w->pasts[n].chunk = 0;
     return w->which[place] = (uint16_t)n;
 }
 
-static inline struct past *past_of(struct tb_trace_writer *w, const struct tb_txn *t, uint32_t count)
+static inline struct past *past_of(struct tb_trace_writer *w, const struct tb_txn *t,
+                                   uint32_t count)
 {
     size_t place = ((size_t)t->by * OPS + t->kind * 2u + t->write) * COUNTS + count;
     uint16_t n = w->which[place];
@@ -292,8 +295,8 @@ static inline struct past *past_of(struct tb_trace_writer *w, const struct tb_tx
 }
 
 /* The marks in full. */
-static __attribute__((noinline)) uint8_t *put_path(uint8_t *at, struct past *p, const struct tb_txn *t,
-                                                   const uint64_t *marks, uint32_t count)
+static __attribute__((noinline)) uint8_t *
+put_path(uint8_t *at, struct past *p, const struct tb_txn *t, const uint64_t *marks, uint32_t count)
 {
     at = tb_trace_put(at, t->by);
     at = tb_trace_put(at, t->kind);
@@ -346,7 +349,8 @@ static __attribute__((noinline)) uint8_t *put_attributes(uint8_t *at, const stru
 }
 
 /* What is seldom as in the predecessor's, in the order of the bits. */
-static inline uint8_t *put_changes(uint8_t *at, struct past *p, const struct tb_txn *t, unsigned *what)
+static inline uint8_t *put_changes(uint8_t *at, struct past *p, const struct tb_txn *t,
+                                   unsigned *what)
 {
     uint64_t route = word_at(&t->length), attributes = word_at(&t->requester);
     uint64_t offset = t->has_pa ? t->pa - t->iova : p->offset;
@@ -377,12 +381,14 @@ static inline uint8_t *put_changes(uint8_t *at, struct past *p, const struct tb_
 /* In a chunk, the first record of its kind has nothing before it. */
 static __attribute__((noinline)) void forget(struct past *p, uint32_t chunk)
 {
-    *p = (struct past){.chunk = chunk, .count = COUNTS, .attributes = UINT64_MAX, .route = UINT64_MAX};
+    *p = (struct past){
+        .chunk = chunk, .count = COUNTS, .attributes = UINT64_MAX, .route = UINT64_MAX};
 }
 
 /* One record; TB_TRACE_RECORD bytes are there. */
-static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn *t, enum tb_status status,
-                                  tb_time when, const uint64_t *marks, uint32_t count)
+static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn *t,
+                                  enum tb_status status, tb_time when, const uint64_t *marks,
+                                  uint32_t count)
 {
     struct past *p = past_of(w, t, count);
     if (p->chunk != w->chunk)
@@ -414,8 +420,8 @@ static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn
     return times;
 }
 
-void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status,
-                      tb_time when)
+void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t,
+                      enum tb_status status, tb_time when)
 {
     struct tb_trace_writer *w = context;
     struct tb_sim *s = w->sim;

@@ -86,13 +86,15 @@ static void check_parts(struct tb_sim *s, const struct tb_txn *t, tb_time latenc
     for (unsigned p = 0; p < TB_PARTS; p++)
         sum += t->spent[p];
     if (sum != latency)
-        tb_violation(&s->models[t->by].pub, NULL, when,
-                     "internal error: the parts of kind %u number %u add up to %llu ps, its latency is "
-                     "%llu ps",
-                     t->kind, t->number, (unsigned long long)sum, (unsigned long long)latency);
+        tb_violation(
+            &s->models[t->by].pub, NULL, when,
+            "internal error: the parts of kind %u number %u add up to %llu ps, its latency is "
+            "%llu ps",
+            t->kind, t->number, (unsigned long long)sum, (unsigned long long)latency);
 }
 
-static inline void count(struct tb_sim *s, const struct tb_txn *t, enum tb_status status, tb_time latency)
+static inline void count(struct tb_sim *s, const struct tb_txn *t, enum tb_status status,
+                         tb_time latency)
 {
     struct tally *n = &s->tally[t->kind];
     n->ended[status]++;
@@ -106,8 +108,8 @@ static inline void count(struct tb_sim *s, const struct tb_txn *t, enum tb_statu
         n->latency.max = latency;
 }
 
-static __attribute__((noinline)) void report(struct tb_sim *s, const struct tb_txn *t, enum tb_status status,
-                                             tb_time latency, tb_time when)
+static __attribute__((noinline)) void report(struct tb_sim *s, const struct tb_txn *t,
+                                             enum tb_status status, tb_time latency, tb_time when)
 {
     if (s->breakdown)
         check_parts(s, t, latency, when);

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- Windows --------------------------------------------------------------------------------------- */
+/* -- Windows
+ * --------------------------------------------------------------------------------------- */
 
-static void join(struct tb_wire_window *to, const struct tb_wire_window *a, const struct tb_wire_window *b)
+static void join(struct tb_wire_window *to, const struct tb_wire_window *a,
+                 const struct tb_wire_window *b)
 {
     struct tb_wire_window sum = {.busy = a->busy + b->busy,
                                  .waited = a->waited + b->waited,
@@ -70,10 +72,11 @@ tb_time tb_usage_length(const struct tb_usage *u, unsigned window)
     return (to < u->end ? to : u->end) - from;
 }
 
-/* -- Wires ------------------------------------------------------------------------------------------ */
+/* -- Wires
+ * ------------------------------------------------------------------------------------------ */
 
-/* How many of a lane wait at `ready`, with the one that comes then and starts at `start`. Within a lane both only
- * grow. */
+/* How many of a lane wait at `ready`, with the one that comes then and starts at `start`. Within a
+ * lane both only grow. */
 static uint32_t depth(struct tb_usage_lane *l, tb_time ready, tb_time start)
 {
     while (l->head != l->tail && l->starts[l->head & l->mask] <= ready)
@@ -85,7 +88,8 @@ static uint32_t depth(struct tb_usage_lane *l, tb_time ready, tb_time start)
     return l->tail - l->head;
 }
 
-static void add_waiting(struct tb_usage *u, struct tb_usage_track *t, tb_time from, tb_time to, bool stalled)
+static void add_waiting(struct tb_usage *u, struct tb_usage_track *t, tb_time from, tb_time to,
+                        bool stalled)
 {
     while (from < to) {
         tb_time end = piece_end(u, from, to);
@@ -108,7 +112,8 @@ static void add_busy(struct tb_usage *u, struct tb_usage_track *t, tb_time from,
     }
 }
 
-void tb_usage_wire(struct tb_usage *u, uint32_t wire, unsigned class, tb_time ready, tb_time start, tb_time end)
+void tb_usage_wire(struct tb_usage *u, uint32_t wire, unsigned class, tb_time ready, tb_time start,
+                   tb_time end)
 {
     struct tb_usage_track *t = &u->tracks[wire];
     tb_time free = tb_max(ready, t->free);
@@ -130,7 +135,8 @@ void tb_usage_wire(struct tb_usage *u, uint32_t wire, unsigned class, tb_time re
     }
 }
 
-/* -- Counters ----------------------------------------------------------------------------------------- */
+/* -- Counters
+ * ----------------------------------------------------------------------------------------- */
 
 static uint64_t read_counter(const struct tb_usage_counter *c, unsigned k)
 {
@@ -140,8 +146,8 @@ static uint64_t read_counter(const struct tb_usage_counter *c, unsigned k)
 }
 
 /* Shares `amount` out over [from, to), by time; what rounding leaves goes to the end. */
-static void share_out(struct tb_usage *u, struct tb_usage_counter *c, unsigned k, uint64_t amount, tb_time from,
-                      tb_time to)
+static void share_out(struct tb_usage *u, struct tb_usage_counter *c, unsigned k, uint64_t amount,
+                      tb_time from, tb_time to)
 {
     tb_time length = to - from;
     uint64_t left = amount;
@@ -189,7 +195,8 @@ void tb_usage_end(struct tb_usage *u, tb_time end)
     sample_to(u, end);
 }
 
-/* "hits" with "misses", "pdc_hits" with "pdc_misses": a cache. Returns its name's length in `hits`, or -1. */
+/* "hits" with "misses", "pdc_hits" with "pdc_misses": a cache. Returns its name's length in `hits`,
+ * or -1. */
 static int cache_name(const struct tb_counter *hits, const struct tb_counter *misses)
 {
     size_t length = strlen(hits->name);
@@ -201,7 +208,8 @@ static int cache_name(const struct tb_counter *hits, const struct tb_counter *mi
     return same ? (int)(head ? head - 1 : 0) : -1;
 }
 
-static const struct tb_counter *find_misses(const struct tb_counter *all, const struct tb_counter *hits)
+static const struct tb_counter *find_misses(const struct tb_counter *all,
+                                            const struct tb_counter *hits)
 {
     for (; all->name; all++)
         if (cache_name(hits, all) >= 0)
@@ -217,9 +225,11 @@ static void add_cache(struct tb_usage *u, struct tb_model *m, const struct tb_co
     *c = (struct tb_usage_counter){
         .model = m, .cache = true, .offset = {hits->offset, misses->offset}};
     if (length > 0)
-        snprintf(c->name, sizeof c->name, "%.31s.%.*s", m->name, length < 14 ? length : 14, hits->name);
+        snprintf(c->name, sizeof c->name, "%.31s.%.*s", m->name, length < 14 ? length : 14,
+                 hits->name);
     else
-        snprintf(c->name, sizeof c->name, "%.31s.%s", m->name, tb_graph_translates(m) ? "iotlb" : "cache");
+        snprintf(c->name, sizeof c->name, "%.31s.%s", m->name,
+                 tb_graph_translates(m) ? "iotlb" : "cache");
 }
 
 static void add_counters(struct tb_usage *u, struct tb_model *m)
@@ -236,7 +246,9 @@ static void add_counters(struct tb_usage *u, struct tb_model *m)
     }
 }
 
-/* -- Life ----------------------------------------------------------------------------------------------- */
+/* -- Life
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static size_t all_counters(const struct tb_sim *s)
 {
@@ -250,7 +262,7 @@ static size_t all_counters(const struct tb_sim *s)
 /* No more can wait than there are transactions: as many places as the kernel's own queues have. */
 static bool make_lanes(struct tb_usage_track *t, const struct wire *w)
 {
-    for (unsigned class = 0; class < TB_CLASSES; class++) {
+    for (unsigned class = 0; class < TB_CLASSES; class ++) {
         struct tb_usage_lane *l = &t->lanes[class];
         l->mask = w->lanes[class].mask;
         l->starts = calloc((size_t)l->mask + 1, sizeof *l->starts);

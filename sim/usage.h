@@ -1,11 +1,13 @@
 /* Usage: how busy links, models and caches were in each window of simulated time.
  *
- * At most TB_WINDOWS windows of one width, from time 0. When the time runs past the last, the width doubles
- * and neighbours are joined: memory is bounded, and what comes out depends on the run alone.
+ * At most TB_WINDOWS windows of one width, from time 0. When the time runs past the last, the width
+ * doubles and neighbours are joined: memory is bounded, and what comes out depends on the run
+ * alone.
  *
- * Links are watched exactly: the kernel reports every message that starts on a wire (tb_usage_wire). What a model
- * counts by itself (busy_ps; hits and misses of its caches) is read when a transaction ends in a new window, and
- * shared out evenly over the time since it was last read.
+ * Links are watched exactly: the kernel reports every message that starts on a wire
+ * (tb_usage_wire). What a model counts by itself (busy_ps; hits and misses of its caches) is read
+ * when a transaction ends in a new window, and shared out evenly over the time since it was last
+ * read.
  */
 #ifndef TB_USAGE_H
 #define TB_USAGE_H
@@ -39,18 +41,18 @@ struct tb_usage_track {
 /* What a model counts: time it was busy, or what a cache of its answered and what not. */
 struct tb_usage_counter {
     struct tb_model *model;
-    char name[48];          /* of the component: "sys", "root.iotlb" */
-    bool cache;             /* else: busy */
-    size_t offset[2];       /* of the counters in the model's state: busy; or hits, misses */
+    char name[48];    /* of the component: "sys", "root.iotlb" */
+    bool cache;       /* else: busy */
+    size_t offset[2]; /* of the counters in the model's state: busy; or hits, misses */
     uint64_t last[2];
     uint64_t at[TB_WINDOWS][2];
 };
 
 struct tb_usage {
-    tb_time width;   /* of a window */
-    tb_time end;     /* of what was seen */
-    tb_time sampled; /* counters were shared out up to here */
-    tb_time next;    /* when the next window begins for them */
+    tb_time width;                 /* of a window */
+    tb_time end;                   /* of what was seen */
+    tb_time sampled;               /* counters were shared out up to here */
+    tb_time next;                  /* when the next window begins for them */
     struct tb_usage_track *tracks; /* per wire */
     struct tb_usage_counter *counters;
     size_t wire_count, counter_count;
@@ -59,13 +61,14 @@ struct tb_usage {
 /* Prepares for the wires and counters of a simulator. false: no memory. */
 bool tb_usage_begin(struct tb_usage *u, struct tb_sim *s);
 
-/* Gives a simulator its usage, for its life: at elaboration, as the first messages are sent before it runs. Wires
- * are watched while the breakdown is recorded. false: no memory. */
+/* Gives a simulator its usage, for its life: at elaboration, as the first messages are sent before
+ * it runs. Wires are watched while the breakdown is recorded. false: no memory. */
 bool tb_usage_attach(struct tb_sim *s);
 
-/* The kernel's, for every message in the order in which they start: one of a class was ready at `ready`, starts at
- * `start` and keeps the wire busy up to `end`. */
-void tb_usage_wire(struct tb_usage *u, uint32_t wire, unsigned class, tb_time ready, tb_time start, tb_time end);
+/* The kernel's, for every message in the order in which they start: one of a class was ready at
+ * `ready`, starts at `start` and keeps the wire busy up to `end`. */
+void tb_usage_wire(struct tb_usage *u, uint32_t wire, unsigned class, tb_time ready, tb_time start,
+                   tb_time end);
 
 /* Reads the models' counters if `when` lies in a window past the last reading. */
 void tb_usage_sample_slowly(struct tb_usage *u, tb_time when);

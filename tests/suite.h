@@ -28,11 +28,11 @@ static inline int suite_main(const char *name, const struct suite_test *tests, s
     return failed ? 1 : 0;
 }
 
-#define SUITE(name, ...)                                                       \
-    int main(void)                                                             \
-    {                                                                          \
-        static const struct suite_test tests[] = {__VA_ARGS__};                \
-        return suite_main(name, tests, sizeof tests / sizeof tests[0]);        \
+#define SUITE(name, ...)                                                                           \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        static const struct suite_test tests[] = {__VA_ARGS__};                                    \
+        return suite_main(name, tests, sizeof tests / sizeof tests[0]);                            \
     }
 
 #endif

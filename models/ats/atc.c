@@ -27,8 +27,9 @@ struct tb_atc *tb_atc_new(struct tb_model *m, const struct tb_atc_params *p,
                      m->name);
     if (p->has_pri && p->pri.group > p->pri.outstanding)
         tb_diag_node(diag, node ? tb_node_get(node, "pri") : NULL,
-                     "'%s': a group of %llu page requests is more than the %llu that can be open", m->name,
-                     (unsigned long long)p->pri.group, (unsigned long long)p->pri.outstanding);
+                     "'%s': a group of %llu page requests is more than the %llu that can be open",
+                     m->name, (unsigned long long)p->pri.group,
+                     (unsigned long long)p->pri.outstanding);
     if (!tb_iotlb_make(m, &a->cache, &p->cache, NULL, 16, node, diag) || p->cache.entries == 0)
         return NULL;
     atc_pending_make(a);
@@ -52,9 +53,10 @@ void tb_atc_start(struct tb_atc *a)
 void tb_atc_claims(const struct tb_atc *a, struct tb_ranges *out)
 {
     uint64_t base = (uint64_t)a->owner.id << 12;
-    tb_ranges_add(a->m, out,
-                  (struct tb_range){
-                      .base = base, .last = base + 0xfff, .space = TB_CONFIG, .model = a->m->index});
+    tb_ranges_add(
+        a->m, out,
+        (struct tb_range){
+            .base = base, .last = base + 0xfff, .space = TB_CONFIG, .model = a->m->index});
 }
 
 bool tb_atc_fact(const struct tb_atc *a, const char *key, uint64_t *out)

@@ -10,7 +10,8 @@
  * - A request that is not relaxed never leaves before an earlier posted write that still waits.
  * - What an invalidation covers is gone from the cache when its message has been taken, no answer
  *   that raced it is used, and its completion is sent after everything that was issued with a
- *   translation it covers is done (nonposted: answered; posted: sent, ahead of it on the same wire).
+ *   translation it covers is done (nonposted: answered; posted: sent, ahead of it on the same
+ * wire).
  * - Whatever comes unasked is counted and has no effect.
  *
  * Everything is sent at the instant of the call, so departures never go backwards at the port.
@@ -80,15 +81,16 @@ struct tb_atc_owner {
     unsigned port, timer;
     uint16_t id;
     uint32_t open; /* requests that can be open at once */
-    /* A request that was submitted has failed without having left. `msg` is its completion, as if it
-     * had arrived now; called from tb_atc_timer only. A posted write is the owner's to end, too. */
+    /* A request that was submitted has failed without having left. `msg` is its completion, as if
+     * it had arrived now; called from tb_atc_timer only. A posted write is the owner's to end, too.
+     */
     void (*failed)(struct tb_model *m, const struct tb_msg *msg, tb_time when);
 };
 
 struct tb_atc;
 
-/* Checks parameters, allocates. Call in `check`. NULL after errors, and for a cache without entries.
- * `node` is the group's; `counters` lie in the model's state. */
+/* Checks parameters, allocates. Call in `check`. NULL after errors, and for a cache without
+ * entries. `node` is the group's; `counters` lie in the model's state. */
 struct tb_atc *tb_atc_new(struct tb_model *m, const struct tb_atc_params *p,
                           const struct tb_atc_owner *owner, struct tb_atc_counters *counters,
                           const struct tb_node *node, struct tb_diag *diag);
@@ -98,7 +100,8 @@ void tb_atc_slots(const struct tb_atc *a, uint32_t *count, uint32_t *bytes);
 void tb_atc_start(struct tb_atc *a);
 
 /* Sends a request of the device, at `when` or as soon as its translation is there. What is not an
- * untranslated access to memory passes. Its transaction is complete but for that (tb_txn.iova, length). */
+ * untranslated access to memory passes. Its transaction is complete but for that (tb_txn.iova,
+ * length). */
 void tb_atc_submit(struct tb_atc *a, const struct tb_msg *msg, tb_time when);
 
 /* A message to the device. True: it was the cache's, credit and all. False: it is the device's; the
@@ -117,8 +120,8 @@ bool tb_atc_holds(const struct tb_atc *a);
 /* Where messages to the device go: the configuration space of its requester ID. */
 void tb_atc_claims(const struct tb_atc *a, struct tb_ranges *out);
 
-/* Firmware's knowledge: "ats" (1), "ats.depth" (invalidations it takes at once), "pri" (page requests it can
- * have open). `a` may be NULL: knows nothing. */
+/* Firmware's knowledge: "ats" (1), "ats.depth" (invalidations it takes at once), "pri" (page
+ * requests it can have open). `a` may be NULL: knows nothing. */
 bool tb_atc_fact(const struct tb_atc *a, const char *key, uint64_t *out);
 
 #endif

@@ -91,15 +91,15 @@ struct tb_atc {
     struct tb_atc_counters *n;
     struct tb_iotlb cache;
     struct atc_request *requests;
-    uint32_t total;            /* of them */
-    struct atc_list lookups;   /* requests */
-    struct atc_list held;      /* requests behind a posted write that waits */
-    struct atc_list failed;    /* requests to be answered */
-    uint32_t inside;           /* requests submitted that have not left */
-    uint32_t posted;           /* posted writes, not relaxed, that wait for a translation */
-    uint32_t flying;           /* newest of the translated nonposted requests */
-    struct tb_cache pending;   /* units, by space and address */
-    struct atc_unit *units;    /* per line of it */
+    uint32_t total;          /* of them */
+    struct atc_list lookups; /* requests */
+    struct atc_list held;    /* requests behind a posted write that waits */
+    struct atc_list failed;  /* requests to be answered */
+    uint32_t inside;         /* requests submitted that have not left */
+    uint32_t posted;         /* posted writes, not relaxed, that wait for a translation */
+    uint32_t flying;         /* newest of the translated nonposted requests */
+    struct tb_cache pending; /* units, by space and address */
+    struct atc_unit *units;  /* per line of it */
     struct atc_units queued, wanted;
     struct atc_ask *asks;
     uint32_t asked;
@@ -151,10 +151,12 @@ bool atc_allowed(const struct tb_atc *a, uint32_t txn, const struct tb_page *pag
 /* Requests behind a posted write may go if none waits any more. */
 void atc_release(struct tb_atc *a, tb_time when);
 
-/* -- pending.c: units that are asked for -------------------------------------------------------- */
+/* -- pending.c: units that are asked for --------------------------------------------------------
+ */
 
 bool atc_pending_make(struct tb_atc *a);
-/* Makes a request wait for its unit, which is asked for if it is not yet. With txn ATC_NONE nobody waits. */
+/* Makes a request wait for its unit, which is asked for if it is not yet. With txn ATC_NONE nobody
+ * waits. */
 void atc_want(struct tb_atc *a, uint32_t txn, const struct tb_msg *msg, tb_time when);
 /* Sends translation requests while there are units queued, and any is free. */
 void atc_ask_more(struct tb_atc *a, tb_time when);
@@ -167,14 +169,16 @@ void atc_fail_unit(struct tb_atc *a, uint32_t unit, enum tb_status status, tb_ti
 void atc_queue(struct tb_atc *a, struct atc_units *q, uint32_t unit, enum atc_unit_state state);
 uint32_t atc_queue_pop(struct tb_atc *a, struct atc_units *q);
 
-/* -- invalidate.c ------------------------------------------------------------------------------- */
+/* -- invalidate.c -------------------------------------------------------------------------------
+ */
 
 void atc_invalidate(struct tb_atc *a, const struct tb_msg *msg, tb_time when);
 void atc_invalidate_timer(struct tb_atc *a, tb_time when);
 /* A translated request was answered. */
 void atc_landed(struct tb_atc *a, uint32_t txn, tb_time when);
 
-/* -- pri.c -------------------------------------------------------------------------------------- */
+/* -- pri.c --------------------------------------------------------------------------------------
+ */
 
 void atc_pri_make(struct tb_atc *a);
 /* Asks for the page of a unit without permission; false: cannot. */

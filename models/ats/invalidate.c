@@ -11,7 +11,8 @@ static bool is_meant(uint64_t space, uint8_t perm, uint64_t with)
     (void)perm;
     if (with & WITH_ALL)
         return true;
-    return with & ATC_SPACE_HAS_PASID ? (space & mask) == (with & mask) : !(space & ATC_SPACE_HAS_PASID);
+    return with & ATC_SPACE_HAS_PASID ? (space & mask) == (with & mask)
+                                      : !(space & ATC_SPACE_HAS_PASID);
 }
 
 static bool overlap(uint64_t a_first, uint64_t a_last, uint64_t first, uint64_t last)

@@ -29,7 +29,8 @@ static uint32_t add_unit(struct tb_atc *a, uint64_t space, uint64_t iova)
 {
     struct tb_cache_key gone;
     bool evicted;
-    uint32_t unit = tb_cache_insert(&a->pending, (struct tb_cache_key){space, iova}, 0, &gone, &evicted);
+    uint32_t unit =
+        tb_cache_insert(&a->pending, (struct tb_cache_key){space, iova}, 0, &gone, &evicted);
     a->units[unit] = (struct atc_unit){.space = space, .iova = iova, .waiters = atc_empty()};
     return unit;
 }
@@ -328,8 +329,8 @@ static bool is_stale(const struct atc_ask *k, const struct tb_page *page)
 
 /* Translations follow one another: each begins where the one before ends (10.2.3.1). Those of all
  * pages are in the cache before the first request goes. */
-static void take_pages(struct tb_atc *a, const struct atc_ask *k, const uint64_t *entries, uint32_t n,
-                       tb_time when)
+static void take_pages(struct tb_atc *a, const struct atc_ask *k, const uint64_t *entries,
+                       uint32_t n, tb_time when)
 {
     struct tb_page pages[ATS_MAX_PAGES];
     uint64_t iova = k->iova;
@@ -351,8 +352,8 @@ static void take_pages(struct tb_atc *a, const struct atc_ask *k, const uint64_t
 }
 
 /* What nothing was said of is asked for again, or fails with the whole. */
-static void settle_rest(struct tb_atc *a, const struct atc_ask *k, uint32_t index, enum tb_status status,
-                        tb_time when)
+static void settle_rest(struct tb_atc *a, const struct atc_ask *k, uint32_t index,
+                        enum tb_status status, tb_time when)
 {
     for (uint32_t i = 0; i < k->count; i++) {
         uint32_t unit = find_unit(a, k->space, k->iova + i * a->p->unit);

@@ -29,8 +29,8 @@ static uint32_t free_group(const struct tb_atc *a)
 }
 
 /* One page of a group. Its transaction lives until the response. */
-static uint32_t send_page(struct tb_atc *a, const struct atc_unit *u, uint64_t address, uint32_t index,
-                          bool last, tb_time when)
+static uint32_t send_page(struct tb_atc *a, const struct atc_unit *u, uint64_t address,
+                          uint32_t index, bool last, tb_time when)
 {
     uint32_t txn = tb_txn_begin(a->m, TB_TXN_PAGE_REQUEST, when);
     struct tb_txn *t = tb_txn(a->m, txn);
@@ -48,8 +48,8 @@ static uint32_t send_page(struct tb_atc *a, const struct atc_unit *u, uint64_t a
     t->iova = address;
     t->requester = a->owner.id;
     t->tag = index & 0xfff;
-    t->value[0] = ATS_R | (u->write ? ATS_W : 0) | (last ? PRI_LAST : 0) |
-                  (msg.privileged ? ATS_PRIV : 0);
+    t->value[0] =
+        ATS_R | (u->write ? ATS_W : 0) | (last ? PRI_LAST : 0) | (msg.privileged ? ATS_PRIV : 0);
     t->has_pasid = msg.has_pasid;
     t->pasid = msg.pasid;
     a->n->page_requests++;
@@ -104,7 +104,11 @@ static void end_page(struct tb_atc *a, uint32_t txn, unsigned code, tb_time when
     tb_txn_spend(a->m, txn, TB_PART_QUEUE, when - t->created - spent);
     t->value[1] = code;
     a->requests[txn].state = ATC_IDLE;
-    tb_txn_end(a->m, txn, code == PRI_SUCCESS ? TB_OK : code == PRI_INVALID ? TB_FAULT : TB_ABORT, when);
+    tb_txn_end(a->m, txn,
+               code == PRI_SUCCESS   ? TB_OK
+               : code == PRI_INVALID ? TB_FAULT
+                                     : TB_ABORT,
+               when);
 }
 
 /* Code 15: the device asks no more (10.4.2.1), and what waits fails. */

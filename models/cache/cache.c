@@ -163,7 +163,8 @@ uint32_t tb_cache_insert(struct tb_cache *c, struct tb_cache_key key, uint64_t i
 /* The parameter, or what is nearest to it in the file: its group, the group around. */
 static const struct tb_node *node_of(const struct tb_node *group, const char *what, const char *key)
 {
-    const struct tb_node *part = what && group && group->kind == TB_MAP ? tb_node_get(group, what) : group;
+    const struct tb_node *part =
+        what && group && group->kind == TB_MAP ? tb_node_get(group, what) : group;
     const struct tb_node *row = part && part->kind == TB_MAP ? tb_node_get(part, key) : NULL;
     return row ? row : part ? part : group;
 }

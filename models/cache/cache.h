@@ -73,8 +73,7 @@ extern const char *const tb_replacement_names[]; /* of enum tb_replacement */
          .doc = "entries per set: a divisor of `entries`, or `full` for one set"},                 \
     {                                                                                              \
         .name = "replacement", .type = TB_ENUM, .offset = offsetof(owner, cache.replacement),      \
-        .def = "lru", .names = tb_replacement_names,                                               \
-        .doc = "which entry of a full set has to go"                                               \
+        .def = "lru", .names = tb_replacement_names, .doc = "which entry of a full set has to go"  \
     }
 
 /* Allocates and makes the cache that the parameters describe. False: they are wrong, which is

@@ -1,5 +1,5 @@
-/* A cache of translations: pages of any size from 4 KiB up, each in a space of addresses (an IOMMU's
- * domain, a device's PASID). The IOTLB of an IOMMU, and the translation cache of a device.
+/* A cache of translations: pages of any size from 4 KiB up, each in a space of addresses (an
+ * IOMMU's domain, a device's PASID). The IOTLB of an IOMMU, and the translation cache of a device.
  *
  * Invariants: no two pages of the same size, address and space; `sizes` tells of which sizes there
  * are any. A look-up prefers the smallest page that holds the address.

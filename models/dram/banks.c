@@ -7,8 +7,8 @@ static void not_before(uint64_t *limit, uint64_t clock)
         *limit = clock;
 }
 
-void dram_banks_make(struct dram_banks *b, const struct dram_timing *t, unsigned groups, unsigned per_group,
-                     bool refresh)
+void dram_banks_make(struct dram_banks *b, const struct dram_timing *t, unsigned groups,
+                     unsigned per_group, bool refresh)
 {
     *b = (struct dram_banks){.t = *t,
                              .count = groups * per_group,
@@ -25,7 +25,8 @@ enum dram_command dram_banks_next(const struct dram_banks *b, unsigned bank, uin
     return b->bank[bank].row == DRAM_NO_ROW ? DRAM_ACTIVATE : DRAM_PRECHARGE;
 }
 
-uint64_t dram_banks_earliest(const struct dram_banks *b, unsigned bank, enum dram_command command, bool write)
+uint64_t dram_banks_earliest(const struct dram_banks *b, unsigned bank, enum dram_command command,
+                             bool write)
 {
     const struct dram_bank *k = &b->bank[bank];
     unsigned group = bank / b->per_group;
@@ -73,7 +74,8 @@ void dram_banks_precharge(struct dram_banks *b, unsigned bank, uint64_t clock)
     b->command = clock + 1;
 }
 
-/* Nothing on the data bus in between: writes begin at least two clocks after the data of a read (preamble). */
+/* Nothing on the data bus in between: writes begin at least two clocks after the data of a read
+ * (preamble). */
 static uint64_t read_to_write(const struct dram_timing *t)
 {
     uint64_t end = t->cl + t->bl / 2 + 2;
@@ -81,7 +83,8 @@ static uint64_t read_to_write(const struct dram_timing *t)
     return distance > t->ccd_s ? distance : t->ccd_s;
 }
 
-uint64_t dram_banks_column(struct dram_banks *b, unsigned bank, bool write, bool last, uint64_t clock)
+uint64_t dram_banks_column(struct dram_banks *b, unsigned bank, bool write, bool last,
+                           uint64_t clock)
 {
     const struct dram_timing *t = &b->t;
     struct dram_bank *k = &b->bank[bank];
@@ -128,8 +131,8 @@ void dram_banks_refresh(struct dram_banks *b, uint64_t clock)
 {
     if (b->refresh > clock)
         return;
-    /* While there is work, none is left behind; so of many, all but the last found the banks closed and idle, or
-     * are followed by one that will. */
+    /* While there is work, none is left behind; so of many, all but the last found the banks closed
+     * and idle, or are followed by one that will. */
     uint64_t skip = (clock - b->refresh) / b->t.refi;
     if (skip > 1) {
         refresh(b);

@@ -1,13 +1,15 @@
 /* dram: a DRAM and its controller: banks, rows, refresh, and a queue that reorders.
  *
- * A request is cut into bursts (64 bytes: eight transfers on eight bytes), which wait in arrival order for a
- * place in the scheduling queue. At every clock at which some command may be issued, the scheduler picks one:
- * first-ready, first come first served (a column access to an open row, then what opens a row, then what closes one;
- * the oldest of each sort), or strictly in order. banks.h has the rules between commands.
+ * A request is cut into bursts (64 bytes: eight transfers on eight bytes), which wait in arrival
+ * order for a place in the scheduling queue. At every clock at which some command may be issued,
+ * the scheduler picks one: first-ready, first come first served (a column access to an open row,
+ * then what opens a row, then what closes one; the oldest of each sort), or strictly in order.
+ * banks.h has the rules between commands.
  *
- * Bytes are moved on arrival, in order of arrival over all ports; bursts to the same bytes are never
- * reordered if one of them writes, so times and bytes agree. A request is answered when its last burst's data
- * has ended, `latency` after that; a posted write ends when its last burst is sent to the DRAM.
+ * Bytes are moved on arrival, in order of arrival over all ports; bursts to the same bytes are
+ * never reordered if one of them writes, so times and bytes agree. A request is answered when its
+ * last burst's data has ended, `latency` after that; a posted write ends when its last burst is
+ * sent to the DRAM.
  */
 #include "banks.h"
 #include "map.h"
@@ -41,8 +43,8 @@ struct request {
     tb_credit credit;
     uint16_t port;
     bool started;
-    tb_time arrived, start; /* start: its first command */
-    uint64_t next_line;     /* of the burst that is next to be queued */
+    tb_time arrived, start;  /* start: its first command */
+    uint64_t next_line;      /* of the burst that is next to be queued */
     uint32_t unqueued, left; /* bursts: outside the queue, not served */
     uint32_t next;           /* in the free list */
 };
@@ -62,7 +64,7 @@ struct dram {
     struct dram_banks banks;
     struct dram_map map;
     uint64_t burst_bytes, serial;
-    uint64_t passed; /* column accesses since the oldest burst became the oldest */
+    uint64_t passed;      /* column accesses since the oldest burst became the oldest */
     struct burst *bursts; /* the scheduling queue, the oldest first */
     uint32_t burst_count;
     struct request *requests;
@@ -76,35 +78,110 @@ struct dram {
 
 #define AT(field) offsetof(struct dram, field)
 static const struct tb_param params[] = {
-    {.name = "base", .type = TB_COUNT, .offset = AT(base), .def = "0", .doc = "address of the first byte, or auto: a window that the platform's loader gives out"},
-    {.name = "size", .type = TB_SIZE, .offset = AT(size), .flags = TB_REQUIRED, .min = "4KiB", .max = "16TiB",
+    {.name = "base",
+     .type = TB_COUNT,
+     .offset = AT(base),
+     .def = "0",
+     .doc = "address of the first byte, or auto: a window that the platform's loader gives out"},
+    {.name = "size",
+     .type = TB_SIZE,
+     .offset = AT(size),
+     .flags = TB_REQUIRED,
+     .min = "4KiB",
+     .max = "16TiB",
      .doc = "how many bytes: whole rows of all banks"},
-    {.name = "preset", .type = TB_ENUM, .offset = AT(preset), .names = dram_preset_names, .def = "ddr4-2400",
+    {.name = "preset",
+     .type = TB_ENUM,
+     .offset = AT(preset),
+     .names = dram_preset_names,
+     .def = "ddr4-2400",
      .doc = "what clock, banks and timing are where nothing else is said"},
-    {.name = "clock", .type = TB_CLOCK, .offset = AT(clock), .flags = TB_OPTIONAL, .min = "100ps", .max = "100ns",
-     .present = AT(has_clock) + 1, .doc = "tCK: commands are issued on its edges, one per edge"},
-    {.name = "groups", .type = TB_COUNT, .offset = AT(groups), .flags = TB_OPTIONAL, .min = "1", .max = "16",
-     .present = AT(has_groups) + 1, .doc = "bank groups (preset: 4 of DDR4, 1 of DDR3)"},
-    {.name = "banks", .type = TB_COUNT, .offset = AT(bank_count), .flags = TB_OPTIONAL, .min = "1", .max = "64",
-     .present = AT(has_banks) + 1, .doc = "banks in each group (preset: 4 of DDR4, 8 of DDR3); at most 64 in all"},
-    {.name = "width", .type = TB_SIZE, .offset = AT(width), .def = "8B", .min = "1B", .max = "64B",
+    {.name = "clock",
+     .type = TB_CLOCK,
+     .offset = AT(clock),
+     .flags = TB_OPTIONAL,
+     .min = "100ps",
+     .max = "100ns",
+     .present = AT(has_clock) + 1,
+     .doc = "tCK: commands are issued on its edges, one per edge"},
+    {.name = "groups",
+     .type = TB_COUNT,
+     .offset = AT(groups),
+     .flags = TB_OPTIONAL,
+     .min = "1",
+     .max = "16",
+     .present = AT(has_groups) + 1,
+     .doc = "bank groups (preset: 4 of DDR4, 1 of DDR3)"},
+    {.name = "banks",
+     .type = TB_COUNT,
+     .offset = AT(bank_count),
+     .flags = TB_OPTIONAL,
+     .min = "1",
+     .max = "64",
+     .present = AT(has_banks) + 1,
+     .doc = "banks in each group (preset: 4 of DDR4, 8 of DDR3); at most 64 in all"},
+    {.name = "width",
+     .type = TB_SIZE,
+     .offset = AT(width),
+     .def = "8B",
+     .min = "1B",
+     .max = "64B",
      .doc = "of the data bus: bytes per transfer, two transfers per clock"},
-    {.name = "row", .type = TB_SIZE, .offset = AT(row), .def = "8KiB", .min = "64B", .max = "1MiB",
+    {.name = "row",
+     .type = TB_SIZE,
+     .offset = AT(row),
+     .def = "8KiB",
+     .min = "64B",
+     .max = "1MiB",
      .doc = "bytes of a row over the whole width"},
-    {.name = "timing", .type = TB_GROUP, .offset = AT(timing), .sub = dram_timing_rows,
+    {.name = "timing",
+     .type = TB_GROUP,
+     .offset = AT(timing),
+     .sub = dram_timing_rows,
      .doc = "clocks between commands, where they are not the preset's"},
-    {.name = "map", .type = TB_STRING, .offset = AT(map_text), .def = "row:bank:column:group",
-     .doc = "what the bits of an address choose, the most significant first: row, bank, group, column"},
-    {.name = "page", .type = TB_ENUM, .offset = AT(page), .names = page_names, .def = "open",
-     .doc = "open: a row stays open until another is wanted; closed: until nobody in the queue wants it"},
-    {.name = "scheduler", .type = TB_ENUM, .offset = AT(scheduler), .names = scheduler_names, .def = "fr-fcfs",
+    {.name = "map",
+     .type = TB_STRING,
+     .offset = AT(map_text),
+     .def = "row:bank:column:group",
+     .doc = "what the bits of an address choose, the most significant first: row, bank, group, "
+            "column"},
+    {.name = "page",
+     .type = TB_ENUM,
+     .offset = AT(page),
+     .names = page_names,
+     .def = "open",
+     .doc = "open: a row stays open until another is wanted; closed: until nobody in the queue "
+            "wants it"},
+    {.name = "scheduler",
+     .type = TB_ENUM,
+     .offset = AT(scheduler),
+     .names = scheduler_names,
+     .def = "fr-fcfs",
      .doc = "fr-fcfs: open rows first, then by age; fifo: in order of arrival"},
-    {.name = "queue", .type = TB_COUNT, .offset = AT(queue), .def = "32", .min = "1", .max = "256",
+    {.name = "queue",
+     .type = TB_COUNT,
+     .offset = AT(queue),
+     .def = "32",
+     .min = "1",
+     .max = "256",
      .doc = "bursts that the scheduler sees"},
-    {.name = "patience", .type = TB_COUNT, .offset = AT(patience), .def = "32", .min = "1", .max = "65536",
+    {.name = "patience",
+     .type = TB_COUNT,
+     .offset = AT(patience),
+     .def = "32",
+     .min = "1",
+     .max = "65536",
      .doc = "so many bursts may pass the oldest; then it alone is served"},
-    {.name = "refresh", .type = TB_BOOL, .offset = AT(refresh), .def = "true", .doc = "refresh all banks every tREFI"},
-    {.name = "latency", .type = TB_TIME, .offset = AT(latency), .def = "0ns", .max = "1ms",
+    {.name = "refresh",
+     .type = TB_BOOL,
+     .offset = AT(refresh),
+     .def = "true",
+     .doc = "refresh all banks every tREFI"},
+    {.name = "latency",
+     .type = TB_TIME,
+     .offset = AT(latency),
+     .def = "0ns",
+     .max = "1ms",
      .doc = "of the controller, from the end of the data to the answer"},
     {0}};
 
@@ -191,7 +268,8 @@ static void fill_queue(struct dram *s)
 static bool is_wanted(const struct dram *s, uint32_t i)
 {
     for (uint32_t k = 0; k < s->burst_count; k++)
-        if (k != i && s->bursts[k].bank == s->bursts[i].bank && s->bursts[k].row == s->bursts[i].row)
+        if (k != i && s->bursts[k].bank == s->bursts[i].bank &&
+            s->bursts[k].row == s->bursts[i].row)
             return true;
     return false;
 }
@@ -206,7 +284,8 @@ static uint64_t wanted_banks(const struct dram *s)
     return wanted;
 }
 
-/* What to do for a burst next, if its turn has come; `seen` are banks that somebody older wants changed. */
+/* What to do for a burst next, if its turn has come; `seen` are banks that somebody older wants
+ * changed. */
 static bool has_turn(const struct dram *s, const struct burst *b, uint64_t *seen, uint64_t wanted,
                      enum dram_command *command)
 {
@@ -220,7 +299,8 @@ static bool has_turn(const struct dram *s, const struct burst *b, uint64_t *seen
 }
 
 /* The burst whose command may be issued at `now`, and the command; or NONE, and when one may be. */
-static uint32_t choose(const struct dram *s, uint64_t now, enum dram_command *command, uint64_t *later)
+static uint32_t choose(const struct dram *s, uint64_t now, enum dram_command *command,
+                       uint64_t *later)
 {
     bool in_order = s->scheduler == FIFO || s->passed >= s->patience;
     uint32_t seen_bursts = in_order ? 1 : s->burst_count, best = NONE;
@@ -295,7 +375,8 @@ static void access_column(struct tb_model *m, uint32_t i, uint64_t clock, tb_tim
         finish(m, b.request, time_of(s, end), when);
 }
 
-static void issue(struct tb_model *m, uint32_t i, enum dram_command command, uint64_t clock, tb_time when)
+static void issue(struct tb_model *m, uint32_t i, enum dram_command command, uint64_t clock,
+                  tb_time when)
 {
     struct dram *s = m->state;
     struct burst *b = &s->bursts[i];
@@ -335,7 +416,8 @@ static void timer(struct tb_model *m, unsigned which, tb_time when)
 
 /* -- requests ------------------------------------------------------------------------------- */
 
-static void refuse(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void refuse(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                   tb_time when)
 {
     struct dram *s = m->state;
     if (msg->class != TB_NONPOSTED) {
@@ -407,10 +489,13 @@ static void check_timing(struct tb_model *m, const struct dram_timing *t, struct
     if (t->bl % 2)
         tb_diag_node(diag, node, "'%s': bl must be even: two transfers per clock", m->name);
     if (t->ccd_s < t->bl / 2 || t->ccd_l < t->ccd_s)
-        tb_diag_node(diag, node, "'%s': bursts of %llu clocks need ccd_s >= %llu and ccd_l >= ccd_s", m->name,
+        tb_diag_node(diag, node,
+                     "'%s': bursts of %llu clocks need ccd_s >= %llu and ccd_l >= ccd_s", m->name,
                      (unsigned long long)t->bl / 2, (unsigned long long)t->bl / 2);
     if (t->refi < dram_timing_sum(t))
-        tb_diag_node(diag, node, "'%s': refi must be at least the sum of the others (%llu), or nothing is served between refreshes",
+        tb_diag_node(diag, node,
+                     "'%s': refi must be at least the sum of the others (%llu), or nothing is "
+                     "served between refreshes",
                      m->name, (unsigned long long)dram_timing_sum(t));
 }
 
@@ -422,16 +507,20 @@ static bool check_geometry(struct tb_model *m, struct tb_diag *diag)
     if (s->base > UINT64_MAX - s->size + 1)
         tb_diag_node(diag, m->node, "'%s' reaches past the end of the address space", m->name);
     if (banks > DRAM_MAX_BANKS)
-        tb_diag_node(diag, node_of(m, "banks"), "'%s': %llu groups of %llu banks are more than %d banks", m->name,
-                     (unsigned long long)s->groups, (unsigned long long)s->bank_count, DRAM_MAX_BANKS);
+        tb_diag_node(diag, node_of(m, "banks"),
+                     "'%s': %llu groups of %llu banks are more than %d banks", m->name,
+                     (unsigned long long)s->groups, (unsigned long long)s->bank_count,
+                     DRAM_MAX_BANKS);
     if (s->row % s->burst_bytes)
-        tb_diag_node(diag, node_of(m, "row"), "'%s': a row must be whole bursts of %llu bytes", m->name,
-                     (unsigned long long)s->burst_bytes);
+        tb_diag_node(diag, node_of(m, "row"), "'%s': a row must be whole bursts of %llu bytes",
+                     m->name, (unsigned long long)s->burst_bytes);
     if (s->size % (s->row * banks))
-        tb_diag_node(diag, node_of(m, "size"), "'%s': size must be whole rows of all banks, a multiple of %llu bytes",
+        tb_diag_node(diag, node_of(m, "size"),
+                     "'%s': size must be whole rows of all banks, a multiple of %llu bytes",
                      m->name, (unsigned long long)(s->row * banks));
     if (!dram_map_read(&s->map, s->map_text))
-        tb_diag_node(diag, node_of(m, "map"), "'%s' must name row, bank, group and column once each, with ':' between",
+        tb_diag_node(diag, node_of(m, "map"),
+                     "'%s' must name row, bank, group and column once each, with ':' between",
                      s->map_text);
     return tb_diag_count(diag) == before_errors;
 }
@@ -448,7 +537,8 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     s->map.count[DRAM_BANK] = s->bank_count;
     s->map.count[DRAM_GROUP] = s->groups;
     s->map.count[DRAM_COLUMN_FIELD] = s->row / s->burst_bytes;
-    dram_banks_make(&s->banks, &s->timing.t, (unsigned)s->groups, (unsigned)s->bank_count, s->refresh);
+    dram_banks_make(&s->banks, &s->timing.t, (unsigned)s->groups, (unsigned)s->bank_count,
+                    s->refresh);
     s->wake = TB_NEVER;
 }
 
@@ -487,7 +577,8 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
 
 const struct tb_class tb_class_dram = {
     .name = "dram",
-    .brief = "DRAM with its controller: banks, rows, refresh, FR-FCFS scheduling, DDR4 and DDR3 timings",
+    .brief =
+        "DRAM with its controller: banks, rows, refresh, FR-FCFS scheduling, DDR4 and DDR3 timings",
     .state_size = sizeof(struct dram),
     .params = params,
     .ports = ports,

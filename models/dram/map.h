@@ -1,5 +1,5 @@
-/* Which bits of an address choose row, bank, bank group and column: `map: row:bank:column:group`, the most
- * significant first. The unit is a burst.
+/* Which bits of an address choose row, bank, bank group and column: `map: row:bank:column:group`,
+ * the most significant first. The unit is a burst.
  */
 #ifndef DRAM_MAP_H
 #define DRAM_MAP_H
@@ -10,8 +10,8 @@
 enum dram_field { DRAM_ROW, DRAM_BANK, DRAM_GROUP, DRAM_COLUMN_FIELD, DRAM_FIELDS };
 
 struct dram_map {
-    unsigned order[DRAM_FIELDS];  /* enum dram_field, least significant first */
-    uint64_t count[DRAM_FIELDS];  /* how many there are of each */
+    unsigned order[DRAM_FIELDS]; /* enum dram_field, least significant first */
+    uint64_t count[DRAM_FIELDS]; /* how many there are of each */
 };
 
 /* Reads the order. False: not each of the four names once. */

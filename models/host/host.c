@@ -16,8 +16,8 @@
 #include <string.h>
 
 static const char *const completion_names[] = {"poll", "interrupt", NULL};
-static const char *const timeout_names[] = {"none",  "1ms", "10ms", "100ms",
-                                            "1s",    "10s", "100s", NULL};
+static const char *const timeout_names[] = {"none", "1ms", "10ms", "100ms",
+                                            "1s",   "10s", "100s", NULL};
 static const char *const events_names[] = {"drain", "leave", NULL};
 
 #define FIELD(f) offsetof(struct host_params, f)
@@ -755,7 +755,8 @@ static bool host_step_at(size_t n, struct tb_step_kind *out)
 {
     const struct host_step_kind *k = host_step_kind_at(n);
     if (k)
-        *out = (struct tb_step_kind){.name = k->name, .doc = k->doc, .params = k->params, .timed = k->timed};
+        *out = (struct tb_step_kind){
+            .name = k->name, .doc = k->doc, .params = k->params, .timed = k->timed};
     return k;
 }
 

@@ -101,7 +101,7 @@ struct host_iommu {
     struct host_register devtab, cmdbuf, evtlog, control, status, cmd_head, cmd_tail, evt_head,
         evt_tail, ppr_base, ppr_head, ppr_tail;
     enum iommu_state state;
-    bool has_line;                                              /* it can raise interrupts */
+    bool has_line;        /* it can raise interrupts */
     bool wants_guests;    /* some device's PASIDs are to be translated */
     uint64_t requests_at; /* log of page requests; 0: no device has any */
     uint32_t request_head;
@@ -121,8 +121,8 @@ struct host_iommu {
 
 enum host_mode { HOST_TRANSLATE, HOST_PASSTHROUGH, HOST_BLOCKED };
 
-/* How addresses with a PASID are translated: not at all, by the PASID's own table, or by that and then the
- * domain's. */
+/* How addresses with a PASID are translated: not at all, by the PASID's own table, or by that and
+ * then the domain's. */
 enum host_guests { HOST_NO_GUESTS, HOST_ALONE, HOST_NESTED };
 
 /* The address space of a PASID: a page table of x86-64. */
@@ -135,12 +135,19 @@ struct host_guest {
 #define HOST_PASIDS 512u /* a GCR3 table of one level */
 
 /* What the driver does when a device asks for a page. */
-enum host_policy { HOST_PRI_MAP, HOST_PRI_IDENTITY, HOST_PRI_INVALID, HOST_PRI_FAILURE, HOST_PRI_IGNORE };
+enum host_policy {
+    HOST_PRI_MAP,
+    HOST_PRI_IDENTITY,
+    HOST_PRI_INVALID,
+    HOST_PRI_FAILURE,
+    HOST_PRI_IGNORE
+};
 
 struct host_pri {
     unsigned policy;
-    uint64_t pool, size, used; /* pages for HOST_PRI_MAP: physical address, bytes, and of these handed out */
-    tb_time time;              /* of the driver's code, per page */
+    uint64_t pool, size,
+        used;     /* pages for HOST_PRI_MAP: physical address, bytes, and of these handed out */
+    tb_time time; /* of the driver's code, per page */
     const struct tb_node *node;
     unsigned code; /* the worst of the group so far */
 };
@@ -200,9 +207,9 @@ struct host_device {
     struct host_iommu *iommu; /* that concerns it; NULL: none */
     struct host_domain *domain;
     enum host_mode mode;
-    bool attached; /* its device table entry is the driver's */
-    bool ats;      /* that says it may cache translations, and it can */
-    bool capable;  /* it can */
+    bool attached;  /* its device table entry is the driver's */
+    bool ats;       /* that says it may cache translations, and it can */
+    bool capable;   /* it can */
     uint64_t depth; /* invalidations it takes at once */
     enum host_guests guests;
     unsigned guest_levels;
@@ -260,11 +267,11 @@ struct host_steps {
 struct table_job {
     struct host_domain *domain;
     struct host_guest *guest; /* its table, not the domain's; NULL: the domain's */
-    uint64_t start, last; /* IOVAs of the range, both inclusive */
-    uint64_t iova, pa;    /* move on */
+    uint64_t start, last;     /* IOVAs of the range, both inclusive */
+    uint64_t iova, pa;        /* move on */
     uint64_t page, permissions;
     bool unmap, skip;
-    bool over; /* the last entry was done */
+    bool over;                      /* the last entry was done */
     const struct host_reuse *reuse; /* of what is unmapped; NULL: it is left as it is */
     const struct tb_node *node;     /* the step, for who checks */
 };
@@ -288,7 +295,7 @@ struct command_job {
 
 /* Has an IOMMU forget a range, then the devices that cache translations of it, and waits. */
 struct flush_job {
-    struct host_domain *domain; /* whose; NULL: of all domains of the IOMMU */
+    struct host_domain *domain;     /* whose; NULL: of all domains of the IOMMU */
     const struct host_guest *guest; /* of this space of it only; NULL: of the domain's */
     uint64_t iova, last;
     bool without_devices; /* only the IOMMU */
@@ -495,20 +502,25 @@ uint64_t table_page(struct host *h);
 uint64_t *table_entry(const struct host *h, uint64_t address);
 void table_set(struct host *h, uint64_t address, uint64_t value);
 
-/* -- guest.c: tables of PASIDs ------------------------------------------------------------------ */
+/* -- guest.c: tables of PASIDs ------------------------------------------------------------------
+ */
 
 struct host_guest *guest_of(struct host *h, struct host_device *d, uint32_t pasid);
 /* Its number for who checks. */
 uint32_t guest_space(const struct host *h, const struct host_guest *g);
-/* Links its root into the device's GCR3 table, if that was not done. Returns NULL, or what is wrong. */
-const char *guest_begin(struct host *h, struct host_guest *g, const struct tb_node *node, tb_time when);
+/* Links its root into the device's GCR3 table, if that was not done. Returns NULL, or what is
+ * wrong. */
+const char *guest_begin(struct host *h, struct host_guest *g, const struct tb_node *node,
+                        tb_time when);
 /* Can x86-64 tables have pages of this size. */
 bool guest_page_size(uint64_t page);
 /* The next entry of a job. */
 const char *guest_entry(struct host *h, struct table_job *job, tb_time when);
-#define GUEST_ACCESSES 44 /* at most, of one entry with all tables above it, mapped for the host too */
+#define GUEST_ACCESSES                                                                             \
+    44 /* at most, of one entry with all tables above it, mapped for the host too */
 
-/* -- driver_pri.c: page requests ---------------------------------------------------------------- */
+/* -- driver_pri.c: page requests ----------------------------------------------------------------
+ */
 
 /* Reserves the log. */
 bool request_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,

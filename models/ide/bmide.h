@@ -122,7 +122,7 @@ struct ide_request {
 
 struct ide {
     struct ide_params p; /* first: see tollbridge/model.h */
-    struct tb_atc *atc; /* NULL: requests go as they are */
+    struct tb_atc *atc;  /* NULL: requests go as they are */
     struct bm_channel channel[BM_CHANNELS];
     uint8_t config[256];
     struct ide_request *requests; /* ring, in order of arrival */

@@ -261,7 +261,8 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
         if (translation)
             r->msg.kind = TB_DATA;
         tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->down);
-        tb_send(u->m, TB_DOWN_PORT, &r->msg, when + u->down, translation ? TB_NO_CREDIT : r->credit);
+        tb_send(u->m, TB_DOWN_PORT, &r->msg, when + u->down,
+                translation ? TB_NO_CREDIT : r->credit);
         if (translation) /* it has left the requests' queue; its answer is in no queue of theirs */
             tb_release(u->m, r->credit, when);
     }

@@ -20,7 +20,8 @@ static uint32_t oldest(const struct llc_lines *c, uint32_t first, uint64_t ways)
 {
     uint32_t best = LLC_NO_LINE;
     for (uint32_t i = first; i < first + ways; i++)
-        if (c->line[i].state == LLC_VALID && (best == LLC_NO_LINE || c->line[i].stamp < c->line[best].stamp))
+        if (c->line[i].state == LLC_VALID &&
+            (best == LLC_NO_LINE || c->line[i].stamp < c->line[best].stamp))
             best = i;
     return best;
 }

@@ -1,7 +1,7 @@
 /* The lines of a cache of bytes: tags, what they hold, and who has to go.
  *
- * Invariants: an address is in at most one line; a line that is pending (its bytes are on their way) holds a
- * tag but no bytes, and is never chosen to go; a dirty line is valid.
+ * Invariants: an address is in at most one line; a line that is pending (its bytes are on their
+ * way) holds a tag but no bytes, and is never chosen to go; a dirty line is valid.
  */
 #ifndef LLC_LINES_H
 #define LLC_LINES_H
@@ -30,8 +30,8 @@ struct llc_lines {
 /* The line of an address, pending or valid; or LLC_NO_LINE. */
 uint32_t llc_lines_find(const struct llc_lines *c, uint64_t tag);
 
-/* Where a new tag may go, within the first `ways` of its set: an empty line, else by the replacement;
- * LLC_NO_LINE if all are pending. Changes nothing but the random stream. */
+/* Where a new tag may go, within the first `ways` of its set: an empty line, else by the
+ * replacement; LLC_NO_LINE if all are pending. Changes nothing but the random stream. */
 uint32_t llc_lines_place(struct llc_lines *c, uint64_t tag, uint64_t ways);
 
 /* Puts a tag into a line. */

@@ -1,15 +1,18 @@
-/* llc: a last-level cache in front of a memory, which devices write into as well (as Intel's DDIO does).
+/* llc: a last-level cache in front of a memory, which devices write into as well (as Intel's DDIO
+ * does).
  *
- * Requests are looked up in order of arrival, line by line. A hit is answered `hit` later. A miss takes a
- * miss register (MSHR), which fetches the line from memory and answers all that came for it meanwhile, `hit` after the
- * line came; or it takes a line without a fetch, if all of it is written. What cannot go on (no register, no
- * place for the line that has to go) keeps what is behind it waiting.
+ * Requests are looked up in order of arrival, line by line. A hit is answered `hit` later. A miss
+ * takes a miss register (MSHR), which fetches the line from memory and answers all that came for it
+ * meanwhile, `hit` after the line came; or it takes a line without a fetch, if all of it is
+ * written. What cannot go on (no register, no place for the line that has to go) keeps what is
+ * behind it waiting.
  *
- * Who may take a line: a CPU (transactions of kind TB_TXN_MEMORY) any way; a device's write the first
- * `ddio_ways` ways only; a device's reads and walks as the parameters say. Everybody finds what is there.
+ * Who may take a line: a CPU (transactions of kind TB_TXN_MEMORY) any way; a device's write the
+ * first `ddio_ways` ways only; a device's reads and walks as the parameters say. Everybody finds
+ * what is there.
  *
- * Dirty lines that go, and writes that take no line, are posted writes to memory: ordering on the way keeps
- * them in front of any later fetch of the same bytes, so a fetch never waits for one.
+ * Dirty lines that go, and writes that take no line, are posted writes to memory: ordering on the
+ * way keeps them in front of any later fetch of the same bytes, so a fetch never waits for one.
  */
 #include "lines.h"
 
@@ -75,29 +78,84 @@ struct llc {
 
 #define AT(field) offsetof(struct llc, field)
 static const struct tb_param params[] = {
-    {.name = "size", .type = TB_SIZE, .offset = AT(size), .def = "1MiB", .min = "8B", .max = "256MiB",
+    {.name = "size",
+     .type = TB_SIZE,
+     .offset = AT(size),
+     .def = "1MiB",
+     .min = "8B",
+     .max = "256MiB",
      .doc = "bytes it holds: sets x ways x line"},
-    {.name = "ways", .type = TB_COUNT, .offset = AT(ways), .def = "16", .min = "1", .max = "64",
+    {.name = "ways",
+     .type = TB_COUNT,
+     .offset = AT(ways),
+     .def = "16",
+     .min = "1",
+     .max = "64",
      .doc = "lines per set"},
-    {.name = "line", .type = TB_SIZE, .offset = AT(line), .def = "64B", .min = "8B", .max = "4KiB",
+    {.name = "line",
+     .type = TB_SIZE,
+     .offset = AT(line),
+     .def = "64B",
+     .min = "8B",
+     .max = "4KiB",
      .doc = "bytes of a line: a power of two"},
-    {.name = "hit", .type = TB_TIME, .offset = AT(hit), .def = "10ns", .max = "1ms",
+    {.name = "hit",
+     .type = TB_TIME,
+     .offset = AT(hit),
+     .def = "10ns",
+     .max = "1ms",
      .doc = "to the answer, from the look-up of a hit, or from the arrival of the line it missed"},
-    {.name = "ddio_ways", .type = TB_COUNT, .offset = AT(ddio_ways), .def = "2", .max = "64",
+    {.name = "ddio_ways",
+     .type = TB_COUNT,
+     .offset = AT(ddio_ways),
+     .def = "2",
+     .max = "64",
      .doc = "ways of a set that devices' writes may take; 0: what misses goes on to memory"},
-    {.name = "replacement", .type = TB_ENUM, .offset = AT(replacement), .names = tb_replacement_names,
-     .def = "lru", .doc = "which line of a full set has to go"},
-    {.name = "write", .type = TB_ENUM, .offset = AT(write), .names = write_names, .def = "back",
-     .doc = "back: a line that was written goes to memory when it has to go; through: every write goes on at once, and takes no line"},
-    {.name = "device_reads", .type = TB_ENUM, .offset = AT(device_reads), .names = allocation_names,
-     .def = "around", .doc = "does a device's read that misses take a line"},
-    {.name = "walks", .type = TB_ENUM, .offset = AT(walks), .names = allocation_names, .def = "allocate",
+    {.name = "replacement",
+     .type = TB_ENUM,
+     .offset = AT(replacement),
+     .names = tb_replacement_names,
+     .def = "lru",
+     .doc = "which line of a full set has to go"},
+    {.name = "write",
+     .type = TB_ENUM,
+     .offset = AT(write),
+     .names = write_names,
+     .def = "back",
+     .doc = "back: a line that was written goes to memory when it has to go; through: every write "
+            "goes on at once, and takes no line"},
+    {.name = "device_reads",
+     .type = TB_ENUM,
+     .offset = AT(device_reads),
+     .names = allocation_names,
+     .def = "around",
+     .doc = "does a device's read that misses take a line"},
+    {.name = "walks",
+     .type = TB_ENUM,
+     .offset = AT(walks),
+     .names = allocation_names,
+     .def = "allocate",
      .doc = "does a walk's read of a table that misses take a line"},
-    {.name = "mshrs", .type = TB_COUNT, .offset = AT(mshr_count), .def = "16", .min = "1", .max = "256",
+    {.name = "mshrs",
+     .type = TB_COUNT,
+     .offset = AT(mshr_count),
+     .def = "16",
+     .min = "1",
+     .max = "256",
      .doc = "lines on their way from memory at once"},
-    {.name = "targets", .type = TB_COUNT, .offset = AT(target_count), .def = "16", .min = "1", .max = "256",
+    {.name = "targets",
+     .type = TB_COUNT,
+     .offset = AT(target_count),
+     .def = "16",
+     .min = "1",
+     .max = "256",
      .doc = "accesses that can wait for one of them"},
-    {.name = "stores", .type = TB_COUNT, .offset = AT(store_count), .def = "16", .min = "1", .max = "256",
+    {.name = "stores",
+     .type = TB_COUNT,
+     .offset = AT(store_count),
+     .def = "16",
+     .min = "1",
+     .max = "256",
      .doc = "lines and writes on their way to memory at once"},
     {0}};
 
@@ -115,7 +173,8 @@ static const struct tb_counter counters[] = {
     {"evictions", AT(evictions), "lines that had to go"},
     {"write_backs", AT(write_backs), "of them, lines written to memory"},
     {"write_throughs", AT(write_throughs), "writes sent on to memory"},
-    {"stalls", AT(stalls), "times the look-up had to wait: no register, no place, too many for one line"},
+    {"stalls", AT(stalls),
+     "times the look-up had to wait: no register, no place, too many for one line"},
     {NULL, 0, NULL}};
 
 static const char *const ports[] = {"mem", "*", NULL};
@@ -146,7 +205,8 @@ static void count(struct llc *s, const struct tb_txn *t, bool write, bool hit)
 
 /* -- to memory ------------------------------------------------------------------------------ */
 
-static uint32_t begin(struct tb_model *m, uint64_t address, uint32_t length, bool write, tb_time when)
+static uint32_t begin(struct tb_model *m, uint64_t address, uint32_t length, bool write,
+                      tb_time when)
 {
     uint32_t txn = tb_txn_begin(m, TB_TXN_MEMORY, when);
     struct tb_txn *t = tb_txn(m, txn);
@@ -169,7 +229,8 @@ static void send_down(struct tb_model *m, uint32_t txn, tb_time when)
 }
 
 /* Needs a store register. */
-static void store(struct tb_model *m, uint64_t address, const uint8_t *bytes, uint32_t length, tb_time when)
+static void store(struct tb_model *m, uint64_t address, const uint8_t *bytes, uint32_t length,
+                  tb_time when)
 {
     struct llc *s = m->state;
     uint32_t txn = begin(m, address, length, true, when);
@@ -312,7 +373,8 @@ static uint32_t make_room(struct tb_model *m, uint64_t tag, uint64_t ways, tb_ti
 }
 
 /* A miss that takes a line. */
-static bool miss_allocating(struct tb_model *m, const struct piece *p, uint64_t tag, uint64_t ways, tb_time when)
+static bool miss_allocating(struct tb_model *m, const struct piece *p, uint64_t tag, uint64_t ways,
+                            tb_time when)
 {
     struct llc *s = m->state;
     const struct request *r = &s->requests[p->request];
@@ -424,7 +486,8 @@ static void look_up_all(struct tb_model *m, tb_time when)
 
 static bool is_within(const struct tb_range *r, const struct tb_msg *msg)
 {
-    return r->space == TB_MEMORY && msg->address >= r->base && msg->address + (msg->length - 1u) <= r->last &&
+    return r->space == TB_MEMORY && msg->address >= r->base &&
+           msg->address + (msg->length - 1u) <= r->last &&
            msg->address + (msg->length - 1u) >= msg->address;
 }
 
@@ -446,7 +509,8 @@ static bool is_cacheable(const struct llc *s, const struct tb_msg *msg)
     return false;
 }
 
-static void take(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void take(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
 {
     struct llc *s = m->state;
     struct tb_txn *t = tb_txn(m, msg->txn);
@@ -471,8 +535,8 @@ static void take(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 
 /* -- from memory ---------------------------------------------------------------------------- */
 
-static void serve_targets(struct tb_model *m, struct mshr *r, struct tb_txn *fetched, enum tb_status status,
-                          tb_time when)
+static void serve_targets(struct tb_model *m, struct mshr *r, struct tb_txn *fetched,
+                          enum tb_status status, tb_time when)
 {
     struct llc *s = m->state;
     for (uint32_t i = 0; i < r->count; i++) {
@@ -521,7 +585,8 @@ static void retired(struct tb_model *m, uint32_t txn, tb_time when)
 }
 
 /* Nobody below is meant to ask anything of who is above: a memory does not. */
-static void refuse_from_below(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void refuse_from_below(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
+                              tb_time when)
 {
     struct tb_msg out = *msg;
     if (msg->class != TB_NONPOSTED) {
@@ -580,11 +645,12 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     if (s->line & (s->line - 1))
         tb_diag_node(diag, node_of(m, "line"), "'%s': line must be a power of two", m->name);
     if (s->size % (s->line * s->ways))
-        tb_diag_node(diag, node_of(m, "size"), "'%s': size must be whole sets of %" PRIu64 " lines of %" PRIu64 " bytes",
+        tb_diag_node(diag, node_of(m, "size"),
+                     "'%s': size must be whole sets of %" PRIu64 " lines of %" PRIu64 " bytes",
                      m->name, s->ways, s->line);
     if (s->ddio_ways > s->ways)
-        tb_diag_node(diag, node_of(m, "ddio_ways"), "'%s': ddio_ways must be at most ways (%" PRIu64 ")", m->name,
-                     s->ways);
+        tb_diag_node(diag, node_of(m, "ddio_ways"),
+                     "'%s': ddio_ways must be at most ways (%" PRIu64 ")", m->name, s->ways);
     if (tb_diag_count(diag) == errors)
         make_lines(m);
     s->mshrs = tb_alloc(m, s->mshr_count, sizeof *s->mshrs);
@@ -618,7 +684,8 @@ static void start(struct tb_model *m, struct tb_diag *diag)
             continue;
         tb_ranges_add(m, &s->reach, *r);
         if (r->base % s->line || (r->last + 1) % s->line)
-            tb_diag_node(diag, node_of(m, "line"), "'%s': memory '%s' does not begin and end with a line", m->name,
+            tb_diag_node(diag, node_of(m, "line"),
+                         "'%s': memory '%s' does not begin and end with a line", m->name,
                          tb_model_at(m, r->model)->name);
     }
     if (!s->reach.count)
@@ -638,7 +705,8 @@ static void start(struct tb_model *m, struct tb_diag *diag)
 /* Copies what [at, at + length) and the access have in common: to `bytes` if it writes. */
 static void overlay(const struct tb_debug *d, uint64_t at, uint8_t *bytes, uint64_t length)
 {
-    uint64_t first = tb_max(at, d->address), end = at + length, end_of_access = d->address + d->length;
+    uint64_t first = tb_max(at, d->address), end = at + length,
+             end_of_access = d->address + d->length;
     end = end < end_of_access ? end : end_of_access;
     if (first >= end)
         return;
@@ -648,7 +716,8 @@ static void overlay(const struct tb_debug *d, uint64_t at, uint8_t *bytes, uint6
         memcpy(d->data + (first - d->address), bytes + (first - at), end - first);
 }
 
-/* Memory, then what is on its way there, the oldest first, then the lines: each is newer. A write goes to all. */
+/* Memory, then what is on its way there, the oldest first, then the lines: each is newer. A write
+ * goes to all. */
 static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 {
     struct llc *s = m->state;
@@ -661,7 +730,8 @@ static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
         struct tb_txn *t = tb_txn(m, s->stores[i]);
         overlay(d, t->iova, t->data, t->length);
     }
-    for (uint64_t tag = d->address / s->line; tag <= (d->address + d->length - 1) / s->line; tag++) {
+    for (uint64_t tag = d->address / s->line; tag <= (d->address + d->length - 1) / s->line;
+         tag++) {
         uint32_t line = llc_lines_find(&s->lines, tag);
         if (line != LLC_NO_LINE && s->lines.line[line].state == LLC_VALID)
             overlay(d, tag * s->line, llc_lines_bytes(&s->lines, line), s->line);
@@ -683,7 +753,8 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
 
 const struct tb_class tb_class_llc = {
     .name = "llc",
-    .brief = "last-level cache in front of a memory: write-back, devices write into a share of its ways (DDIO)",
+    .brief = "last-level cache in front of a memory: write-back, devices write into a share of its "
+             "ways (DDIO)",
     .state_size = sizeof(struct llc),
     .params = params,
     .ports = ports,

@@ -64,7 +64,8 @@ static bool waits(const struct tb_posting *b, const struct tb_msg *msg)
     return msg->class == TB_POSTED && msg->kind == TB_WRITE && !whole;
 }
 
-static void hold(struct tb_model *m, struct tb_posting *b, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void hold(struct tb_model *m, struct tb_posting *b, const struct tb_msg *msg,
+                 tb_credit credit, tb_time when)
 {
     if (b->count == b->p->entries)
         send_oldest(m, b, when);
@@ -79,8 +80,8 @@ static bool may_pass(const struct tb_posting *b, const struct tb_msg *msg)
     return !b->p->ordered || msg->relaxed || msg->class == TB_INTERRUPT;
 }
 
-void tb_posting_take(struct tb_model *m, struct tb_posting *b, const struct tb_msg *msg, tb_credit credit,
-                     tb_time when)
+void tb_posting_take(struct tb_model *m, struct tb_posting *b, const struct tb_msg *msg,
+                     tb_credit credit, tb_time when)
 {
     if (waits(b, msg)) {
         hold(m, b, msg, credit, when);

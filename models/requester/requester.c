@@ -1,8 +1,9 @@
 /* requester: raw requests, from a list, a pattern, or an embedding program.
  *
- * What it wants to move is split into pieces that do not cross a multiple of the burst size (a power of two,
- * at most 4 KiB), or of what its link takes in one TLP if that is less; each piece is a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant
- * at which one ends. A failed read leaves the caller's bytes as they were.
+ * What it wants to move is split into pieces that do not cross a multiple of the burst size (a
+ * power of two, at most 4 KiB), or of what its link takes in one TLP if that is less; each piece is
+ * a transaction. It keeps at most `outstanding` of them open, and goes on at the very instant at
+ * which one ends. A failed read leaves the caller's bytes as they were.
  */
 #include "ats/atc.h"
 #include "draw.h"
@@ -10,7 +11,8 @@
 #include <string.h>
 
 enum pattern { NONE, SEQUENTIAL, RANDOM, STRIDED, ZIPF };
-static const char *const pattern_names[] = {"none", "sequential", "random", "strided", "zipf", NULL};
+static const char *const pattern_names[] = {"none",    "sequential", "random",
+                                            "strided", "zipf",       NULL};
 enum op { READ, WRITE, ALTERNATE, MIXED };
 static const char *const op_names[] = {"read", "write", "alternate", "mixed", NULL};
 static const char *const list_op_names[] = {"read", "write", NULL};
@@ -47,15 +49,15 @@ struct requester {
     bool plain;             /* no translation cache, no translation requests */
     bool special;           /* `now` has an address type or a PASID, or is an access */
     struct tb_random random, arrivals;
-    uint64_t grain;      /* distance of two addresses of the pattern */
-    uint64_t lines;      /* of the pattern's window */
-    uint64_t *zipf;      /* cumulative weights of the lines */
-    uint64_t created;    /* requests so far, of list or pattern */
-    uint64_t total;      /* how many there will be */
-    tb_time next;        /* when the next one may come */
-    struct request now;  /* what is being issued */
-    uint64_t piece[2];   /* largest read, largest write */
-    uint64_t left;       /* bytes of it that are not under way yet */
+    uint64_t grain;           /* distance of two addresses of the pattern */
+    uint64_t lines;           /* of the pattern's window */
+    uint64_t *zipf;           /* cumulative weights of the lines */
+    uint64_t created;         /* requests so far, of list or pattern */
+    uint64_t total;           /* how many there will be */
+    tb_time next;             /* when the next one may come */
+    struct request now;       /* what is being issued */
+    uint64_t piece[2];        /* largest read, largest write */
+    uint64_t left;            /* bytes of it that are not under way yet */
     struct tb_access *access; /* of an embedding program */
     uint64_t undone;          /* its bytes that are not answered */
     uint64_t begun;           /* transactions */
@@ -64,62 +66,173 @@ struct requester {
 };
 
 #define AT(field) offsetof(struct requester, field)
-static const struct tb_param request_table[] = {
-    {.name = "time", .type = TB_TIME, .offset = offsetof(struct request, time), .def = "0ns",
-     .max = "8640000s", .doc = "not before"},
-    {.name = "op", .type = TB_ENUM, .offset = offsetof(struct request, op), .names = list_op_names, .def = "read",
-     .doc = "what to do"},
-    {.name = "at", .type = TB_ENUM, .offset = offsetof(struct request, at), .names = at_names,
-     .def = "untranslated", .doc = "PCIe's address type"},
-    {.name = "address", .type = TB_COUNT, .offset = offsetof(struct request, address), .flags = TB_REQUIRED,
-     .doc = "first byte"},
-    {.name = "bytes", .type = TB_BYTES, .offset = offsetof(struct request, bytes), .flags = TB_REQUIRED, .min = "1",
-     .max = "1GiB", .doc = "how many"},
-    {.name = "pasid", .type = TB_COUNT, .offset = offsetof(struct request, pasid), .max = "0xfffff",
-     .flags = TB_OPTIONAL, .present = offsetof(struct request, has_pasid) + 1, .doc = "process address space"},
-    {0}};
+static const struct tb_param request_table[] = {{.name = "time",
+                                                 .type = TB_TIME,
+                                                 .offset = offsetof(struct request, time),
+                                                 .def = "0ns",
+                                                 .max = "8640000s",
+                                                 .doc = "not before"},
+                                                {.name = "op",
+                                                 .type = TB_ENUM,
+                                                 .offset = offsetof(struct request, op),
+                                                 .names = list_op_names,
+                                                 .def = "read",
+                                                 .doc = "what to do"},
+                                                {.name = "at",
+                                                 .type = TB_ENUM,
+                                                 .offset = offsetof(struct request, at),
+                                                 .names = at_names,
+                                                 .def = "untranslated",
+                                                 .doc = "PCIe's address type"},
+                                                {.name = "address",
+                                                 .type = TB_COUNT,
+                                                 .offset = offsetof(struct request, address),
+                                                 .flags = TB_REQUIRED,
+                                                 .doc = "first byte"},
+                                                {.name = "bytes",
+                                                 .type = TB_BYTES,
+                                                 .offset = offsetof(struct request, bytes),
+                                                 .flags = TB_REQUIRED,
+                                                 .min = "1",
+                                                 .max = "1GiB",
+                                                 .doc = "how many"},
+                                                {.name = "pasid",
+                                                 .type = TB_COUNT,
+                                                 .offset = offsetof(struct request, pasid),
+                                                 .max = "0xfffff",
+                                                 .flags = TB_OPTIONAL,
+                                                 .present = offsetof(struct request, has_pasid) + 1,
+                                                 .doc = "process address space"},
+                                                {0}};
 
 static const struct tb_param params[] = {
-    {.name = "id", .type = TB_ID, .offset = AT(id), .def = "00:02.0",
+    {.name = "id",
+     .type = TB_ID,
+     .offset = AT(id),
+     .def = "00:02.0",
      .doc = "requester ID, or auto"},
-    {.name = "posted", .type = TB_BOOL, .offset = AT(posted), .def = "false", .doc = "writes are posted"},
-    {.name = "relaxed", .type = TB_BOOL, .offset = AT(relaxed), .def = "false",
+    {.name = "posted",
+     .type = TB_BOOL,
+     .offset = AT(posted),
+     .def = "false",
+     .doc = "writes are posted"},
+    {.name = "relaxed",
+     .type = TB_BOOL,
+     .offset = AT(relaxed),
+     .def = "false",
      .doc = "requests may pass earlier posted writes"},
-    {.name = "outstanding", .type = TB_COUNT, .offset = AT(outstanding), .def = "16", .min = "1", .max = "65536",
+    {.name = "outstanding",
+     .type = TB_COUNT,
+     .offset = AT(outstanding),
+     .def = "16",
+     .min = "1",
+     .max = "65536",
      .doc = "transactions open at once: the tags of a PCI Express function"},
-    {.name = "burst", .type = TB_SIZE, .offset = AT(burst), .def = "64B", .min = "4B", .max = "4KiB",
+    {.name = "burst",
+     .type = TB_SIZE,
+     .offset = AT(burst),
+     .def = "64B",
+     .min = "4B",
+     .max = "4KiB",
      .doc = "largest piece; a PCI Express link's maximum payload or read request, if that is less"},
-    {.name = "requests", .type = TB_ITEMS, .offset = AT(requests), .sub = request_table,
-     .size = sizeof(struct request), .doc = "what to do, in this order"},
-    {.name = "pattern", .type = TB_ENUM, .offset = AT(pattern), .names = pattern_names, .def = "none",
+    {.name = "requests",
+     .type = TB_ITEMS,
+     .offset = AT(requests),
+     .sub = request_table,
+     .size = sizeof(struct request),
+     .doc = "what to do, in this order"},
+    {.name = "pattern",
+     .type = TB_ENUM,
+     .offset = AT(pattern),
+     .names = pattern_names,
+     .def = "none",
      .doc = "addresses to make up, after `requests`"},
-    {.name = "op", .type = TB_ENUM, .offset = AT(op), .names = op_names, .def = "read",
+    {.name = "op",
+     .type = TB_ENUM,
+     .offset = AT(op),
+     .names = op_names,
+     .def = "read",
      .doc = "of the pattern; alternate: even ones read; mixed: by read_share"},
-    {.name = "read_share", .type = TB_COUNT, .offset = AT(read_share), .def = "50", .max = "100",
+    {.name = "read_share",
+     .type = TB_COUNT,
+     .offset = AT(read_share),
+     .def = "50",
+     .max = "100",
      .doc = "percentage of reads when mixed"},
-    {.name = "count", .type = TB_COUNT, .offset = AT(count), .def = "0", .max = "0xffffffff",
+    {.name = "count",
+     .type = TB_COUNT,
+     .offset = AT(count),
+     .def = "0",
+     .max = "0xffffffff",
      .doc = "requests of the pattern"},
-    {.name = "base", .type = TB_COUNT, .offset = AT(base), .def = "0", .doc = "where the window begins"},
-    {.name = "window", .type = TB_SIZE, .offset = AT(window), .def = "1MiB", .min = "4B", .max = "16TiB",
+    {.name = "base",
+     .type = TB_COUNT,
+     .offset = AT(base),
+     .def = "0",
+     .doc = "where the window begins"},
+    {.name = "window",
+     .type = TB_SIZE,
+     .offset = AT(window),
+     .def = "1MiB",
+     .min = "4B",
+     .max = "16TiB",
      .doc = "addresses come from here"},
-    {.name = "length", .type = TB_SIZE, .offset = AT(length), .def = "64B", .min = "1B", .max = "1GiB",
+    {.name = "length",
+     .type = TB_SIZE,
+     .offset = AT(length),
+     .def = "64B",
+     .min = "1B",
+     .max = "1GiB",
      .doc = "bytes of a request, and the grain of its address"},
-    {.name = "stride", .type = TB_SIZE, .offset = AT(stride), .def = "4KiB", .min = "1B", .max = "16TiB",
+    {.name = "stride",
+     .type = TB_SIZE,
+     .offset = AT(stride),
+     .def = "4KiB",
+     .min = "1B",
+     .max = "16TiB",
      .doc = "from one strided address to the next"},
-    {.name = "alpha", .type = TB_COUNT, .offset = AT(alpha), .def = "1000", .max = "10000",
+    {.name = "alpha",
+     .type = TB_COUNT,
+     .offset = AT(alpha),
+     .def = "1000",
+     .max = "10000",
      .doc = "Zipf's exponent in thousandths"},
-    {.name = "pasid", .type = TB_COUNT, .offset = AT(pasid), .max = "0xfffff", .flags = TB_OPTIONAL,
-     .present = AT(has_pasid) + 1, .doc = "process address space of the pattern's requests"},
-    {.name = "rate", .type = TB_PER_S, .offset = AT(rate), .def = "unlimited",
+    {.name = "pasid",
+     .type = TB_COUNT,
+     .offset = AT(pasid),
+     .max = "0xfffff",
+     .flags = TB_OPTIONAL,
+     .present = AT(has_pasid) + 1,
+     .doc = "process address space of the pattern's requests"},
+    {.name = "rate",
+     .type = TB_PER_S,
+     .offset = AT(rate),
+     .def = "unlimited",
      .doc = "requests of the pattern per time; unlimited: as fast as answers come"},
-    {.name = "arrival", .type = TB_ENUM, .offset = AT(arrival), .names = arrival_names, .def = "fixed",
+    {.name = "arrival",
+     .type = TB_ENUM,
+     .offset = AT(arrival),
+     .names = arrival_names,
+     .def = "fixed",
      .doc = "spacing at that rate"},
-    {.name = "data", .type = TB_ENUM, .offset = AT(data), .names = data_names, .def = "zero",
+    {.name = "data",
+     .type = TB_ENUM,
+     .offset = AT(data),
+     .names = data_names,
+     .def = "zero",
      .doc = "what is written; counter: byte i is i mod 256; address: each 8 bytes their address"},
-    {.name = "stream", .type = TB_COUNT, .offset = AT(stream), .flags = TB_OPTIONAL, .present = AT(has_stream) + 1,
+    {.name = "stream",
+     .type = TB_COUNT,
+     .offset = AT(stream),
+     .flags = TB_OPTIONAL,
+     .present = AT(has_stream) + 1,
      .doc = "state of the address stream (splitmix64); default: from seed and name"},
-    {.name = "atc", .type = TB_GROUP, .offset = AT(atc_params), .present = AT(has_atc) + 1,
-     .flags = TB_OPTIONAL, .sub = tb_atc_param_table,
+    {.name = "atc",
+     .type = TB_GROUP,
+     .offset = AT(atc_params),
+     .present = AT(has_atc) + 1,
+     .flags = TB_OPTIONAL,
+     .sub = tb_atc_param_table,
      .doc = "a translation cache: untranslated requests ask an IOMMU first (PCIe ATS)"},
     {0}};
 
@@ -127,7 +240,8 @@ static const struct tb_counter counters[] = {
     {"completed", AT(completed), "transactions answered"},
     {"failed", AT(failed), "of these with a status other than ok"},
     {"bytes", AT(bytes), "moved"},
-    {"digest", AT(digest), "FNV-like hash over (time in ns + number * 2^40) of the answers, in order"},
+    {"digest", AT(digest),
+     "FNV-like hash over (time in ns + number * 2^40) of the answers, in order"},
     TB_ATC_COUNTERS(AT(ats)),
     {NULL, 0, NULL}};
 
@@ -151,7 +265,8 @@ static bool pattern_write(struct requester *s, uint64_t n)
 {
     if (s->op == ALTERNATE)
         return n & 1;
-    return s->op == WRITE || (s->op == MIXED && tb_random_below(&s->arrivals, 100) >= s->read_share);
+    return s->op == WRITE ||
+           (s->op == MIXED && tb_random_below(&s->arrivals, 100) >= s->read_share);
 }
 
 static tb_time spacing(struct requester *s, uint64_t n)
@@ -222,7 +337,8 @@ static void fill_data(const struct requester *s, struct tb_txn *t, uint64_t from
     }
     for (uint32_t k = 0; k < t->length; k++) {
         uint64_t a = t->iova + k;
-        t->data[k] = s->data == COUNTER ? (uint8_t)(from + k) : (uint8_t)((a & ~7ull) >> (8 * (a & 7)));
+        t->data[k] =
+            s->data == COUNTER ? (uint8_t)(from + k) : (uint8_t)((a & ~7ull) >> (8 * (a & 7)));
     }
 }
 
@@ -249,7 +365,8 @@ ALWAYS_INLINE void prepare(struct tb_model *m, struct tb_txn *t, uint64_t addres
     }
 }
 
-/* What all pieces of the request share but for the kind: a pattern of nonposted requests never changes it. */
+/* What all pieces of the request share but for the kind: a pattern of nonposted requests never
+ * changes it. */
 static void set_template(struct requester *s)
 {
     s->special = s->access || s->now.at || s->now.has_pasid;
@@ -260,7 +377,8 @@ static void set_template(struct requester *s)
     s->template.space = s->access ? s->access->space : TB_MEMORY;
 }
 
-ALWAYS_INLINE struct tb_msg message_of(const struct requester *s, uint32_t txn, const struct tb_txn *t)
+ALWAYS_INLINE struct tb_msg message_of(const struct requester *s, uint32_t txn,
+                                       const struct tb_txn *t)
 {
     struct tb_msg msg = s->template;
     msg.address = t->iova;
@@ -322,7 +440,8 @@ static void issue(struct tb_model *m, tb_time when)
 
 /* -- answers -------------------------------------------------------------------------------- */
 
-static void finish_access(struct requester *s, const struct tb_txn *t, enum tb_status status, tb_time when)
+static void finish_access(struct requester *s, const struct tb_txn *t, enum tb_status status,
+                          tb_time when)
 {
     struct tb_access *a = s->access;
     if (status != TB_OK && a->status == TB_OK)
@@ -346,18 +465,21 @@ static void note_translation(struct tb_txn *t, const struct tb_msg *msg)
     t->value[1] = length / 8;
 }
 
-ALWAYS_INLINE void account(struct requester *s, const struct tb_txn *t, enum tb_status status, tb_time when)
+ALWAYS_INLINE void account(struct requester *s, const struct tb_txn *t, enum tb_status status,
+                           tb_time when)
 {
     s->completed++;
     if (status == TB_OK)
         s->bytes += t->length;
     else
         s->failed++;
-    s->digest = (s->digest ^ (when / TB_NS + ((uint64_t)t->number << 40))) * UINT64_C(0x100000001B3);
+    s->digest =
+        (s->digest ^ (when / TB_NS + ((uint64_t)t->number << 40))) * UINT64_C(0x100000001B3);
 }
 
 /* A request of its own has its completion. */
-ALWAYS_INLINE void answered(struct tb_model *m, const struct tb_msg *msg, const bool plain, tb_time when)
+ALWAYS_INLINE void answered(struct tb_model *m, const struct tb_msg *msg, const bool plain,
+                            tb_time when)
 {
     struct requester *s = m->state;
     struct tb_txn *t = tb_txn(m, msg->txn);
@@ -371,7 +493,8 @@ ALWAYS_INLINE void answered(struct tb_model *m, const struct tb_msg *msg, const 
 }
 
 /* The same for one that is not plain; also from the translation cache, for one that never left. */
-static __attribute__((noinline)) void answered_special(struct tb_model *m, const struct tb_msg *msg, tb_time when)
+static __attribute__((noinline)) void answered_special(struct tb_model *m, const struct tb_msg *msg,
+                                                       tb_time when)
 {
     answered(m, msg, false, when);
 }
@@ -442,7 +565,8 @@ static void begin_access(struct tb_model *m, struct tb_access *a, tb_time when)
     struct requester *s = m->state;
     if (s->left || s->access || a->length == 0)
         return;
-    s->now = (struct request){.op = a->write ? WRITE : READ, .address = a->address, .bytes = a->length};
+    s->now =
+        (struct request){.op = a->write ? WRITE : READ, .address = a->address, .bytes = a->length};
     s->access = a;
     s->left = s->undone = a->length;
     set_template(s);
@@ -464,8 +588,11 @@ static bool is_plain(const struct requester *s)
 static void make_atc(struct tb_model *m, struct tb_diag *diag)
 {
     struct requester *s = m->state;
-    const struct tb_atc_owner owner = {
-        .port = 0, .timer = 1, .id = s->id, .open = (uint32_t)s->outstanding, .failed = answered_special};
+    const struct tb_atc_owner owner = {.port = 0,
+                                       .timer = 1,
+                                       .id = s->id,
+                                       .open = (uint32_t)s->outstanding,
+                                       .failed = answered_special};
     s->atc = tb_atc_new(m, &s->atc_params, &owner, &s->ats, tb_node_get(m->node, "atc"), diag);
 }
 
@@ -475,7 +602,8 @@ static void check_ends(const struct requester *s, struct tb_diag *diag)
     const struct request *list = s->requests.at;
     for (size_t i = 0; i < s->requests.count; i++)
         if (list[i].bytes - 1 > UINT64_MAX - list[i].address)
-            tb_diag_node(diag, s->requests.nodes[i], "the request goes past the end of the address space");
+            tb_diag_node(diag, s->requests.nodes[i],
+                         "the request goes past the end of the address space");
 }
 
 static void check(struct tb_model *m, struct tb_diag *diag)
@@ -488,7 +616,8 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     s->digest = UINT64_C(0xCBF29CE484222325);
     s->template = (struct tb_msg){.requester = s->id, .class = TB_NONPOSTED, .relaxed = s->relaxed};
     if (s->burst & (s->burst - 1))
-        tb_diag_node(diag, tb_node_get(m->node, "burst"), "'%s': burst must be a power of two", m->name);
+        tb_diag_node(diag, tb_node_get(m->node, "burst"), "'%s': burst must be a power of two",
+                     m->name);
     for (unsigned write = 0; write < 2; write++) {
         uint32_t most = tb_port_most(m, 0, write);
         s->piece[write] = s->burst < most ? s->burst : most;
@@ -499,14 +628,14 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     if (s->pattern == NONE)
         return;
     if (s->lines && s->grain * (s->lines - 1) + s->length - 1 > UINT64_MAX - s->base)
-        tb_diag_node(diag, tb_node_get(m->node, "base"), "'%s': the window goes past the end of the address space",
-                     m->name);
+        tb_diag_node(diag, tb_node_get(m->node, "base"),
+                     "'%s': the window goes past the end of the address space", m->name);
     if (s->lines == 0)
-        tb_diag_node(diag, tb_node_get(m->node, "window"), "'%s': not one request fits in the window",
-                     m->name);
+        tb_diag_node(diag, tb_node_get(m->node, "window"),
+                     "'%s': not one request fits in the window", m->name);
     if (s->pattern == ZIPF && s->lines > 1u << 24)
-        tb_diag_node(diag, tb_node_get(m->node, "window"), "'%s': a Zipf window has at most 2^24 grains",
-                     m->name);
+        tb_diag_node(diag, tb_node_get(m->node, "window"),
+                     "'%s': a Zipf window has at most 2^24 grains", m->name);
     else if (s->pattern == ZIPF && s->lines)
         draw_zipf_prepare(s->zipf = tb_alloc(m, s->lines, sizeof *s->zipf), s->lines, s->alpha);
 }
@@ -562,7 +691,8 @@ static bool busy(const struct tb_model *m)
 
 const struct tb_class tb_class_requester = {
     .name = "requester",
-    .brief = "raw requests from a list or a pattern, with a rate and a limit on what is outstanding",
+    .brief =
+        "raw requests from a list or a pattern, with a rate and a limit on what is outstanding",
     .state_size = sizeof(struct requester),
     .params = params,
     .ports = ports,

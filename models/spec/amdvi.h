@@ -100,10 +100,10 @@ static inline uint32_t tb_amdvi_timeout_ms(uint64_t control)
 #define AMDVI_EFR_NX             AMDVI_BIT(3)
 #define AMDVI_EFR_GT             AMDVI_BIT(4)
 #define AMDVI_EFR_INVALIDATE_ALL AMDVI_BIT(6)
-#define AMDVI_EFR_HATS_SHIFT     10 /* 11:10: levels of host tables: 4, 5, 6 */
-#define AMDVI_EFR_GATS_SHIFT     12 /* 13:12: levels of guest tables: 4, 5, 6 */
-#define AMDVI_EFR_GLX_SHIFT      14 /* 15:14: levels of GCR3 tables: 1, 2, 3 */
-#define AMDVI_EFR_PASID_SHIFT    32 /* 36:32: bits of a PASID, less one */
+#define AMDVI_EFR_HATS_SHIFT     10            /* 11:10: levels of host tables: 4, 5, 6 */
+#define AMDVI_EFR_GATS_SHIFT     12            /* 13:12: levels of guest tables: 4, 5, 6 */
+#define AMDVI_EFR_GLX_SHIFT      14            /* 15:14: levels of GCR3 tables: 1, 2, 3 */
+#define AMDVI_EFR_PASID_SHIFT    32            /* 36:32: bits of a PASID, less one */
 #define AMDVI_EFR_US             AMDVI_BIT(37) /* user and supervisor pages */
 #define AMDVI_EFR_PPR_AUTO       AMDVI_BIT(41)
 #define AMDVI_EFR_GIO            AMDVI_BIT(48) /* DTE.GIoV */
@@ -146,11 +146,13 @@ static inline uint32_t tb_amdvi_timeout_ms(uint64_t control)
 #define AMDVI_DTE_IV               AMDVI_BIT(0)
 #define AMDVI_DTE_GUEST_MODE_SHIFT 54 /* 55:54 */
 
-/* -- Guest translation (2.2.6): the GCR3 table, indexed by PASID --------------------------------- */
+/* -- Guest translation (2.2.6): the GCR3 table, indexed by PASID ---------------------------------
+ */
 
-/* GLX of a device table entry: levels of the table less one; level 1 decodes PASID 8:0, level 2 17:9, level 3
- * 19:18. An entry of level 1 holds the root of the PASID's page table (x86.h), a guest physical address where
- * the host translates too. Guest mode of the third quadword: 0: four levels, 1: five. */
+/* GLX of a device table entry: levels of the table less one; level 1 decodes PASID 8:0, level 2
+ * 17:9, level 3 19:18. An entry of level 1 holds the root of the PASID's page table (x86.h), a
+ * guest physical address where the host translates too. Guest mode of the third quadword: 0: four
+ * levels, 1: five. */
 #define AMDVI_GCR3_V       AMDVI_BIT(0)
 #define AMDVI_GCR3_ADDRESS AMDVI_MASK(51, 12)
 
@@ -162,7 +164,8 @@ static inline uint64_t tb_amdvi_gcr3_first(uint64_t address)
 
 static inline uint64_t tb_amdvi_gcr3_second(uint64_t address)
 {
-    return (address >> 15 & 0xffff) << AMDVI_DTE_GCR3_B_SHIFT | (address >> 31 & 0x1fffff) << AMDVI_DTE_GCR3_C_SHIFT;
+    return (address >> 15 & 0xffff) << AMDVI_DTE_GCR3_B_SHIFT | (address >> 31 & 0x1fffff)
+                                                                    << AMDVI_DTE_GCR3_C_SHIFT;
 }
 
 /* -- Page table entries (2.2.3) ---------------------------------------------------------------- */
@@ -222,10 +225,11 @@ enum {
 #define AMDVI_IOTLB_PASID_HIGH_SHIFT 56 /* 59:56: PASID 19:16 */
 
 /* The invalidations of pages and PREFETCH, second quadword. */
-#define AMDVI_PAGES_S              AMDVI_BIT(0) /* more than 4 KiB: coded as for next level 7 */
-#define AMDVI_PAGES_PDE            AMDVI_BIT(1) /* page directory entries too */
-#define AMDVI_PAGES_GN             AMDVI_BIT(2) /* guest addresses of a PASID */
-#define AMDVI_PAGES_PASID          AMDVI_MASK(19, 0) /* with GN, of INVALIDATE_IOMMU_PAGES: first quadword */
+#define AMDVI_PAGES_S     AMDVI_BIT(0)      /* more than 4 KiB: coded as for next level 7 */
+#define AMDVI_PAGES_PDE   AMDVI_BIT(1)      /* page directory entries too */
+#define AMDVI_PAGES_GN    AMDVI_BIT(2)      /* guest addresses of a PASID */
+#define AMDVI_PAGES_PASID AMDVI_MASK(19, 0) /* with GN, of INVALIDATE_IOMMU_PAGES: first quadword  \
+                                             */
 #define AMDVI_PAGES_ADDRESS        AMDVI_MASK(63, 12)
 #define AMDVI_PAGES_ALL            (AMDVI_MASK(62, 12) | AMDVI_PAGES_S) /* everything */
 #define AMDVI_PREFETCH_COUNT_SHIFT 24 /* 31:24 of the first quadword */
@@ -237,10 +241,11 @@ enum {
 #define AMDVI_COMPLETE_TAG_SHIFT    32 /* 40:32: the group */
 #define AMDVI_COMPLETE_STATUS_SHIFT 44 /* 47:44: response code (ats.h) */
 
-/* -- Peripheral page requests (2.6): entries of the PPR log ------------------------------------- */
+/* -- Peripheral page requests (2.6): entries of the PPR log -------------------------------------
+ */
 
-/* First quadword, after Linux's PPR_ macros; the second is the page's address. INVALID_PPR_REQUEST is
- * laid out in the same way. */
+/* First quadword, after Linux's PPR_ macros; the second is the page's address. INVALID_PPR_REQUEST
+ * is laid out in the same way. */
 #define AMDVI_PPR_DEVICE           AMDVI_MASK(15, 0)
 #define AMDVI_PPR_PASID_LOW_SHIFT  16            /* 31:16: PASID 15:0 */
 #define AMDVI_PPR_TAG_SHIFT        32            /* 40:32: the group */

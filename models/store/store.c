@@ -17,8 +17,8 @@ uint8_t *tb_store_new_page(struct tb_model *m, struct tb_store *s, uint64_t offs
     return *page;
 }
 
-void tb_store_move_far(struct tb_model *m, struct tb_store *s, uint64_t offset, uint8_t *data, size_t length,
-                       bool write)
+void tb_store_move_far(struct tb_model *m, struct tb_store *s, uint64_t offset, uint8_t *data,
+                       size_t length, bool write)
 {
     while (length) {
         size_t piece = TB_STORE_PAGE - offset % TB_STORE_PAGE;
@@ -33,11 +33,14 @@ void tb_store_move_far(struct tb_model *m, struct tb_store *s, uint64_t offset, 
 
 void tb_store_claims(struct tb_model *m, uint64_t base, uint64_t size, struct tb_ranges *out)
 {
-    tb_ranges_add(m, out,
-                  (struct tb_range){.base = base, .last = base + size - 1, .space = TB_MEMORY, .model = m->index});
+    tb_ranges_add(
+        m, out,
+        (struct tb_range){
+            .base = base, .last = base + size - 1, .space = TB_MEMORY, .model = m->index});
 }
 
-bool tb_store_debug(struct tb_model *m, struct tb_store *s, uint64_t base, uint64_t size, struct tb_debug *d)
+bool tb_store_debug(struct tb_model *m, struct tb_store *s, uint64_t base, uint64_t size,
+                    struct tb_debug *d)
 {
     if (d->space != TB_MEMORY || !tb_store_holds(base, size, d->address, d->length))
         return false;

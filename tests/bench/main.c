@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model|trace [--outstanding N] [--depth N] "
-                            "[--transactions N] [--breakdown] [--json]\n"
-                            "Runs a reference workload and prints its results and what they cost.\n"
-                            "  --outstanding N   rw0: entities; rw1 to rw3: requests in flight\n"
-                            "  --depth N         entries of each queue of the bridges (not rw0)\n"
-                            "  --transactions N  how many; rw0: events\n"
-                            "  --breakdown       record the parts of every latency (not rw0)\n";
+static const char usage[] =
+    "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model|trace [--outstanding N] [--depth N] "
+    "[--transactions N] [--breakdown] [--json]\n"
+    "Runs a reference workload and prints its results and what they cost.\n"
+    "  --outstanding N   rw0: entities; rw1 to rw3: requests in flight\n"
+    "  --depth N         entries of each queue of the bridges (not rw0)\n"
+    "  --transactions N  how many; rw0: events\n"
+    "  --breakdown       record the parts of every latency (not rw0)\n";
 
 static bool parse_number(const char *text, uint64_t *out)
 {
@@ -72,6 +73,8 @@ int main(int argc, char **argv)
         return scenario_run(argv[1], &k);
     if (strcmp(argv[1], "pcie-model") == 0)
         return pcie_model_run(&k);
-    fprintf(stderr, "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace)\n", argv[1]);
+    fprintf(stderr,
+            "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace)\n",
+            argv[1]);
     return TB_EXIT_INPUT;
 }

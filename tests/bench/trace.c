@@ -1,10 +1,11 @@
-/* What the trace costs: the workload rw1 with histograms only and with the full trace, the size of the trace, and
- * how fast each converter reads it. Instructions are counted by valgrind where it is installed. */
+/* What the trace costs: the workload rw1 with histograms only and with the full trace, the size of
+ * the trace, and how fast each converter reads it. Instructions are counted by valgrind where it is
+ * installed. */
+#include "trace.h"
 #include "bench.h"
 #include "convert.h"
 #include "log.h"
 #include "stats.h"
-#include "trace.h"
 #include "tollbridge/sim.h"
 
 #include <errno.h>
@@ -15,18 +16,20 @@
 #include <unistd.h>
 
 #define TRANSACTIONS 200000
-#define SLOWEST      20 /* kept by the statistics, as by default */
+#define SLOWEST      20    /* kept by the statistics, as by default */
 #define SHORT        10000 /* of the two runs under valgrind, whose difference counts */
 #define LONG         40000
 
-/* What `tollbridge run` always records: tallies, and the statistics with their histograms and usage. */
+/* What `tollbridge run` always records: tallies, and the statistics with their histograms and
+ * usage. */
 struct always {
     struct tb_log log;
     struct tb_stats stats;
     struct tb_trace_writer *trace; /* NULL: none */
 };
 
-static void observe(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status, tb_time when)
+static void observe(void *context, struct tb_model *by, const struct tb_txn *t,
+                    enum tb_status status, tb_time when)
 {
     struct always *a = context;
     tb_log_observe(&a->log, by, t, status, when);
@@ -73,7 +76,8 @@ static bool end(struct always *a, struct sizes *out)
 static bool run(uint64_t transactions, const char *path, struct sizes *out)
 {
     char count[64];
-    const char *const sets[] = {path ? "record={log: none, trace: true}" : "record={log: none}", count, NULL};
+    const char *const sets[] = {path ? "record={log: none, trace: true}" : "record={log: none}",
+                                count, NULL};
     struct tb_diag *diag = tb_diag_new();
     struct tb_input input = {.path = TB_SOURCE_DIR "/configs/rw1.yaml", .sets = sets};
     snprintf(count, sizeof count, "dma.count=%" PRIu64, transactions);
@@ -148,8 +152,9 @@ static uint64_t instructions(const char *arguments)
         return 0;
     self[n] = '\0';
     snprintf(command, sizeof command,
-             "valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null '%s' trace-part %s 2>&1", self,
-             arguments);
+             "valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null '%s' "
+             "trace-part %s 2>&1",
+             self, arguments);
     FILE *in = popen(command, "r");
     while (in && fgets(line, sizeof line, in)) {
         const char *at = strstr(line, "I   refs:");
@@ -193,20 +198,24 @@ struct converted {
     uint64_t instructions; /* of the whole conversion; 0: not counted */
 };
 
-static void print_json(const struct sizes *s, double with, double without, const struct converted *c, size_t count)
+static void print_json(const struct sizes *s, double with, double without,
+                       const struct converted *c, size_t count)
 {
     double hops = (double)s->counts.hops;
-    printf("{\"workload\": \"trace\", \"transactions\": %" PRIu64 ", \"hops\": %" PRIu64 ", \"bytes\": %" PRIu64
-           ", \"bytes_per_hop\": %.3f, \"bytes_per_transaction\": %.3f",
+    printf("{\"workload\": \"trace\", \"transactions\": %" PRIu64 ", \"hops\": %" PRIu64
+           ", \"bytes\": %" PRIu64 ", \"bytes_per_hop\": %.3f, \"bytes_per_transaction\": %.3f",
            s->counts.records, s->counts.hops, s->counts.bytes, (double)s->counts.bytes / hops,
            (double)s->counts.bytes / (double)s->counts.records);
     if (with > 0)
-        printf(", \"instructions_per_transaction\": {\"histograms\": %.1f, \"trace\": %.1f, \"more_percent\": %.1f}",
+        printf(", \"instructions_per_transaction\": {\"histograms\": %.1f, \"trace\": %.1f, "
+               "\"more_percent\": %.1f}",
                without, with, 100 * (with - without) / without);
-    printf(", \"host_ns_per_transaction\": %.3f, \"converters\": {", (double)s->host / (double)s->counts.records);
+    printf(", \"host_ns_per_transaction\": %.3f, \"converters\": {",
+           (double)s->host / (double)s->counts.records);
     for (size_t k = 0; k < count; k++) {
-        printf("%s\"%s\": {\"records_per_s\": %.0f, \"transactions_per_s\": %.0f", k ? ", " : "", c[k].name,
-               hops * 1e9 / (double)c[k].host, (double)s->counts.records * 1e9 / (double)c[k].host);
+        printf("%s\"%s\": {\"records_per_s\": %.0f, \"transactions_per_s\": %.0f", k ? ", " : "",
+               c[k].name, hops * 1e9 / (double)c[k].host,
+               (double)s->counts.records * 1e9 / (double)c[k].host);
         if (c[k].instructions)
             printf(", \"instructions_per_record\": %.1f", (double)c[k].instructions / hops);
         printf("}");
@@ -214,11 +223,12 @@ static void print_json(const struct sizes *s, double with, double without, const
     puts("}}");
 }
 
-static void print_text(const struct sizes *s, double with, double without, const struct converted *c, size_t count)
+static void print_text(const struct sizes *s, double with, double without,
+                       const struct converted *c, size_t count)
 {
     double hops = (double)s->counts.hops;
-    printf("%-32s%" PRIu64 "\n%-32s%" PRIu64 "\n%-32s%.3f\n", "transactions", s->counts.records, "hops", s->counts.hops,
-           "bytes_per_hop", (double)s->counts.bytes / hops);
+    printf("%-32s%" PRIu64 "\n%-32s%" PRIu64 "\n%-32s%.3f\n", "transactions", s->counts.records,
+           "hops", s->counts.hops, "bytes_per_hop", (double)s->counts.bytes / hops);
     if (with > 0)
         printf("%-32s%.1f\n%-32s%.1f (%.1f%% more)\n", "instructions with histograms", without,
                "instructions with the trace", with, 100 * (with - without) / without);
@@ -249,12 +259,14 @@ int trace_run(const struct knobs *k)
     }
     double without = instructions_each("histograms", path);
     double with = without > 0 ? instructions_each("trace", path) : 0;
-    bool ok = run(k->transactions ? k->transactions : TRANSACTIONS, path, &sizes) && sizes.counts.hops > 0;
+    bool ok = run(k->transactions ? k->transactions : TRANSACTIONS, path, &sizes) &&
+              sizes.counts.hops > 0;
     bool counts = with > 0 && sizes.counts.records <= TRANSACTIONS; /* valgrind takes its time */
     for (const struct tb_converter *c = tb_converters; ok && c->name; c++) {
         if (strcmp(c->name, "fst") == 0)
             continue; /* vcd, and another program */
-        done[count] = (struct converted){c->name, convert(c, path), instructions_of(c->name, path, counts)};
+        done[count] =
+            (struct converted){c->name, convert(c, path), instructions_of(c->name, path, counts)};
         ok = done[count++].host > 0;
     }
     remove_outputs(path);

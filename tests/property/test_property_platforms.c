@@ -20,7 +20,7 @@ struct world {
     uint64_t random;
     unsigned buses, memories, requesters;
     unsigned between[8]; /* above each bus: index in betweens */
-    uint64_t requests; /* bytes asked for by all requesters */
+    uint64_t requests;   /* bytes asked for by all requesters */
 };
 
 static uint64_t draw(struct world *w, uint64_t n)
@@ -43,27 +43,33 @@ static bool have_class(const char *name)
 
 static void write_memory(struct world *w, unsigned i)
 {
-    static const char *const maps[] = {"row:bank:column:group", "bank:group:row:column", "column:row:group:bank"};
+    static const char *const maps[] = {"row:bank:column:group", "bank:group:row:column",
+                                       "column:row:group:bank"};
     fprintf(w->to, "  dram%u: {base: 0x%x, size: 64KiB, latency: %uns, ", i, i * MEMORY_BYTES,
             (unsigned)draw(w, 100));
     if (draw(w, 2))
         fprintf(w->to, "model: memory, bandwidth: %s}\n", draw(w, 2) ? "12.8GB/s" : "400/3MB/s");
     else
-        fprintf(w->to, "model: dram, preset: %s, row: %uB, map: %s, page: %s, scheduler: %s, queue: %u, patience: %u}\n",
-                draw(w, 2) ? "ddr4-2400" : "ddr3-1600, groups: 2, clock: 3ns", 64u << draw(w, 6), maps[draw(w, 3)],
-                draw(w, 2) ? "open" : "closed", draw(w, 4) ? "fr-fcfs" : "fifo", 1 + (unsigned)draw(w, 20),
-                1 + (unsigned)draw(w, 5));
+        fprintf(w->to,
+                "model: dram, preset: %s, row: %uB, map: %s, page: %s, scheduler: %s, queue: %u, "
+                "patience: %u}\n",
+                draw(w, 2) ? "ddr4-2400" : "ddr3-1600, groups: 2, clock: 3ns", 64u << draw(w, 6),
+                maps[draw(w, 3)], draw(w, 2) ? "open" : "closed", draw(w, 4) ? "fr-fcfs" : "fifo",
+                1 + (unsigned)draw(w, 20), 1 + (unsigned)draw(w, 5));
 }
 
-static const char *const betweens[] = {"bridge", "switch", "root-port", "switch, forwarding: store-and-forward"};
+static const char *const betweens[] = {"bridge", "switch", "root-port",
+                                       "switch, forwarding: store-and-forward"};
 
 static void write_bridge(struct world *w, unsigned i)
 {
     w->between[i] = (unsigned)draw(w, 4);
-    fprintf(w->to, "  bridge%u: {model: %s, latency: %uns", i, betweens[w->between[i]], (unsigned)draw(w, 100));
+    fprintf(w->to, "  bridge%u: {model: %s, latency: %uns", i, betweens[w->between[i]],
+            (unsigned)draw(w, 100));
     if (!strcmp(betweens[w->between[i]], "bridge") && draw(w, 2))
-        fprintf(w->to, ", posting: {entries: %u, hold: %uns, line: %uB, ordered: %s}", 1 + (unsigned)draw(w, 10),
-                (unsigned)draw(w, 500), 8u << draw(w, 5), draw(w, 2) ? "true" : "false");
+        fprintf(w->to, ", posting: {entries: %u, hold: %uns, line: %uB, ordered: %s}",
+                1 + (unsigned)draw(w, 10), (unsigned)draw(w, 500), 8u << draw(w, 5),
+                draw(w, 2) ? "true" : "false");
     fprintf(w->to, "}\n");
 }
 
@@ -122,12 +128,14 @@ static void write_pcie(struct world *w)
 {
     static const char *const sides[] = {"forward", "back"};
     unsigned payload = 128u << draw(w, 3);
-    fprintf(w->to, ", pcie: {gen: %u, width: %u, mps: %uB, mrrs: %uB, rcb: %s, completions: %s", 1 + (unsigned)draw(w, 6),
-            1u << draw(w, 5), payload, 128u << draw(w, 6), draw(w, 2) ? "64B" : "128B", draw(w, 2) ? "mps" : "rcb");
+    fprintf(w->to, ", pcie: {gen: %u, width: %u, mps: %uB, mrrs: %uB, rcb: %s, completions: %s",
+            1 + (unsigned)draw(w, 6), 1u << draw(w, 5), payload, 128u << draw(w, 6),
+            draw(w, 2) ? "64B" : "128B", draw(w, 2) ? "mps" : "rcb");
     for (unsigned i = 0; i < 2; i++)
         if (draw(w, 3))
-            fprintf(w->to, ", %s: {ph: %u, pd: %u, nph: %u, cplh: %u, cpld: %u}", sides[i], 1 + (unsigned)draw(w, 8),
-                    payload / 16 + (unsigned)draw(w, 40), 1 + (unsigned)draw(w, 8), 1 + (unsigned)draw(w, 8),
+            fprintf(w->to, ", %s: {ph: %u, pd: %u, nph: %u, cplh: %u, cpld: %u}", sides[i],
+                    1 + (unsigned)draw(w, 8), payload / 16 + (unsigned)draw(w, 40),
+                    1 + (unsigned)draw(w, 8), 1 + (unsigned)draw(w, 8),
                     payload / 16 + (unsigned)draw(w, 40));
     fprintf(w->to, "%s}", draw(w, 4) ? "" : ", pad: true");
 }

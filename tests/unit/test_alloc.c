@@ -1,4 +1,5 @@
-/* Nothing is allocated once a simulator is made, but pages of sparse storage. The program's own malloc counts. */
+/* Nothing is allocated once a simulator is made, but pages of sparse storage. The program's own
+ * malloc counts. */
 #include "suite.h"
 #include "tollbridge/sim.h"
 
@@ -79,7 +80,8 @@ static void reference_workloads(void)
     CU_ASSERT_EQUAL(run(TB_SOURCE_DIR "/configs/rw2.yaml", few), 0);
 }
 
-/* A disk's DMA makes pages of memory, and nothing else: no more than there are pages and tables of them. */
+/* A disk's DMA makes pages of memory, and nothing else: no more than there are pages and tables of
+ * them. */
 static void disk_scenario(void)
 {
     static const char *const quiet[] = {"record=none", NULL};

@@ -8,20 +8,21 @@
 
 #include <inttypes.h>
 
-#define PAGES 256       /* the fake translates addresses below 1 MiB */
+#define PAGES 256 /* the fake translates addresses below 1 MiB */
 #define HEARD 4096
 #define LATER 64
 #define BASE  0x1000000 /* where page 0 is at first */
 #define OLD   0x8000000 /* added to what was mapped before a change */
 
-static const char platform[] = "scenario: test\n"
-                               "record: {log: none, breakdown: %s}\n"
-                               "platform:\n"
-                               "  models:\n"
-                               "    iommu: {model: requester, id: \"00:00.2\", outstanding: 600, burst: 256B}\n"
-                               "    dev: {model: requester, id: \"00:02.0\", %s}\n"
-                               "  links:\n"
-                               "    - {from: dev, to: iommu, latency: 10ns}\n";
+static const char platform[] =
+    "scenario: test\n"
+    "record: {log: none, breakdown: %s}\n"
+    "platform:\n"
+    "  models:\n"
+    "    iommu: {model: requester, id: \"00:00.2\", outstanding: 600, burst: 256B}\n"
+    "    dev: {model: requester, id: \"00:02.0\", %s}\n"
+    "  links:\n"
+    "    - {from: dev, to: iommu, latency: 10ns}\n";
 
 struct rig;
 typedef void action(struct rig *r, tb_time when);
@@ -30,16 +31,16 @@ struct rig {
     struct tb_class class; /* first: how the fake finds its rig */
     struct seen s;
     struct tb_model *fake;
-    uint64_t entry[PAGES];  /* what is answered */
-    enum tb_status refuse;  /* TB_OK: translations are answered */
-    unsigned most;          /* translations of an answer */
-    bool twice;             /* each answer comes twice */
-    bool mute;              /* translation requests are not answered */
-    tb_time think, memory;  /* until a translation or a response, until any other answer */
-    unsigned code;          /* of responses to page requests */
-    bool grant;             /* which map the page first */
-    bool deaf;              /* page requests get no response */
-    action *at[8];          /* what to do when */
+    uint64_t entry[PAGES]; /* what is answered */
+    enum tb_status refuse; /* TB_OK: translations are answered */
+    unsigned most;         /* translations of an answer */
+    bool twice;            /* each answer comes twice */
+    bool mute;             /* translation requests are not answered */
+    tb_time think, memory; /* until a translation or a response, until any other answer */
+    unsigned code;         /* of responses to page requests */
+    bool grant;            /* which map the page first */
+    bool deaf;             /* page requests get no response */
+    action *at[8];         /* what to do when */
     tb_time due[8];
     unsigned actions, next;
     struct tb_msg send[LATER]; /* to be sent when due */
@@ -48,15 +49,16 @@ struct rig {
     struct tb_msg heard[HEARD];
     tb_time heard_at[HEARD];
     unsigned count;
-    unsigned invalidated;   /* completions of invalidations */
+    unsigned invalidated; /* completions of invalidations */
     tb_time invalidated_at;
     struct tb_random random;
-    unsigned changing;      /* property: page whose invalidation is under way; PAGES: none */
-    uint64_t dead[PAGES];   /* property: addresses that must not be seen any more; 0: none */
+    unsigned changing;    /* property: page whose invalidation is under way; PAGES: none */
+    uint64_t dead[PAGES]; /* property: addresses that must not be seen any more; 0: none */
     unsigned violations, changes;
 };
 
-/* -- The fake ----------------------------------------------------------------------------------- */
+/* -- The fake -----------------------------------------------------------------------------------
+ */
 
 /* Sends what is due; by then, so that what is sent at once can go before it. */
 static void send_due(struct rig *r, tb_time when)
@@ -280,7 +282,8 @@ static uint64_t counter(const struct rig *r, const char *name)
 }
 
 /* The n-th message of a kind that the fake heard; NULL: none. */
-static const struct tb_msg *heard(const struct rig *r, enum tb_msg_kind kind, unsigned n, tb_time *at)
+static const struct tb_msg *heard(const struct rig *r, enum tb_msg_kind kind, unsigned n,
+                                  tb_time *at)
 {
     for (unsigned i = 0; i < r->count; i++)
         if (r->heard[i].kind == kind && n-- == 0) {
@@ -314,12 +317,14 @@ static void expect_status(const struct rig *r, uint32_t number, enum tb_status s
     CU_ASSERT_EQUAL(t->status, status);
 }
 
-/* -- Misses, hits, order ------------------------------------------------------------------------ */
+/* -- Misses, hits, order ------------------------------------------------------------------------
+ */
 
 static void test_miss_then_hit(void)
 {
-    struct rig *r = rig_new("outstanding: 1, requests: [{address: 0x5040, bytes: 64}, {address: 0x5080, bytes: 64},\n"
-                            "  {op: write, address: 0x50c0, bytes: 4}], atc: {entries: 4}");
+    struct rig *r = rig_new(
+        "outstanding: 1, requests: [{address: 0x5040, bytes: 64}, {address: 0x5080, bytes: 64},\n"
+        "  {op: write, address: 0x50c0, bytes: 4}], atc: {entries: 4}");
     tb_time at;
     run(r);
     EXPECT_HEARD(r, TB_ATS_TRANSLATE, 0, address, 0x5000);
@@ -350,11 +355,14 @@ static void test_no_entries(void)
     rig_free(r);
 }
 
-/* Rules 16 and 19 of RW-3: who waits for a page leaves in the order of creation; so many requests. */
+/* Rules 16 and 19 of RW-3: who waits for a page leaves in the order of creation; so many requests.
+ */
 static void test_coalesce_in_order(void)
 {
-    struct rig *r = rig_new("requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}, {address: 0x1004, bytes: 4},\n"
-                            "  {address: 0x3000, bytes: 4}, {address: 0x2004, bytes: 4}], atc: {entries: 4, outstanding: 2, hit: 3ns}");
+    struct rig *r = rig_new("requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}, "
+                            "{address: 0x1004, bytes: 4},\n"
+                            "  {address: 0x3000, bytes: 4}, {address: 0x2004, bytes: 4}], atc: "
+                            "{entries: 4, outstanding: 2, hit: 3ns}");
     static const uint64_t order[] = {0x1000, 0x1004, 0x2000, 0x2004, 0x3000};
     tb_time at;
     run(r);
@@ -372,15 +380,18 @@ static void test_coalesce_in_order(void)
 static void test_posted_order(void)
 {
     static const char *const devices[] = {"posted: true, ", "posted: true, relaxed: true, "};
-    static const uint64_t order[2][4] = {{0x1000, 0x2000, 0x3000, 0x2004}, {0x2000, 0x2004, 0x1000, 0x3000}};
+    static const uint64_t order[2][4] = {{0x1000, 0x2000, 0x3000, 0x2004},
+                                         {0x2000, 0x2004, 0x1000, 0x3000}};
     for (unsigned k = 0; k < 2; k++) {
         char text[512];
         unsigned n = 0;
-        snprintf(text, sizeof text,
-                 "%srequests: [{address: 0x2000, bytes: 4}, {time: 300ns, op: write, address: 0x1000, bytes: 4},\n"
-                 "  {op: write, address: 0x2000, bytes: 4}, {op: write, address: 0x3000, bytes: 4},\n"
-                 "  {address: 0x2004, bytes: 4}], atc: {entries: 4}",
-                 devices[k]);
+        snprintf(
+            text, sizeof text,
+            "%srequests: [{address: 0x2000, bytes: 4}, {time: 300ns, op: write, address: 0x1000, "
+            "bytes: 4},\n"
+            "  {op: write, address: 0x2000, bytes: 4}, {op: write, address: 0x3000, bytes: 4},\n"
+            "  {address: 0x2004, bytes: 4}], atc: {entries: 4}",
+            devices[k]);
         struct rig *r = rig_new(text);
         run(r);
         for (unsigned i = 0; i < r->count; i++)
@@ -397,8 +408,10 @@ static void test_posted_order(void)
 
 static void test_lru(void)
 {
-    struct rig *r = rig_new("outstanding: 1, requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}, {address: 0x1004, bytes: 4},\n"
-                            "  {address: 0x3000, bytes: 4}, {address: 0x1008, bytes: 4}, {address: 0x2004, bytes: 4}], atc: {entries: 2}");
+    struct rig *r = rig_new("outstanding: 1, requests: [{address: 0x1000, bytes: 4}, {address: "
+                            "0x2000, bytes: 4}, {address: 0x1004, bytes: 4},\n"
+                            "  {address: 0x3000, bytes: 4}, {address: 0x1008, bytes: 4}, {address: "
+                            "0x2004, bytes: 4}], atc: {entries: 2}");
     run(r);
     CU_ASSERT_EQUAL(counter(r, "atc_asked"), 4);
     CU_ASSERT_EQUAL(counter(r, "atc_hits"), 2);
@@ -408,7 +421,8 @@ static void test_lru(void)
 
 static void test_on_miss_untranslated(void)
 {
-    struct rig *r = rig_new("requests: [{address: 0x1000, bytes: 4}, {address: 0x1004, bytes: 4}, {time: 400ns, address: 0x1008, bytes: 4}],\n"
+    struct rig *r = rig_new("requests: [{address: 0x1000, bytes: 4}, {address: 0x1004, bytes: 4}, "
+                            "{time: 400ns, address: 0x1008, bytes: 4}],\n"
                             "atc: {on_miss: untranslated}");
     run(r);
     EXPECT_HEARD(r, TB_READ, 0, at, TB_UNTRANSLATED);
@@ -418,7 +432,8 @@ static void test_on_miss_untranslated(void)
     rig_free(r);
 }
 
-/* -- What is answered --------------------------------------------------------------------------- */
+/* -- What is answered ---------------------------------------------------------------------------
+ */
 
 #define TWO "requests: [{address: 0x1000, bytes: 4}, {op: write, address: 0x1004, bytes: 4}], "
 
@@ -452,7 +467,8 @@ static void test_refusals(void)
         enum tb_status answer, status;
     } cases[] = {{TWO "atc: {entries: 4}", TB_UNSUPPORTED, TB_OK},
                  {TWO "atc: {entries: 4, on_unsupported: fault}", TB_UNSUPPORTED, TB_UNSUPPORTED},
-                 {TWO "posted: true, atc: {entries: 4, on_unsupported: fault}", TB_UNSUPPORTED, TB_UNSUPPORTED},
+                 {TWO "posted: true, atc: {entries: 4, on_unsupported: fault}", TB_UNSUPPORTED,
+                  TB_UNSUPPORTED},
                  {TWO "atc: {entries: 4}", TB_ABORT, TB_ABORT}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rig *r = rig_new(cases[i].device);
@@ -493,8 +509,11 @@ static void test_pages(void)
     static const struct {
         const char *atc;
         unsigned most, asked;
-    } cases[] = {{"atc: {pages: 4}", 32, 1}, {"atc: {pages: 4}", 2, 2}, {"atc: {pages: 4}", 1, 4},
-                 {"atc: {prefetch: 3}", 32, 4}, {"atc: {unit: 16KiB}", 1, 1}};
+    } cases[] = {{"atc: {pages: 4}", 32, 1},
+                 {"atc: {pages: 4}", 2, 2},
+                 {"atc: {pages: 4}", 1, 4},
+                 {"atc: {prefetch: 3}", 32, 4},
+                 {"atc: {unit: 16KiB}", 1, 1}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[512];
         snprintf(text, sizeof text, FOUR "%s", cases[i].atc);
@@ -513,7 +532,8 @@ static void test_pages(void)
 /* One big page serves what lies in it, also those that were queued to ask. */
 static void test_big_page(void)
 {
-    struct rig *r = rig_new("requests: [{address: 0x10000, bytes: 4}, {address: 0x1f000, bytes: 4}, {address: 0x18000, bytes: 4}],\n"
+    struct rig *r = rig_new("requests: [{address: 0x10000, bytes: 4}, {address: 0x1f000, bytes: "
+                            "4}, {address: 0x18000, bytes: 4}],\n"
                             "atc: {outstanding: 1}");
     r->entry[16] = ats_code(BASE + 0x40000, 16) | ATS_R | ATS_W;
     run(r);
@@ -527,7 +547,8 @@ static void test_big_page(void)
 /* Less than the smallest unit: what it does not cover goes untranslated, and it is not kept. */
 static void test_small_answer(void)
 {
-    struct rig *r = rig_new("requests: [{address: 0x10000, bytes: 4}, {address: 0x11000, bytes: 4}], atc: {unit: 8KiB}");
+    struct rig *r = rig_new("requests: [{address: 0x10000, bytes: 4}, {address: 0x11000, bytes: "
+                            "4}], atc: {unit: 8KiB}");
     run(r);
     EXPECT_HEARD(r, TB_READ, 0, at, TB_TRANSLATED);
     EXPECT_HEARD(r, TB_READ, 1, at, TB_UNTRANSLATED);
@@ -535,24 +556,28 @@ static void test_small_answer(void)
     rig_free(r);
 }
 
-/* -- Invalidation ------------------------------------------------------------------------------- */
+/* -- Invalidation -------------------------------------------------------------------------------
+ */
 
 static void invalidate_page_1(struct rig *r, tb_time when)
 {
     invalidate(r, 0x1000, 12, 7, -1, 0, when);
 }
 
-/* The read leaves at 120, arrives at 130 and is answered at 190 + think; the invalidation arrives at 160. */
+/* The read leaves at 120, arrives at 130 and is answered at 190 + think; the invalidation arrives
+ * at 160. */
 static void test_waits_for_reads(void)
 {
     static const struct {
         const char *how;
         tb_time memory, due;
-    } cases[] = {{"true", 500, 650}, {"early", 500, 170}, {"true, delay: 40ns", 500, 690}, {"true", 5, 170}};
+    } cases[] = {
+        {"true", 500, 650}, {"early", 500, 170}, {"true, delay: 40ns", 500, 690}, {"true", 5, 170}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[256];
         snprintf(text, sizeof text,
-                 "requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}], atc: {invalidate: {answer: %s}}",
+                 "requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}], atc: "
+                 "{invalidate: {answer: %s}}",
                  cases[i].how);
         struct rig *r = rig_new(text);
         r->memory = cases[i].memory * TB_NS;
@@ -569,8 +594,10 @@ static void test_waits_for_reads(void)
 
 static void test_pushes_writes(void)
 {
-    struct rig *r = rig_new("posted: true, requests: [{op: write, address: 0x1000, bytes: 64}, {op: write, address: 0x1040, bytes: 64},\n"
-                            "  {time: 160ns, op: write, address: 0x1080, bytes: 64}], atc: {entries: 4}");
+    struct rig *r =
+        rig_new("posted: true, requests: [{op: write, address: 0x1000, bytes: 64}, {op: write, "
+                "address: 0x1040, bytes: 64},\n"
+                "  {time: 160ns, op: write, address: 0x1080, bytes: 64}], atc: {entries: 4}");
     then(r, 150 * TB_NS, invalidate_page_1);
     run(r);
     tb_time last, done;
@@ -591,7 +618,8 @@ static void test_broken_devices(void)
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[256];
         snprintf(text, sizeof text,
-                 "requests: [{address: 0x1000, bytes: 4}, {time: 900ns, address: 0x1000, bytes: 4}], atc: {invalidate: {answer: %s}}",
+                 "requests: [{address: 0x1000, bytes: 4}, {time: 900ns, address: 0x1000, bytes: "
+                 "4}], atc: {invalidate: {answer: %s}}",
                  cases[i].how);
         struct rig *r = rig_new(text);
         then(r, 500 * TB_NS, invalidate_page_1);
@@ -624,22 +652,42 @@ static void test_race(void)
 
 /* PASID, Global, sizes: what of four translations is dropped. */
 #define SPACES                                                                                     \
-    "outstanding: 1, requests: [{address: 0x1000, bytes: 4}, {address: 0x1000, bytes: 4, pasid: 5}, {address: 0x1000, bytes: 4, pasid: 6},\n" \
+    "outstanding: 1, requests: [{address: 0x1000, bytes: 4}, {address: 0x1000, bytes: 4, pasid: "  \
+    "5}, {address: 0x1000, bytes: 4, pasid: 6},\n"                                                 \
     "  {address: 0x4000, bytes: 4, pasid: 5}], atc: {entries: 16}"
 
-static void inv_plain(struct rig *r, tb_time when) { invalidate(r, 0x1000, 12, 0, -1, 0, when); }
-static void inv_pasid(struct rig *r, tb_time when) { invalidate(r, 0x1000, 12, 0, 5, 0, when); }
-static void inv_pasid_large(struct rig *r, tb_time when) { invalidate(r, 0, 16, 0, 5, 0, when); }
-static void inv_global(struct rig *r, tb_time when) { invalidate(r, 0x1000, 12, 0, 5, ATS_INV_GLOBAL, when); }
-static void inv_all(struct rig *r, tb_time when) { invalidate(r, 0, 64, 0, 0, ATS_INV_GLOBAL, when); }
-static void inv_beside(struct rig *r, tb_time when) { invalidate(r, 0x2000, 13, 0, -1, 0, when); }
+static void inv_plain(struct rig *r, tb_time when)
+{
+    invalidate(r, 0x1000, 12, 0, -1, 0, when);
+}
+static void inv_pasid(struct rig *r, tb_time when)
+{
+    invalidate(r, 0x1000, 12, 0, 5, 0, when);
+}
+static void inv_pasid_large(struct rig *r, tb_time when)
+{
+    invalidate(r, 0, 16, 0, 5, 0, when);
+}
+static void inv_global(struct rig *r, tb_time when)
+{
+    invalidate(r, 0x1000, 12, 0, 5, ATS_INV_GLOBAL, when);
+}
+static void inv_all(struct rig *r, tb_time when)
+{
+    invalidate(r, 0, 64, 0, 0, ATS_INV_GLOBAL, when);
+}
+static void inv_beside(struct rig *r, tb_time when)
+{
+    invalidate(r, 0x2000, 13, 0, -1, 0, when);
+}
 
 static void test_ranges(void)
 {
     static const struct {
         action *what;
         unsigned dropped;
-    } cases[] = {{inv_plain, 1}, {inv_pasid, 1}, {inv_pasid_large, 2}, {inv_global, 3}, {inv_all, 4}, {inv_beside, 0}};
+    } cases[] = {{inv_plain, 1},  {inv_pasid, 1}, {inv_pasid_large, 2},
+                 {inv_global, 3}, {inv_all, 4},   {inv_beside, 0}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct rig *r = rig_new(SPACES);
         then(r, 5000 * TB_NS, cases[i].what);
@@ -661,7 +709,8 @@ static void too_many(struct rig *r, tb_time when)
 
 static void test_queue_depth(void)
 {
-    struct rig *r = rig_new("requests: [{address: 0x1000, bytes: 4}], atc: {invalidate: {delay: 10us}}");
+    struct rig *r =
+        rig_new("requests: [{address: 0x1000, bytes: 4}], atc: {invalidate: {delay: 10us}}");
     then(r, 500 * TB_NS, too_many);
     run(r);
     CU_ASSERT_EQUAL(r->invalidated, 32);
@@ -693,8 +742,10 @@ static void change_again(struct rig *r, tb_time when)
 static void check_safety(const char *device, unsigned seed, bool broken)
 {
     char text[512];
-    snprintf(text, sizeof text, "%s, pattern: random, op: mixed, window: 64KiB, count: 3000, stream: %u, outstanding: 8",
-             device, seed);
+    snprintf(
+        text, sizeof text,
+        "%s, pattern: random, op: mixed, window: 64KiB, count: 3000, stream: %u, outstanding: 8",
+        device, seed);
     struct rig *r = rig_new(text);
     r->random.state = seed;
     r->think = (10 + tb_random_below(&r->random, 300)) * TB_NS;
@@ -720,9 +771,12 @@ static void test_safety(void)
     }
 }
 
-/* -- Page requests ------------------------------------------------------------------------------ */
+/* -- Page requests ------------------------------------------------------------------------------
+ */
 
-#define PRI "requests: [{address: 0x1000, bytes: 4}, {op: write, address: 0x1004, bytes: 4}, {address: 0x2000, bytes: 4}], "
+#define PRI                                                                                        \
+    "requests: [{address: 0x1000, bytes: 4}, {op: write, address: 0x1004, bytes: 4}, {address: "   \
+    "0x2000, bytes: 4}], "
 
 static void test_pri(void)
 {
@@ -763,8 +817,10 @@ static void test_pri(void)
 /* So many at once; 15 ends all, also those that wait for their turn. */
 static void test_pri_limit(void)
 {
-    static const char device[] = "requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}, {address: 0x3000, bytes: 4},\n"
-                                 "  {time: 9us, address: 0x4000, bytes: 4}], atc: {pri: {outstanding: 1}}";
+    static const char device[] =
+        "requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}, {address: 0x3000, "
+        "bytes: 4},\n"
+        "  {time: 9us, address: 0x4000, bytes: 4}], atc: {pri: {outstanding: 1}}";
     for (unsigned code = 0; code < 16; code += 15) {
         struct rig *r = rig_new(device);
         for (unsigned i = 1; i < 5; i++)
@@ -791,11 +847,14 @@ static void test_pri_silence(void)
     rig_free(r);
 }
 
-/* -- What comes unasked ------------------------------------------------------------------------- */
+/* -- What comes unasked -------------------------------------------------------------------------
+ */
 
 static void test_twice(void)
 {
-    struct rig *r = rig_make("requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: 4}], atc: {outstanding: 1}", false);
+    struct rig *r = rig_make("requests: [{address: 0x1000, bytes: 4}, {address: 0x2000, bytes: "
+                             "4}], atc: {outstanding: 1}",
+                             false);
     r->twice = true;
     run(r);
     CU_ASSERT_EQUAL(counter(r, "atc_unexpected"), 2);
@@ -810,7 +869,7 @@ static void nonsense(struct rig *r, tb_time when)
     respond(r, 77, 0, when); /* for no group */
     invalidate(r, 0x1000, 12, 4000, -1, 0, when);
     tb_send(r->fake, 0, &msg, when, TB_NO_CREDIT); /* for a transaction of nobody's */
-    msg.txn = 620;                                                     /* a free slot of the device */
+    msg.txn = 620;                                 /* a free slot of the device */
     tb_send(r->fake, 0, &msg, when, TB_NO_CREDIT);
 }
 
@@ -835,7 +894,8 @@ static void test_mute(void)
 
 static void test_bad_parameters(void)
 {
-    static const char *const bad[] = {"atc: {entries: 0, pri: {}}", "atc: {unit: 12KiB}", "atc: {entries: 6, ways: 4}",
+    static const char *const bad[] = {"atc: {entries: 0, pri: {}}", "atc: {unit: 12KiB}",
+                                      "atc: {entries: 6, ways: 4}",
                                       "atc: {pri: {outstanding: 2, group: 3}}", "atc: {pages: 33}"};
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char text[2048];
@@ -848,16 +908,19 @@ static void test_bad_parameters(void)
     }
 }
 
-SUITE("atc", {"a miss asks, hits follow", test_miss_then_hit}, {"no entries: nothing changes", test_no_entries},
+SUITE("atc", {"a miss asks, hits follow", test_miss_then_hit},
+      {"no entries: nothing changes", test_no_entries},
       {"misses of a page wait together, in order", test_coalesce_in_order},
       {"posted writes keep their order", test_posted_order}, {"least recently used", test_lru},
       {"untranslated meanwhile", test_on_miss_untranslated}, {"permissions", test_permissions},
       {"unsupported, aborted", test_refusals}, {"no write", test_no_write},
       {"pages, prefetch, unit", test_pages}, {"a big page", test_big_page},
-      {"an answer below the unit", test_small_answer}, {"an invalidation waits for reads", test_waits_for_reads},
+      {"an answer below the unit", test_small_answer},
+      {"an invalidation waits for reads", test_waits_for_reads},
       {"and pushes writes", test_pushes_writes}, {"broken devices", test_broken_devices},
-      {"an answer that an invalidation overtakes", test_race}, {"ranges, PASID, global", test_ranges},
-      {"depth of the queue", test_queue_depth}, {"no stale address after a completion", test_safety},
-      {"page requests", test_pri}, {"page requests: limit", test_pri_limit},
-      {"page requests: silence", test_pri_silence}, {"an answer twice", test_twice}, {"nonsense", test_nonsense},
-      {"no answer", test_mute}, {"bad parameters", test_bad_parameters})
+      {"an answer that an invalidation overtakes", test_race},
+      {"ranges, PASID, global", test_ranges}, {"depth of the queue", test_queue_depth},
+      {"no stale address after a completion", test_safety}, {"page requests", test_pri},
+      {"page requests: limit", test_pri_limit}, {"page requests: silence", test_pri_silence},
+      {"an answer twice", test_twice}, {"nonsense", test_nonsense}, {"no answer", test_mute},
+      {"bad parameters", test_bad_parameters})

@@ -232,7 +232,8 @@ static void test_first_divergence(void)
     CU_ASSERT_TRUE(says(new, NULL, NULL, TB_EXIT_VIOLATION, "golden.log:5 and new.log: a trans"));
 }
 
-/* A part of its own moved: a cause. Only its waiting: it followed. Neither: it came later. Another outcome: a cause. */
+/* A part of its own moved: a cause. Only its waiting: it followed. Neither: it came later. Another
+ * outcome: a cause. */
 static void test_cause(void)
 {
     char *new = edited(5, "mem=50.000", "mem=51.000");
@@ -254,8 +255,10 @@ static void test_cause(void)
     free(o.printed);
     free(golden);
     free(new);
-    CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION, "only outcome moved: 1 of 10"));
-    CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION, "1 changed by themselves"));
+    CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION,
+                        "only outcome moved: 1 of 10"));
+    CU_ASSERT_TRUE(says(edited(4, "status=ok", "status=abort"), NULL, NULL, TB_EXIT_VIOLATION,
+                        "1 changed by themselves"));
     /* Within the tolerance nothing moved: the cause is what is left. */
     new = edited(5, "mem=50.000", "mem=50.500");
     new = log_text_edit(new, HEADER + 5, "queue=50.000", "queue=70.000");
@@ -268,5 +271,4 @@ SUITE("diff", {"equal", test_equal}, {"wrong numbers", test_wrong_numbers},
       {"tolerance", test_tolerance}, {"ignored keys", test_ignore},
       {"bad options", test_bad_options}, {"malformed files", test_malformed_files},
       {"comments", test_comments_are_skipped}, {"several runs", test_runs},
-      {"the first divergence", test_first_divergence},
-      {"cause and effect", test_cause})
+      {"the first divergence", test_first_divergence}, {"cause and effect", test_cause})

@@ -1,10 +1,12 @@
-/* dram: latencies of data sheets (A15, exact), bounds on bandwidth (A16), scheduling, mapping, refresh. */
+/* dram: latencies of data sheets (A15, exact), bounds on bandwidth (A16), scheduling, mapping,
+ * refresh. */
 #include "../seen.h"
 #include "../suite.h"
 #include "dram/banks.h"
 #include "dram/map.h"
 
-/* A requester and a DRAM, a clock-aligned 5 ns apart (six clocks of DDR4-2400, four of DDR3-1600). */
+/* A requester and a DRAM, a clock-aligned 5 ns apart (six clocks of DDR4-2400, four of DDR3-1600).
+ */
 static void run(struct seen *s, const char *requester, const char *dram)
 {
     char text[2048];
@@ -52,8 +54,8 @@ static void check_near(double value, double expected)
 }
 
 /* A15: CL + BL/2, + tRCD, + tRP; to the tick, rounded up. */
-#define A15_LIST                                                                                               \
-    "requests: [{time: 0ns, address: 0, bytes: 64}, {time: 1us, address: 0, bytes: 64},"                       \
+#define A15_LIST                                                                                   \
+    "requests: [{time: 0ns, address: 0, bytes: 64}, {time: 1us, address: 0, bytes: 64},"           \
     " {time: 2us, address: 0x100000, bytes: 64}]"
 
 static void test_latency_ddr4(void)
@@ -79,7 +81,8 @@ static void test_latency_ddr3(void)
     seen_free(&s);
 }
 
-/* With closed pages every access finds its row closed; one that two in the queue want stays for both. */
+/* With closed pages every access finds its row closed; one that two in the queue want stays for
+ * both. */
 static void test_closed_pages(void)
 {
     struct seen s;
@@ -109,7 +112,8 @@ static void test_parameters(void)
 static void test_one_bank(void)
 {
     struct seen s;
-    run(&s, "pattern: strided, stride: 1MiB, window: 1GiB, count: 2000, outstanding: 16", "refresh: false");
+    run(&s, "pattern: strided, stride: 1MiB, window: 1GiB, count: 2000, outstanding: 16",
+        "refresh: false");
     check_near(rate(&s, 10), 1.37);
     tb_time took = s.at[1998].ended - s.at[999].ended; /* whole clocks: tRC are 56 of 5/6 ns */
     CU_ASSERT_EQUAL(took, 999 * 56 * 5 * TB_NS / 6);
@@ -124,8 +128,10 @@ static void test_one_bank(void)
 static void test_one_bank_random(void)
 {
     struct seen s;
-    run(&s, "pattern: random, window: 64MiB, count: 20000, outstanding: 16", "refresh: false, map: bank:group:row:column");
-    CU_ASSERT_TRUE(seen_counter(&s, "d", "row_hits") < 200); /* of 20000: 16 outstanding among 8192 rows */
+    run(&s, "pattern: random, window: 64MiB, count: 20000, outstanding: 16",
+        "refresh: false, map: bank:group:row:column");
+    CU_ASSERT_TRUE(seen_counter(&s, "d", "row_hits") <
+                   200); /* of 20000: 16 outstanding among 8192 rows */
     check_near(rate(&s, 10), 1.37);
     seen_free(&s);
 }
@@ -157,7 +163,8 @@ static void test_column_rates(void)
     seen_free(&s);
 }
 
-/* Refresh takes tRFC of every tREFI, and (on top) closing and opening rows again: within 1 % of the rate. */
+/* Refresh takes tRFC of every tREFI, and (on top) closing and opening rows again: within 1 % of the
+ * rate. */
 static void refresh_loss(const char *preset, double peak, double loss, unsigned interval_ns)
 {
     char text[128];
@@ -177,24 +184,28 @@ static void test_refresh(void)
     refresh_loss("ddr3-1600", 12.8, 0.0333, 7800);
 }
 
-/* A request that comes just as a refresh began waits for it; after idle time refreshes are made up for. */
+/* A request that comes just as a refresh began waits for it; after idle time refreshes are made up
+ * for. */
 static void test_refresh_while_idle(void)
 {
     struct seen s;
-    run(&s, "requests: [{time: 0ns, address: 0, bytes: 64}, {time: 77.995us, address: 0, bytes: 64},"
-            " {time: 1ms, address: 64, bytes: 64}]",
+    run(&s,
+        "requests: [{time: 0ns, address: 0, bytes: 64}, {time: 77.995us, address: 0, bytes: 64},"
+        " {time: 1ms, address: 64, bytes: 64}]",
         "preset: ddr4-2400");
-    /* 78 us are ten intervals: the tenth refresh begins as the request arrives. Rows were closed by the first. */
+    /* 78 us are ten intervals: the tenth refresh begins as the request arrives. Rows were closed by
+     * the first. */
     CU_ASSERT_EQUAL(latency(&s, 1), 350 * TB_NS + 31667);
     CU_ASSERT_EQUAL(latency(&s, 2), 31667);
     CU_ASSERT_EQUAL(seen_counter(&s, "d", "refreshes"), 128);
     seen_free(&s);
 }
 
-/* Two rows of one bank in turn: FR-FCFS serves a row's requests together, FIFO opens a row for each. */
-#define TWO_ROWS                                                                                               \
-    "outstanding: 8, requests: [{address: 0, bytes: 64}, {address: 0x100000, bytes: 64},"                      \
-    " {address: 256, bytes: 64}, {address: 0x100100, bytes: 64}, {address: 512, bytes: 64},"                   \
+/* Two rows of one bank in turn: FR-FCFS serves a row's requests together, FIFO opens a row for
+ * each. */
+#define TWO_ROWS                                                                                   \
+    "outstanding: 8, requests: [{address: 0, bytes: 64}, {address: 0x100000, bytes: 64},"          \
+    " {address: 256, bytes: 64}, {address: 0x100100, bytes: 64}, {address: 512, bytes: 64},"       \
     " {address: 0x100200, bytes: 64}]"
 
 static void test_schedulers(void)
@@ -210,18 +221,21 @@ static void test_schedulers(void)
     for (uint32_t i = 0; i < s.count; i++)
         CU_ASSERT_EQUAL(s.at[i].txn.number, i);
     seen_free(&s);
-    run(&s, TWO_ROWS, "scheduler: fr-fcfs, patience: 1"); /* one may pass: 256 does, then 0x100000 is served */
+    run(&s, TWO_ROWS,
+        "scheduler: fr-fcfs, patience: 1"); /* one may pass: 256 does, then 0x100000 is served */
     CU_ASSERT_EQUAL(s.at[1].txn.iova, 256);
     CU_ASSERT_EQUAL(s.at[2].txn.iova, 0x100000);
     seen_free(&s);
 }
 
-/* 4 KiB are 64 bursts through a queue of 4; what begins or ends inside a burst takes the whole of it. */
+/* 4 KiB are 64 bursts through a queue of 4; what begins or ends inside a burst takes the whole of
+ * it. */
 static void test_bursts(void)
 {
     struct seen s;
-    run(&s, "burst: 4KiB, requests: [{address: 0, bytes: 4096}, {address: 0x2fff, bytes: 1},"
-            " {op: write, address: 0x103f, bytes: 2}]",
+    run(&s,
+        "burst: 4KiB, requests: [{address: 0, bytes: 4096}, {address: 0x2fff, bytes: 1},"
+        " {op: write, address: 0x103f, bytes: 2}]",
         "queue: 4, refresh: false");
     CU_ASSERT_EQUAL(seen_counter(&s, "d", "row_hits") + seen_counter(&s, "d", "row_closed") +
                         seen_counter(&s, "d", "row_conflicts"),
@@ -232,11 +246,14 @@ static void test_bursts(void)
     seen_free(&s);
 }
 
-/* A write, then a read of the same bytes: never the read first, though the bus would let it. Posted ends when sent. */
+/* A write, then a read of the same bytes: never the read first, though the bus would let it. Posted
+ * ends when sent. */
 static void test_same_bytes(void)
 {
     struct seen s;
-    run(&s, "data: counter, requests: [{address: 64, bytes: 64}, {op: write, address: 0, bytes: 64}, {address: 0, bytes: 64}]",
+    run(&s,
+        "data: counter, requests: [{address: 64, bytes: 64}, {op: write, address: 0, bytes: 64}, "
+        "{address: 0, bytes: 64}]",
         "refresh: false, map: row:bank:group:column");
     CU_ASSERT_EQUAL(s.count, 3);
     CU_ASSERT_EQUAL(s.at[1].txn.number, 1);
@@ -263,9 +280,15 @@ static void test_refused(void)
 /* Every burst has a place of its own, whatever the order. */
 static void test_map(void)
 {
-    static const char *const good[] = {"row:bank:group:column", "column:group:bank:row", "bank:row:column:group"};
-    static const char *const bad[] = {"",    "row",       "row:bank:group",  "row:bank:group:column:",
-                                      "row:row:group:column", ":row:bank:group:column", "row:bank:group:columns",
+    static const char *const good[] = {"row:bank:group:column", "column:group:bank:row",
+                                       "bank:row:column:group"};
+    static const char *const bad[] = {"",
+                                      "row",
+                                      "row:bank:group",
+                                      "row:bank:group:column:",
+                                      "row:row:group:column",
+                                      ":row:bank:group:column",
+                                      "row:bank:group:columns",
                                       "row:bank:group:column:row"};
     struct dram_map map;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -280,7 +303,8 @@ static void test_map(void)
         for (uint64_t n = 0; n < 210; n++) {
             uint64_t at[DRAM_FIELDS];
             dram_map_place(&map, n, at);
-            uint64_t k = ((at[DRAM_ROW] * 3 + at[DRAM_BANK]) * 2 + at[DRAM_GROUP]) * 7 + at[DRAM_COLUMN_FIELD];
+            uint64_t k = ((at[DRAM_ROW] * 3 + at[DRAM_BANK]) * 2 + at[DRAM_GROUP]) * 7 +
+                         at[DRAM_COLUMN_FIELD];
             CU_ASSERT_TRUE_FATAL(k < 210);
             CU_ASSERT_FALSE(seen[k]);
             seen[k] = true;
@@ -291,8 +315,10 @@ static void test_map(void)
     CU_ASSERT_EQUAL(map.order[3], DRAM_ROW);
 }
 
-/* The least distance of two commands, of every rule: bank 0, then the same bank, one of its group, one of another. */
-static uint64_t distance(enum dram_command first, bool write, enum dram_command then, bool then_write, unsigned bank)
+/* The least distance of two commands, of every rule: bank 0, then the same bank, one of its group,
+ * one of another. */
+static uint64_t distance(enum dram_command first, bool write, enum dram_command then,
+                         bool then_write, unsigned bank)
 {
     struct dram_banks b;
     uint64_t clock = 1000;
@@ -316,18 +342,27 @@ static void test_rules(void)
         unsigned bank;
         uint64_t clocks;
     } rules[] = {
-        {DRAM_ACTIVATE, DRAM_COLUMN, 0, 0, 0, 17},       {DRAM_ACTIVATE, DRAM_PRECHARGE, 0, 0, 0, 39},
-        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 0, 39 + 17}, {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 1, 6},
-        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 4, 4},      {DRAM_PRECHARGE, DRAM_ACTIVATE, 0, 0, 0, 17},
-        {DRAM_COLUMN, DRAM_PRECHARGE, 0, 0, 0, 9},       {DRAM_COLUMN, DRAM_PRECHARGE, 1, 0, 0, 12 + 4 + 18},
-        {DRAM_COLUMN, DRAM_COLUMN, 0, 0, 1, 6},          {DRAM_COLUMN, DRAM_COLUMN, 0, 0, 4, 4},
-        {DRAM_COLUMN, DRAM_COLUMN, 1, 1, 1, 6},          {DRAM_COLUMN, DRAM_COLUMN, 1, 1, 4, 4},
-        {DRAM_COLUMN, DRAM_COLUMN, 1, 0, 1, 12 + 4 + 9}, {DRAM_COLUMN, DRAM_COLUMN, 1, 0, 4, 12 + 4 + 3},
-        {DRAM_COLUMN, DRAM_COLUMN, 0, 1, 1, 17 + 4 + 2 - 12}, {DRAM_COLUMN, DRAM_COLUMN, 0, 1, 4, 17 + 4 + 2 - 12},
+        {DRAM_ACTIVATE, DRAM_COLUMN, 0, 0, 0, 17},
+        {DRAM_ACTIVATE, DRAM_PRECHARGE, 0, 0, 0, 39},
+        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 0, 39 + 17},
+        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 1, 6},
+        {DRAM_ACTIVATE, DRAM_ACTIVATE, 0, 0, 4, 4},
+        {DRAM_PRECHARGE, DRAM_ACTIVATE, 0, 0, 0, 17},
+        {DRAM_COLUMN, DRAM_PRECHARGE, 0, 0, 0, 9},
+        {DRAM_COLUMN, DRAM_PRECHARGE, 1, 0, 0, 12 + 4 + 18},
+        {DRAM_COLUMN, DRAM_COLUMN, 0, 0, 1, 6},
+        {DRAM_COLUMN, DRAM_COLUMN, 0, 0, 4, 4},
+        {DRAM_COLUMN, DRAM_COLUMN, 1, 1, 1, 6},
+        {DRAM_COLUMN, DRAM_COLUMN, 1, 1, 4, 4},
+        {DRAM_COLUMN, DRAM_COLUMN, 1, 0, 1, 12 + 4 + 9},
+        {DRAM_COLUMN, DRAM_COLUMN, 1, 0, 4, 12 + 4 + 3},
+        {DRAM_COLUMN, DRAM_COLUMN, 0, 1, 1, 17 + 4 + 2 - 12},
+        {DRAM_COLUMN, DRAM_COLUMN, 0, 1, 4, 17 + 4 + 2 - 12},
         {DRAM_COLUMN, DRAM_ACTIVATE, 0, 0, 4, 1}, /* the command bus */
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        CU_ASSERT_EQUAL(distance(rules[i].first, rules[i].write, rules[i].then, rules[i].then_write, rules[i].bank),
+        CU_ASSERT_EQUAL(distance(rules[i].first, rules[i].write, rules[i].then, rules[i].then_write,
+                                 rules[i].bank),
                         rules[i].clocks);
 }
 
@@ -336,7 +371,9 @@ static void expect_error(const char *dram, const char *words)
     char text[512];
     struct seen s;
     snprintf(text, sizeof text,
-             "platform: p\nmodels: {r: {model: requester}, d: {model: dram, %s}}\nlinks: [{from: r, to: d}]\n", dram);
+             "platform: p\nmodels: {r: {model: requester}, d: {model: dram, %s}}\nlinks: [{from: "
+             "r, to: d}]\n",
+             dram);
     seen_load(&s, text);
     CU_ASSERT_PTR_NULL(s.sim);
     CU_ASSERT_PTR_NOT_NULL_FATAL(tb_diag_text(s.diag, 0));
@@ -360,8 +397,9 @@ static void test_errors(void)
 SUITE("dram", {"A15: latencies of DDR4-2400", test_latency_ddr4},
       {"A15: latencies of DDR3-1600", test_latency_ddr3}, {"closed pages", test_closed_pages},
       {"timings are parameters", test_parameters}, {"A16: one bank", test_one_bank},
-      {"A16: one bank at random", test_one_bank_random}, {"A16: four activations", test_four_activations},
-      {"A16: column rates", test_column_rates}, {"A16: refresh", test_refresh},
-      {"refresh while idle", test_refresh_while_idle}, {"schedulers", test_schedulers},
-      {"bursts", test_bursts}, {"same bytes", test_same_bytes}, {"refused", test_refused},
-      {"mapping", test_map}, {"rules between commands", test_rules}, {"errors", test_errors})
+      {"A16: one bank at random", test_one_bank_random},
+      {"A16: four activations", test_four_activations}, {"A16: column rates", test_column_rates},
+      {"A16: refresh", test_refresh}, {"refresh while idle", test_refresh_while_idle},
+      {"schedulers", test_schedulers}, {"bursts", test_bursts}, {"same bytes", test_same_bytes},
+      {"refused", test_refused}, {"mapping", test_map}, {"rules between commands", test_rules},
+      {"errors", test_errors})

@@ -104,5 +104,5 @@ static void test_merge(void)
     tb_histogram_free(&both);
 }
 
-SUITE("histogram", {"buckets", test_buckets}, {"percentiles", test_percentiles}, {"few values", test_few},
-      {"merge", test_merge})
+SUITE("histogram", {"buckets", test_buckets}, {"percentiles", test_percentiles},
+      {"few values", test_few}, {"merge", test_merge})

@@ -1,4 +1,5 @@
-/* The kernel as an embedding program sees it: link timing by hand, credits, several simulators, bad input. */
+/* The kernel as an embedding program sees it: link timing by hand, credits, several simulators, bad
+ * input. */
 #include "suite.h"
 #include "tollbridge/sim.h"
 
@@ -22,15 +23,15 @@ static struct tb_sim *load_ok(const char *text)
     return s;
 }
 
-#define PLATFORM(requester, link)                                                                        \
-    "platform: p\nmodels:\n  dram: {model: memory, size: 1MiB, latency: 40ns, bandwidth: 8GB/s}\n"       \
+#define PLATFORM(requester, link)                                                                  \
+    "platform: p\nmodels:\n  dram: {model: memory, size: 1MiB, latency: 40ns, bandwidth: 8GB/s}\n" \
     "  r: {model: requester, " requester "}\nlinks:\n  - {from: r, to: dram, " link "}\n"
 
 /* One 64-byte write: 8 ns on the wire and 10 ns of flight, 40 ns of memory, 10 ns back. */
 static void one_write(void)
 {
-    struct tb_sim *s = load_ok(PLATFORM("pattern: sequential, op: write, count: 1",
-                                        "latency: 10ns, bandwidth: 8GB/s"));
+    struct tb_sim *s = load_ok(
+        PLATFORM("pattern: sequential, op: write, count: 1", "latency: 10ns, bandwidth: 8GB/s"));
     CU_ASSERT_EQUAL(tb_sim_run(s, TB_NEVER), TB_EXIT_OK);
     CU_ASSERT_EQUAL(tb_sim_now(s), 68 * TB_NS);
     CU_ASSERT_EQUAL(tb_sim_events(s), 2);
@@ -54,7 +55,8 @@ static void credit_return_paces(void)
     tb_sim_free(s);
 }
 
-/* Running in steps, where somebody could look at every step, is running at once, where models may be ahead. */
+/* Running in steps, where somebody could look at every step, is running at once, where models may
+ * be ahead. */
 static void compare_runs(const char *text)
 {
     struct tb_sim *a = load_ok(text), *b = load_ok(text);
@@ -72,9 +74,11 @@ static void compare_runs(const char *text)
 
 static void run_until(void)
 {
-    compare_runs(PLATFORM("pattern: random, op: alternate, count: 500", "latency: 7ns, credits: 3"));
-    compare_runs(PLATFORM("pattern: random, op: mixed, read_share: 30, posted: true, count: 500, outstanding: 4",
-                          "latency: 100ns, bandwidth: 4GB/s"));
+    compare_runs(
+        PLATFORM("pattern: random, op: alternate, count: 500", "latency: 7ns, credits: 3"));
+    compare_runs(PLATFORM(
+        "pattern: random, op: mixed, read_share: 30, posted: true, count: 500, outstanding: 4",
+        "latency: 100ns, bandwidth: 4GB/s"));
 }
 
 static uint64_t digest_of(struct tb_sim *s)
@@ -87,8 +91,9 @@ static uint64_t digest_of(struct tb_sim *s)
 /* Simulators in one process do not meet: taken in turns, each does what it does alone. */
 static void two_at_once(void)
 {
-    const char *text[] = {PLATFORM("pattern: random, op: alternate, count: 300", "latency: 7ns, credits: 3"),
-                          PLATFORM("pattern: zipf, op: mixed, count: 400", "latency: 9ns, credits: 2")};
+    const char *text[] = {
+        PLATFORM("pattern: random, op: alternate, count: 300", "latency: 7ns, credits: 3"),
+        PLATFORM("pattern: zipf, op: mixed, count: 400", "latency: 9ns, credits: 2")};
     uint64_t alone[2];
     for (unsigned k = 0; k < 2; k++) {
         struct tb_sim *s = load_ok(text[k]);
@@ -112,7 +117,8 @@ struct seen {
     bool sums;
 };
 
-static void see(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status, tb_time when)
+static void see(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status,
+                tb_time when)
 {
     struct seen *seen = context;
     tb_time sum = 0;
@@ -127,8 +133,9 @@ static void see(void *context, struct tb_model *by, const struct tb_txn *t, enum
 /* Every request has exactly one end, and its parts add up. */
 static void parts_add_up(void)
 {
-    struct tb_sim *s = load_ok(PLATFORM("pattern: random, op: alternate, count: 300, outstanding: 9",
-                                        "latency: 3ns, bandwidth: 1GB/s, credits: 2, header: 12B"));
+    struct tb_sim *s =
+        load_ok(PLATFORM("pattern: random, op: alternate, count: 300, outstanding: 9",
+                         "latency: 3ns, bandwidth: 1GB/s, credits: 2, header: 12B"));
     struct seen seen = {0, true};
     CU_ASSERT(tb_sim_observe(s, see, &seen));
     tb_sim_run(s, TB_NEVER);
@@ -141,14 +148,16 @@ static void parts_add_up(void)
 
 static void posted_write_ends_at_target(void)
 {
-    struct tb_sim *s = load_ok(PLATFORM("pattern: sequential, op: write, count: 5, posted: true",
-                                        "latency: 10ns, credits: {forward: {posted: 1}}, credit_return: 0ns"));
+    struct tb_sim *s =
+        load_ok(PLATFORM("pattern: sequential, op: write, count: 5, posted: true",
+                         "latency: 10ns, credits: {forward: {posted: 1}}, credit_return: 0ns"));
     struct seen seen = {0, true};
     tb_sim_observe(s, see, &seen);
     tb_sim_run(s, TB_NEVER);
     CU_ASSERT_EQUAL(seen.ended, 5);
     CU_ASSERT(seen.sums);
-    /* The n-th starts when the slot of the one before starts: arrival of that one, or later by the 8 ns of a slot. */
+    /* The n-th starts when the slot of the one before starts: arrival of that one, or later by the
+     * 8 ns of a slot. */
     CU_ASSERT_EQUAL(tb_sim_now(s), 50 * TB_NS);
     tb_sim_finish(s);
     CU_ASSERT_EQUAL(tb_sim_status(s), TB_EXIT_OK);
@@ -201,11 +210,13 @@ static void bad_platforms(void)
     refuse(PLATFORM("count: 1", "credits: 0"), "unlimited");
     refuse("platform: p\nmodels:\n  a: {model: memroy, size: 1MiB}\n", "did you mean 'memory'");
     refuse("platform: p\nmodels:\n  a: {model: requester}\n", "nothing linked");
-    refuse("platform: p\nmodels:\n  a: {model: bridge}\n", "'a' has nothing linked to its port 'up'");
+    refuse("platform: p\nmodels:\n  a: {model: bridge}\n",
+           "'a' has nothing linked to its port 'up'");
     refuse("platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\nlinks:\n  - {from: a, to: b}\n",
            "no model 'b'");
-    refuse("platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\nlinks:\n  - {from: a.x, to: a}\n",
-           "no free port");
+    refuse(
+        "platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\nlinks:\n  - {from: a.x, to: a}\n",
+        "no free port");
     refuse("platform: p\n", "models");
     refuse("[1, 2]", "map");
 }
@@ -213,18 +224,20 @@ static void bad_platforms(void)
 /* What cannot be had of the pool is the host's failure. */
 static void page_limit(void)
 {
-    struct tb_sim *s = load_ok("scenario: full\nmemory_limit: 1MiB\nplatform:\n"
-                               "  models:\n    dram: {model: memory, size: 1GiB}\n"
-                               "    r: {model: requester, pattern: sequential, op: write, data: address, "
-                               "count: 100000, length: 4KiB, burst: 4KiB, window: 1GiB}\n"
-                               "  links:\n    - {from: r, to: dram}\n");
+    struct tb_sim *s =
+        load_ok("scenario: full\nmemory_limit: 1MiB\nplatform:\n"
+                "  models:\n    dram: {model: memory, size: 1GiB}\n"
+                "    r: {model: requester, pattern: sequential, op: write, data: address, "
+                "count: 100000, length: 4KiB, burst: 4KiB, window: 1GiB}\n"
+                "  links:\n    - {from: r, to: dram}\n");
     CU_ASSERT_EQUAL(tb_sim_run(s, TB_NEVER), TB_EXIT_HOST);
     CU_ASSERT(tb_diag_is_host(tb_sim_diag(s)));
     tb_sim_free(s);
 }
 
-SUITE("kernel", {"one write, by hand", one_write}, {"a credit's way back paces", credit_return_paces},
-      {"running in steps", run_until}, {"two at once", two_at_once}, {"parts add up", parts_add_up},
+SUITE("kernel", {"one write, by hand", one_write},
+      {"a credit's way back paces", credit_return_paces}, {"running in steps", run_until},
+      {"two at once", two_at_once}, {"parts add up", parts_add_up},
       {"a posted write ends at its target", posted_write_ends_at_target},
       {"an embedding program's access", access_moves_bytes}, {"bad platforms", bad_platforms},
       {"the pool of pages has an end", page_limit})

@@ -1,6 +1,6 @@
 /* Links with several classes on a wire: who may pass whom, and when what waits starts. */
-#include "suite.h"
 #include "kernel.h"
+#include "suite.h"
 
 #include <string.h>
 
@@ -9,7 +9,8 @@ static struct tb_sim *load(const char *link)
 {
     char text[1024];
     snprintf(text, sizeof text,
-             "platform: p\nmodels:\n  dram: {model: memory, size: 1MiB, latency: 0ns, bandwidth: unlimited}\n"
+             "platform: p\nmodels:\n  dram: {model: memory, size: 1MiB, latency: 0ns, bandwidth: "
+             "unlimited}\n"
              "  r: {model: requester, outstanding: 8}\nlinks:\n  - {from: r, to: dram, %s}\n",
              link);
     struct tb_diag *d = tb_diag_new();
@@ -31,7 +32,8 @@ static struct {
     } at[16];
 } got;
 
-static void take(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit, tb_time when)
+static void take(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                 tb_time when)
 {
     (void)m;
     (void)port;
@@ -72,7 +74,8 @@ static void expect(unsigned n, unsigned class, uint64_t address, tb_time when)
     CU_ASSERT_EQUAL(got.at[n].when, when);
 }
 
-/* One nonposted credit, long in coming back: posted writes and completions go past, a second request waits. */
+/* One nonposted credit, long in coming back: posted writes and completions go past, a second
+ * request waits. */
 static void posted_passes_blocked_requests(void)
 {
     struct tb_sim *s = rig("latency: 10ns, bandwidth: 1GB/s, credits: {forward: {nonposted: 1}}, "
@@ -92,7 +95,8 @@ static void posted_passes_blocked_requests(void)
     tb_sim_free(s);
 }
 
-/* Without a posted credit nothing behind the posted write goes on, but what is relaxed, or of no such class. */
+/* Without a posted credit nothing behind the posted write goes on, but what is relaxed, or of no
+ * such class. */
 static void nothing_passes_posted(void)
 {
     struct tb_sim *s = rig("latency: 10ns, credits: {forward: {posted: 1}}, credit_return: 0ns");
@@ -113,8 +117,8 @@ static void nothing_passes_posted(void)
     tb_sim_free(s);
 }
 
-/* A credit that is known to come at 100 ns: what becomes ready before it, of another class, goes first, and the
- * wire is not kept for the one that waits. */
+/* A credit that is known to come at 100 ns: what becomes ready before it, of another class, goes
+ * first, and the wire is not kept for the one that waits. */
 static void idle_wire_is_not_reserved(void)
 {
     struct tb_sim *s = rig("latency: 10ns, bandwidth: 1GB/s, credits: {forward: {nonposted: 1}}, "
@@ -144,7 +148,8 @@ static void credits_out_of_order(void)
     tb_release(tb_sim_model(s, "dram"), got.at[1].credit, 20 * TB_NS);
     tb_sim_run(s, TB_NEVER);
     CU_ASSERT_EQUAL_FATAL(got.count, 4);
-    /* The first release was computed at once for the message that waited, the second for the next. */
+    /* The first release was computed at once for the message that waited, the second for the next.
+     */
     expect(2, TB_NONPOSTED, 3, 105 * TB_NS);
     expect(3, TB_NONPOSTED, 4, 105 * TB_NS);
     tb_sim_free(s);
@@ -170,8 +175,12 @@ static void creditless_waits(void)
     struct tb_sim *s = rig("latency: 10ns, credits: {forward: 1}, credit_return: 0ns");
     struct tb_model *r = tb_sim_model(s, "r");
     send(s, TB_NONPOSTED, 1, 0, false);
-    struct tb_msg walk = {.address = 2, .txn = tb_txn_begin(r, TB_TXN_WALK, 0), .length = 8, .kind = TB_READ,
-                          .class = TB_NONPOSTED, .creditless = 1};
+    struct tb_msg walk = {.address = 2,
+                          .txn = tb_txn_begin(r, TB_TXN_WALK, 0),
+                          .length = 8,
+                          .kind = TB_READ,
+                          .class = TB_NONPOSTED,
+                          .creditless = 1};
     tb_send(r, 0, &walk, 0, TB_NO_CREDIT);
     walk.address = 3;
     walk.txn = tb_txn_begin(r, TB_TXN_WALK, 0);
@@ -187,14 +196,15 @@ static void creditless_waits(void)
     tb_sim_free(s);
 }
 
-/* What an explored interleaving may do: take longer, by at most the jitter of the wires, and in order. */
+/* What an explored interleaving may do: take longer, by at most the jitter of the wires, and in
+ * order. */
 struct arrivals {
     tb_time last, least, most;
     unsigned count;
 };
 
-static void note_arrival(void *context, struct tb_model *by, const struct tb_txn *t, enum tb_status status,
-                         tb_time when)
+static void note_arrival(void *context, struct tb_model *by, const struct tb_txn *t,
+                         enum tb_status status, tb_time when)
 {
     struct arrivals *a = context;
     tb_time lasts = when - t->created;
@@ -212,8 +222,10 @@ static struct arrivals interleave(unsigned run)
         "scenario: jitter\nexplore: {seeds: 3, jitter: 40ns}\nplatform:\n  models:\n"
         "    dram: {model: memory, size: 1MiB, latency: 10ns, bandwidth: unlimited}\n"
         "    b: {model: bridge, latency: 5ns}\n"
-        "    r: {model: requester, outstanding: 8, pattern: sequential, op: alternate, count: 500}\n"
-        "  links: [{from: r, to: b.down, latency: 5ns}, {from: b.up, to: dram, latency: 5ns, credits: 4}]\n";
+        "    r: {model: requester, outstanding: 8, pattern: sequential, op: alternate, count: "
+        "500}\n"
+        "  links: [{from: r, to: b.down, latency: 5ns}, {from: b.up, to: dram, latency: 5ns, "
+        "credits: 4}]\n";
     struct tb_diag *d = tb_diag_new();
     struct tb_input in = {.text = text, .length = sizeof text - 1, .name = "test", .run = run};
     struct tb_sim *s = tb_sim_new(&in, d);
@@ -232,7 +244,8 @@ static struct arrivals interleave(unsigned run)
 
 static void jitter(void)
 {
-    struct arrivals plain = interleave(0), other = interleave(1), again = interleave(1), third = interleave(2);
+    struct arrivals plain = interleave(0), other = interleave(1), again = interleave(1),
+                    third = interleave(2);
     CU_ASSERT(plain.least == 40 * TB_NS);
     CU_ASSERT(other.most > plain.most && other.least >= plain.least);
     CU_ASSERT(other.most <= 500 * TB_NS);
@@ -240,7 +253,8 @@ static void jitter(void)
     CU_ASSERT(third.last != other.last);
 }
 
-SUITE("link", {"interleavings", jitter}, {"posted and completions pass blocked requests", posted_passes_blocked_requests},
+SUITE("link", {"interleavings", jitter},
+      {"posted and completions pass blocked requests", posted_passes_blocked_requests},
       {"nothing passes a posted write", nothing_passes_posted},
       {"an idle wire is not reserved", idle_wire_is_not_reserved},
       {"credits come back out of order", credits_out_of_order}, {"ties go by class", ties_by_class},

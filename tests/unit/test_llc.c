@@ -1,4 +1,5 @@
-/* llc: latencies, who takes lines, write-back and write-through, what the CPU and a debugger see. */
+/* llc: latencies, who takes lines, write-back and write-through, what the CPU and a debugger see.
+ */
 #include "../seen.h"
 #include "../suite.h"
 #include "llc/lines.h"
@@ -40,7 +41,8 @@ static void test_latencies(void)
     struct seen s;
     run(&s,
         "requests: [{time: 0ns, address: 0, bytes: 64}, {time: 1us, address: 8, bytes: 8},"
-        " {time: 2us, address: 8, bytes: 8, op: write}, {time: 3us, address: 64, bytes: 64, op: write},"
+        " {time: 2us, address: 8, bytes: 8, op: write}, {time: 3us, address: 64, bytes: 64, op: "
+        "write},"
         " {time: 4us, address: 128, bytes: 4, op: write}]",
         "device_reads: allocate");
     CU_ASSERT_EQUAL(latency(&s, 0), (2 + 2 + 40 + 10) * TB_NS); /* miss */
@@ -54,18 +56,22 @@ static void test_latencies(void)
     COUNT("write_misses", 2);
     COUNT("fetches", 2);
     COUNT("ddio", 2);
-    CU_ASSERT_EQUAL(seen_counter(&s, "d", "writes"), 0); /* written back when they have to go, not before */
+    CU_ASSERT_EQUAL(seen_counter(&s, "d", "writes"),
+                    0); /* written back when they have to go, not before */
     seen_free(&s);
 }
 
-/* 4 KiB are 64 lines, looked up as registers allow. Those for a line that is on its way wait for it. */
+/* 4 KiB are 64 lines, looked up as registers allow. Those for a line that is on its way wait for
+ * it. */
 static void test_registers(void)
 {
     struct seen s;
-    run(&s, "burst: 4KiB, requests: [{address: 0, bytes: 4096}]", "device_reads: allocate, mshrs: 64");
+    run(&s, "burst: 4KiB, requests: [{address: 0, bytes: 4096}]",
+        "device_reads: allocate, mshrs: 64");
     CU_ASSERT_EQUAL(latency(&s, 0), 54 * TB_NS);
     seen_free(&s);
-    run(&s, "burst: 4KiB, requests: [{address: 0, bytes: 4096}]", "device_reads: allocate, mshrs: 16");
+    run(&s, "burst: 4KiB, requests: [{address: 0, bytes: 4096}]",
+        "device_reads: allocate, mshrs: 16");
     CU_ASSERT_EQUAL(latency(&s, 0), (4 * 42 + 12) * TB_NS); /* four batches of 42 ns */
     CU_ASSERT_TRUE(seen_counter(&s, "c", "stalls") >= 3);
     seen_free(&s);
@@ -108,7 +114,8 @@ static void test_device_reads(void)
     COUNT("read_misses", 32);
     COUNT("around", 32);
     seen_free(&s);
-    run(&s, "pattern: sequential, window: 1KiB, count: 32, outstanding: 1", "device_reads: allocate");
+    run(&s, "pattern: sequential, window: 1KiB, count: 32, outstanding: 1",
+        "device_reads: allocate");
     COUNT("read_misses", 16);
     COUNT("read_hits", 16);
     seen_free(&s);
@@ -117,7 +124,9 @@ static void test_device_reads(void)
 static void test_write_through(void)
 {
     struct seen s;
-    run(&s, "op: alternate, pattern: sequential, window: 128B, count: 64, outstanding: 4, data: address",
+    run(&s,
+        "op: alternate, pattern: sequential, window: 128B, count: 64, outstanding: 4, data: "
+        "address",
         "write: through, device_reads: allocate");
     CU_ASSERT_EQUAL(seen_counter(&s, "d", "writes"), 32);
     COUNT("write_throughs", 32);
@@ -128,8 +137,9 @@ static void test_write_through(void)
 /* LRU keeps what is used, FIFO does not: A B A C A in two ways. */
 static void test_replacement(void)
 {
-#define ABACA                                                                                                  \
-    "outstanding: 1, requests: [{address: 0, bytes: 64}, {address: 64, bytes: 64}, {address: 0, bytes: 64},"   \
+#define ABACA                                                                                      \
+    "outstanding: 1, requests: [{address: 0, bytes: 64}, {address: 64, bytes: 64}, {address: 0, "  \
+    "bytes: 64},"                                                                                  \
     " {address: 128, bytes: 64}, {address: 0, bytes: 64}]"
     struct seen s;
     run(&s, ABACA, "size: 128B, ways: 2, ddio_ways: 2, device_reads: allocate, replacement: lru");
@@ -140,7 +150,8 @@ static void test_replacement(void)
     seen_free(&s);
 }
 
-/* What was written is in the cache, not in memory; a debugger sees the newest, and what it writes is seen. */
+/* What was written is in the cache, not in memory; a debugger sees the newest, and what it writes
+ * is seen. */
 static void test_debug(void)
 {
     uint8_t counter[64], seen[64], raw[64];
@@ -155,7 +166,8 @@ static void test_debug(void)
     CU_ASSERT_TRUE(d->class->debug(d, 0, &access));
     CU_ASSERT_EQUAL(raw[63], 0);
     uint8_t more[6] = {1, 2, 3, 4, 5, 6};
-    CU_ASSERT_TRUE(tb_sim_poke(s.sim, 0x103d, more, 6)); /* three bytes of the line, three after it */
+    CU_ASSERT_TRUE(
+        tb_sim_poke(s.sim, 0x103d, more, 6)); /* three bytes of the line, three after it */
     struct tb_access a = {.address = 0x1038, .data = seen, .length = 16};
     CU_ASSERT_TRUE(tb_sim_access(s.sim, "r", &a));
     CU_ASSERT_EQUAL(memcmp(seen, "\x38\x39\x3a\x3b\x3c\x01\x02\x03\x04\x05\x06\0\0\0\0\0", 16), 0);
@@ -169,7 +181,8 @@ static void test_debug_in_flight(void)
     static const char text[] =
         "platform: llc\n"
         "models:\n"
-        "  r: {model: requester, op: write, pattern: sequential, window: 64KiB, count: 64, data: address}\n"
+        "  r: {model: requester, op: write, pattern: sequential, window: 64KiB, count: 64, data: "
+        "address}\n"
         "  c: {model: llc, size: 128B, ways: 2}\n"
         "  d: {model: memory, size: 1MiB}\n"
         "links: [{from: r, to: c, latency: 1ns}, {from: c.mem, to: d, latency: 1us}]\n";
@@ -195,7 +208,10 @@ static void test_debug_in_flight(void)
 static void test_pass_and_refuse(void)
 {
     struct seen s;
-    run(&s, "requests: [{address: 0x100000, bytes: 64}, {address: 0xffffe, bytes: 4}, {address: 0, bytes: 64}]", "size: 4KiB");
+    run(&s,
+        "requests: [{address: 0x100000, bytes: 64}, {address: 0xffffe, bytes: 4}, {address: 0, "
+        "bytes: 64}]",
+        "size: 4KiB");
     CU_ASSERT_EQUAL(s.count, 4 + 2); /* two pieces across the end; two fetches */
     unsigned refused = 0;
     for (size_t i = 0; i < s.count; i++)
@@ -210,7 +226,8 @@ static void expect_error(const char *llc, const char *words)
     char text[512];
     struct seen s;
     snprintf(text, sizeof text,
-             "platform: p\nmodels: {r: {model: requester}, c: {model: llc, %s}, d: {model: memory, base: 0x20, size: 4KiB}}\n"
+             "platform: p\nmodels: {r: {model: requester}, c: {model: llc, %s}, d: {model: memory, "
+             "base: 0x20, size: 4KiB}}\n"
              "links: [{from: r, to: c}, {from: c.mem, to: d}]\n",
              llc);
     seen_load(&s, text);
@@ -228,8 +245,8 @@ static void test_errors(void)
     expect_error("size: 4KiB", "begin and end with a line");
 }
 
-SUITE("llc", {"latencies", test_latencies}, {"registers", test_registers}, {"DDIO's ways", test_ddio_ways},
-      {"device reads", test_device_reads}, {"write-through", test_write_through},
-      {"replacement", test_replacement}, {"debugger", test_debug},
-      {"debugger and write-backs", test_debug_in_flight}, {"passes and refuses", test_pass_and_refuse},
-      {"errors", test_errors})
+SUITE("llc", {"latencies", test_latencies}, {"registers", test_registers},
+      {"DDIO's ways", test_ddio_ways}, {"device reads", test_device_reads},
+      {"write-through", test_write_through}, {"replacement", test_replacement},
+      {"debugger", test_debug}, {"debugger and write-backs", test_debug_in_flight},
+      {"passes and refuses", test_pass_and_refuse}, {"errors", test_errors})

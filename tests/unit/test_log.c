@@ -25,7 +25,8 @@ static void test_dma_line(void)
         expected, sizeof expected,
         "t=1250.000 txn=17 by=ide0 rid=00:01.1 op=write at=untranslated iova=0x0000000000010440 "
         "pa=0x0000000000100440 len=64 to=dram status=ok lat=812.500 tlb=miss data=%08lx "
-        "queue=406.250 wire=0.000 bus=0.000 bridge=0.000 lookup=0.000 ats=0.000 walk=0.000 mem=406.250 "
+        "queue=406.250 wire=0.000 bus=0.000 bridge=0.000 lookup=0.000 ats=0.000 walk=0.000 "
+        "mem=406.250 "
         "device=0.000 pasid=-",
         crc32(0, t.data, 64));
     CU_ASSERT_STRING_EQUAL(line_of(&t, TB_OK, 1250000), expected);

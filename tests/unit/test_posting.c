@@ -33,23 +33,27 @@ static tb_time ended(const struct seen *s, uint32_t number)
     return t->ended;
 }
 
-#define PARTS_AND_READ                                                                                         \
-    "requests: [{op: write, address: 0, bytes: 8}, {time: 20ns, op: write, address: 8, bytes: 8},"             \
+#define PARTS_AND_READ                                                                             \
+    "requests: [{op: write, address: 0, bytes: 8}, {time: 20ns, op: write, address: 8, bytes: 8}," \
     " {time: 50ns, address: 0x1000, bytes: 8}]"
 
 static void test_hold(void)
 {
     struct seen s;
-    run(&s, "posted: true, requests: [{op: write, address: 0, bytes: 8}, {time: 20ns, op: write, address: 8, bytes: 8}]",
+    run(&s,
+        "posted: true, requests: [{op: write, address: 0, bytes: 8}, {time: 20ns, op: write, "
+        "address: 8, bytes: 8}]",
         "hold: 100ns");
     CU_ASSERT_EQUAL(ended(&s, 0), (12 + 100) * TB_NS);
     CU_ASSERT_EQUAL(ended(&s, 1), (20 + 12 + 100) * TB_NS);
     CU_ASSERT_EQUAL(seen_counter(&s, "b", "held"), 2);
     seen_free(&s);
-    run(&s, "posted: true, requests: [{op: write, address: 0, bytes: 64}]", "hold: 100ns"); /* a whole line */
+    run(&s, "posted: true, requests: [{op: write, address: 0, bytes: 64}]",
+        "hold: 100ns"); /* a whole line */
     CU_ASSERT_EQUAL(ended(&s, 0), 12 * TB_NS);
     seen_free(&s);
-    run(&s, "posted: false, requests: [{op: write, address: 0, bytes: 8}]", "hold: 100ns"); /* not posted */
+    run(&s, "posted: false, requests: [{op: write, address: 0, bytes: 8}]",
+        "hold: 100ns"); /* not posted */
     CU_ASSERT_EQUAL(ended(&s, 0), 24 * TB_NS);
     seen_free(&s);
 }
@@ -75,20 +79,26 @@ static void test_read_flushes(void)
     seen_free(&s);
 }
 
-/* A later write never overtakes in an ordered buffer, whole line or not; a full one lets the oldest go. */
+/* A later write never overtakes in an ordered buffer, whole line or not; a full one lets the oldest
+ * go. */
 static void test_writes(void)
 {
     struct seen s;
-    run(&s, "posted: true, requests: [{op: write, address: 8, bytes: 8}, {time: 30ns, op: write, address: 64, bytes: 64}]",
+    run(&s,
+        "posted: true, requests: [{op: write, address: 8, bytes: 8}, {time: 30ns, op: write, "
+        "address: 64, bytes: 64}]",
         "hold: 1us");
     CU_ASSERT_EQUAL(ended(&s, 0), 42 * TB_NS);
     CU_ASSERT_EQUAL(ended(&s, 1), 42 * TB_NS);
     CU_ASSERT_EQUAL(s.at[0].txn.number, 0);
     seen_free(&s);
-    run(&s, "posted: true, op: write, pattern: sequential, length: 8B, window: 1KiB, rate: 10ns, count: 5",
+    run(&s,
+        "posted: true, op: write, pattern: sequential, length: 8B, window: 1KiB, rate: 10ns, "
+        "count: 5",
         "hold: 1us, entries: 2");
     for (uint32_t i = 0; i < 3; i++)
-        CU_ASSERT_EQUAL(ended(&s, i), ((i + 2 + 1) * 10 + 12) * TB_NS); /* as the second after it comes */
+        CU_ASSERT_EQUAL(ended(&s, i),
+                        ((i + 2 + 1) * 10 + 12) * TB_NS); /* as the second after it comes */
     CU_ASSERT_EQUAL(ended(&s, 4), (5 * 10 + 12 + 1000) * TB_NS);
     seen_free(&s);
 }
@@ -99,10 +109,12 @@ static void test_with_iommu(void)
     static const char text[] =
         "platform: posting\n"
         "models:\n"
-        "  r: {model: requester, posted: true, data: address, op: mixed, pattern: random, length: 24B, window: 64KiB, count: 400}\n"
+        "  r: {model: requester, posted: true, data: address, op: mixed, pattern: random, length: "
+        "24B, window: 64KiB, count: 400}\n"
         "  b: {model: bridge, posting: {hold: 300ns, line: 8B, entries: 4}, iommu: {irq: 3}}\n"
         "  d: {model: memory, size: 1MiB}\n"
-        "links: [{from: r, to: b.down, latency: 1ns, credits: 3}, {from: b.up, to: d, latency: 1ns}]\n";
+        "links: [{from: r, to: b.down, latency: 1ns, credits: 3}, {from: b.up, to: d, latency: "
+        "1ns}]\n";
     struct seen s;
     seen_run(&s, text);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);

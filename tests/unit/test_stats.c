@@ -1,4 +1,5 @@
-/* Statistics: usage by hand, groups and percentiles against the log's tallies, reports of damaged files. */
+/* Statistics: usage by hand, groups and percentiles against the log's tallies, reports of damaged
+ * files. */
 #include "suite.h"
 
 #include "log.h"
@@ -16,7 +17,8 @@ static const char scenario[] =
     "platform:\n"
     "  platform: two\n"
     "  models:\n"
-    "    dma: {model: requester, id: \"00:02.0\", outstanding: 4, pattern: random, op: alternate, length: 64B,\n"
+    "    dma: {model: requester, id: \"00:02.0\", outstanding: 4, pattern: random, op: alternate, "
+    "length: 64B,\n"
     "          window: 64KiB, count: 300}\n"
     "    dram: {model: memory, base: 0, size: 1MiB, latency: 40ns, bandwidth: 12.8GB/s}\n"
     "  links:\n"
@@ -29,7 +31,8 @@ struct rig {
     struct tb_stats stats;
 };
 
-static void observe(void *context, struct tb_model *by, const struct tb_txn *txn, enum tb_status status, tb_time when)
+static void observe(void *context, struct tb_model *by, const struct tb_txn *txn,
+                    enum tb_status status, tb_time when)
 {
     struct rig *r = context;
     tb_log_observe(&r->log, by, txn, status, when);
@@ -39,7 +42,8 @@ static void observe(void *context, struct tb_model *by, const struct tb_txn *txn
 static void set_up(struct rig *r, unsigned slowest)
 {
     static const char *const names[] = {"dma", "dram"};
-    const struct tb_input in = {.text = scenario, .length = sizeof scenario - 1, .name = "small.yaml"};
+    const struct tb_input in = {
+        .text = scenario, .length = sizeof scenario - 1, .name = "small.yaml"};
     struct tb_log_header header = {0};
     r->diag = tb_diag_new();
     r->sim = tb_sim_new(&in, r->diag);
@@ -94,8 +98,8 @@ static void test_groups(void)
     tear_down(&r);
 }
 
-/* 150 writes of 64 bytes at 8 GB/s are 1.2 us on the way there, as 150 reads are on the way back; nobody waits longer
- * than there is time; what waits for the one credit is seen. */
+/* 150 writes of 64 bytes at 8 GB/s are 1.2 us on the way there, as 150 reads are on the way back;
+ * nobody waits longer than there is time; what waits for the one credit is seen. */
 static void test_usage(void)
 {
     struct rig r = {0};
@@ -120,7 +124,7 @@ static void test_usage(void)
     for (size_t i = 0; i < r.stats.group_count; i++)
         queue += (tb_time)r.stats.groups[i]->parts[TB_PART_QUEUE];
     CU_ASSERT(waited > 0 && waited <= queue); /* the memory's own waiting is queue as well */
-    CU_ASSERT_EQUAL(u->counter_count, 2);     /* the memory's busy_ps, the device's translation cache */
+    CU_ASSERT_EQUAL(u->counter_count, 2); /* the memory's busy_ps, the device's translation cache */
     uint64_t memory = 0, counted = 0;
     for (unsigned i = 0; i < tb_usage_windows(u); i++)
         memory += u->counters[u->counters[0].cache].at[i][0];
@@ -136,7 +140,8 @@ static void test_windows(void)
     struct tb_usage u;
     set_up(&r, 1);
     CU_ASSERT_FATAL(tb_usage_begin(&u, r.sim));
-    /* ready 0, the wire free at 500 ps, starts at 1500 (a credit was missing for 1 ns), busy for 1 ns */
+    /* ready 0, the wire free at 500 ps, starts at 1500 (a credit was missing for 1 ns), busy for 1
+     * ns */
     u.tracks[0].free = 500;
     tb_usage_wire(&u, 0, TB_POSTED, 0, 1500, 2500);
     CU_ASSERT_EQUAL(u.width, TB_NS);
@@ -166,7 +171,8 @@ static void test_windows(void)
     tear_down(&r);
 }
 
-/* -- Reports ------------------------------------------------------------------------------------------- */
+/* -- Reports
+ * ------------------------------------------------------------------------------------------- */
 
 static json_t *make_run(struct rig *r)
 {
@@ -198,10 +204,12 @@ static void test_read_back(void)
     tear_down(&r);
 }
 
-/* Every value of a run, replaced by another kind of value or taken away: a message or a report, never a crash. */
+/* Every value of a run, replaced by another kind of value or taken away: a message or a report,
+ * never a crash. */
 static void damage(json_t *root, json_t *at, unsigned depth)
 {
-    static const char *const others[] = {"null", "-1", "\"x\"", "[]", "{}", "9223372036854775807", "1.5"};
+    static const char *const others[] = {"null", "-1", "\"x\"", "[]", "{}", "9223372036854775807",
+                                         "1.5"};
     const char *key;
     void *next;
     json_t *value;
@@ -244,5 +252,6 @@ static void test_damaged(void)
     tear_down(&r);
 }
 
-SUITE("stats", {"groups add up", test_groups}, {"usage by hand", test_usage}, {"windows by hand", test_windows},
-      {"reports read back", test_read_back}, {"damaged figures", test_damaged})
+SUITE("stats", {"groups add up", test_groups}, {"usage by hand", test_usage},
+      {"windows by hand", test_windows}, {"reports read back", test_read_back},
+      {"damaged figures", test_damaged})

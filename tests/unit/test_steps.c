@@ -80,7 +80,8 @@ static void test_violations(void)
         {"- unmap: {device: ide0, iova: 0x201000, size: 4KiB}\n",
          "nothing was mapped in its domain"},
         {"- attach: {device: ide0, mode: blocked}\n" MAP, "its domain has no page table"},
-        {"- map: {device: ide0, pasid: 1, iova: 0, pa: 0, size: 4KiB}\n", "not attached with 'guest: alone'"},
+        {"- map: {device: ide0, pasid: 1, iova: 0, pa: 0, size: 4KiB}\n",
+         "not attached with 'guest: alone'"},
         {"- expect: {safety: {count: 0}}\n", "nobody checks"},
         {"- map: {device: ide0, iova: 0x1000000000000, pa: 0, size: 4KiB}\n", "too few levels"},
         {"- map: {device: ide0, iova: 0x1000, pa: 0, size: 8TiB}\n", "driver's memory is used up"},
@@ -144,17 +145,22 @@ static void test_refusals(void)
         {"setup: [{wait: interrupt}]\n", "it belongs to 'steps', not to 'setup'"},
         {"steps: [{map: {device: ide7, iova: 0, pa: 0, size: 4KiB}}]\n",
          "there is no model 'ide7'"},
-#define SCATTERED(what) "steps: [{disk_read: {device: ide0, lba: 0, sectors: 8, scatter: {" what "}}}]\n"
+#define SCATTERED(what)                                                                            \
+    "steps: [{disk_read: {device: ide0, lba: 0, sectors: 8, scatter: {" what "}}}]\n"
         {SCATTERED("iova: 0, window: 2KiB, piece: 512"), "8 pieces need as many places"},
         {SCATTERED("iova: 0, window: 64KiB, piece: 3KiB"), "made of whole pieces"},
         {SCATTERED("iova: 0, window: 64KiB, piece: 512, stride: 256"), "each within its stride"},
-        {SCATTERED("iova: 0, window: 96KiB, piece: 4KiB, stride: 12KiB"), "no region crosses 64 KiB"},
+        {SCATTERED("iova: 0, window: 96KiB, piece: 4KiB, stride: 12KiB"),
+         "no region crosses 64 KiB"},
         {SCATTERED("iova: 0xfffff000, window: 64KiB, piece: 512"), "below 4 GiB"},
-        {"steps: [{map: {device: ide0, pasid: 1, iova: 0, pa: 0, size: 8KiB, page: 8KiB}}]\n", "4 KiB, 2 MiB or 1 GiB"},
-        {"steps: [{map: {device: ide0, pasid: 1, iova: 0, pa: 0, size: 4KiB, access: w}}]\n", "are 'r' or 'rw'"},
+        {"steps: [{map: {device: ide0, pasid: 1, iova: 0, pa: 0, size: 8KiB, page: 8KiB}}]\n",
+         "4 KiB, 2 MiB or 1 GiB"},
+        {"steps: [{map: {device: ide0, pasid: 1, iova: 0, pa: 0, size: 4KiB, access: w}}]\n",
+         "are 'r' or 'rw'"},
         {"steps: [{attach: {device: ide0, mode: blocked, guest: alone}}]\n", "has no guests"},
         {"steps: [{attach: {device: ide0, pri: map}}]\n", "'pool' and 'size' say"},
-        {"steps: [{attach: {device: ide0, pri: {pool: 1, size: 4KiB}}}]\n", "'pool' and 'size' say"},
+        {"steps: [{attach: {device: ide0, pri: {pool: 1, size: 4KiB}}}]\n",
+         "'pool' and 'size' say"},
         {"steps: [{attach: {device: ide0, pri: sometimes}}]\n", "sometimes"},
         {"steps: [{map: {device: dram, iova: 0, pa: 0, size: 4KiB}}]\n", "'dram' is no device"},
         {"steps: [{map: {device: ide0, iova: 1, pa: 0, size: 4KiB}}]\n",
@@ -511,12 +517,13 @@ static void test_remap(void)
 {
     struct seen s;
     run(&s, "",
-        SAFE MAP "- remap: {device: ide0, iova: 0x10000, pa: 0x300000, size: 4KiB}\n" READ
-             "- wait: interrupt\n"
-             "- expect: {memory: {at: 0x300000, size: 512, equals_disk: {device: ide0, lba: 0}}}\n"
-             "- expect: {memory: {at: 0x100000, size: 512, pattern: zero}}\n"
-             "- expect: {safety: {name: violations, count: 0}}\n"
-             "- expect: {safety: {name: unmaps, count: 1}}\n");
+        SAFE MAP
+        "- remap: {device: ide0, iova: 0x10000, pa: 0x300000, size: 4KiB}\n" READ
+        "- wait: interrupt\n"
+        "- expect: {memory: {at: 0x300000, size: 512, equals_disk: {device: ide0, lba: 0}}}\n"
+        "- expect: {memory: {at: 0x100000, size: 512, pattern: zero}}\n"
+        "- expect: {safety: {name: violations, count: 0}}\n"
+        "- expect: {safety: {name: unmaps, count: 1}}\n");
     seen_free(&s);
 }
 
@@ -525,26 +532,26 @@ static void test_teardown(void)
 {
     struct seen s;
     run(&s, "",
-        SAFE MAP READ
-        "- wait: interrupt\n"
-        "- teardown: {device: ide0, reuse: {pattern: mix64, seed: 9}}\n"
-        "- disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{iova: 0x10000, bytes: 512}], status: any}\n"
-        "- delay: 50us\n"
-        "- expect: {memory: {at: 0x100000, size: 64KiB, pattern: mix64, seed: 9}}\n"
-        "- expect: {events: {code: io_page_fault, min: 1}}\n"
-        "- expect: {safety: {name: violations, count: 0}}\n"
-        "- disk_finish: {device: ide0, reset: true}\n");
+        SAFE MAP READ "- wait: interrupt\n"
+                      "- teardown: {device: ide0, reuse: {pattern: mix64, seed: 9}}\n"
+                      "- disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{iova: 0x10000, "
+                      "bytes: 512}], status: any}\n"
+                      "- delay: 50us\n"
+                      "- expect: {memory: {at: 0x100000, size: 64KiB, pattern: mix64, seed: 9}}\n"
+                      "- expect: {events: {code: io_page_fault, min: 1}}\n"
+                      "- expect: {safety: {name: violations, count: 0}}\n"
+                      "- disk_finish: {device: ide0, reset: true}\n");
     seen_free(&s);
 }
 
-/* Unmapped in the middle of a transfer, and invalidated later: the stale window, measured. What does not hold of
- * it is said. */
+/* Unmapped in the middle of a transfer, and invalidated later: the stale window, measured. What
+ * does not hold of it is said. */
 static void test_safety(void)
 {
     struct seen s;
-    static const char running[] = SAFE MAP
-        "- disk_read: {device: ide0, lba: 0, sectors: 64, prd: [{iova: 0x10000, bytes: 32KiB}], status: any}\n"
-        "- delay: 60us\n";
+    static const char running[] = SAFE MAP "- disk_read: {device: ide0, lba: 0, sectors: 64, prd: "
+                                           "[{iova: 0x10000, bytes: 32KiB}], status: any}\n"
+                                           "- delay: 60us\n";
     char text[2048];
     snprintf(text, sizeof text, "%s%s", running,
              "- unmap: {device: ide0, iova: 0x10000, size: 64KiB, invalidate: false}\n"
@@ -572,22 +579,27 @@ static void test_scatter(void)
 {
     struct seen s;
     run(&s, "host.timeout: 1ms",
-        "steps:\n" MAP "- disk_read: {device: ide0, lba: 0, sectors: 8, wait: true, scatter: {iova: 0x10000, window: "
+        "steps:\n" MAP "- disk_read: {device: ide0, lba: 0, sectors: 8, wait: true, scatter: "
+                       "{iova: 0x10000, window: "
         "4KiB, piece: 512}}\n"
         "- expect: {memory: {at: 0x100000, size: 4KiB, equals_disk: {device: ide0, lba: 0}}}\n"
         "- poke: {at: 0x100000, pattern: zero, size: 64KiB}\n"
-        "- disk_read: {device: ide0, lba: 0, sectors: 16, wait: true, scatter: {iova: 0x10000, window: "
+        "- disk_read: {device: ide0, lba: 0, sectors: 16, wait: true, scatter: {iova: 0x10000, "
+        "window: "
         "64KiB, piece: 512, stride: 4KiB, order: random, seed: 3}}\n"
         "- expect: {memory: {at: 0x100200, size: 3584, pattern: zero}}\n"
-        "- disk_write: {device: ide0, lba: 100, sectors: 16, wait: true, scatter: {iova: 0x10000, window: "
+        "- disk_write: {device: ide0, lba: 100, sectors: 16, wait: true, scatter: {iova: 0x10000, "
+        "window: "
         "64KiB, piece: 512, stride: 4KiB, order: random, seed: 3}}\n"
-        "- expect: {disk: {device: ide0, lba: 100, sectors: 16, equals_disk: {device: ide0, lba: 0}}}\n");
+        "- expect: {disk: {device: ide0, lba: 100, sectors: 16, equals_disk: {device: ide0, lba: "
+        "0}}}\n");
     seen_free(&s);
 }
 
 extern const struct tb_class tb_class_host;
 
-/* The README tells of every step, and so does the class; every row of every table says what it is for. */
+/* The README tells of every step, and so does the class; every row of every table says what it is
+ * for. */
 static void test_documented(void)
 {
     static char text[65536];
@@ -619,5 +631,5 @@ SUITE("steps", {"violations", test_violations}, {"refusals", test_refusals},
       {"event overflow", test_event_overflow}, {"replays", test_replays},
       {"replay addresses", test_replay_addresses}, {"replay errors", test_replay_errors},
       {"replay without IOMMU", test_replay_without_iommu}, {"embedding", test_access},
-      {"remap", test_remap}, {"teardown", test_teardown}, {"safety", test_safety}, {"scatter", test_scatter},
-      {"documented", test_documented})
+      {"remap", test_remap}, {"teardown", test_teardown}, {"safety", test_safety},
+      {"scatter", test_scatter}, {"documented", test_documented})

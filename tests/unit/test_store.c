@@ -25,7 +25,8 @@ static void against_a_flat_array(const char *model)
     char text[256];
     uint64_t state = 1, wrong = 0;
     snprintf(text, sizeof text,
-             "platform: store\nmodels:\n  r: {model: requester}\n  d: {model: %s, base: 0x7000, size: 4160KiB}\n"
+             "platform: store\nmodels:\n  r: {model: requester}\n  d: {model: %s, base: 0x7000, "
+             "size: 4160KiB}\n"
              "links: [{from: r, to: d}]\n",
              model);
     struct seen s;
@@ -39,7 +40,8 @@ static void against_a_flat_array(const char *model)
             memcpy(flat + at, data, length);
             wrong += !tb_sim_poke(s.sim, 0x7000 + at, data, length);
         } else {
-            wrong += !tb_sim_peek(s.sim, 0x7000 + at, data, length) || memcmp(flat + at, data, length);
+            wrong +=
+                !tb_sim_peek(s.sim, 0x7000 + at, data, length) || memcmp(flat + at, data, length);
         }
     }
     CU_ASSERT_EQUAL(wrong, 0);
@@ -63,8 +65,9 @@ static void test_zeros_take_no_page(void)
     static uint8_t zeros[3 * 4096];
     uint8_t one = 1;
     struct seen s;
-    seen_load(&s, "platform: store\nmodels: {r: {model: requester}, d: {model: memory, size: 4MiB}}\n"
-                  "links: [{from: r, to: d}]\n");
+    seen_load(&s,
+              "platform: store\nmodels: {r: {model: requester}, d: {model: memory, size: 4MiB}}\n"
+              "links: [{from: r, to: d}]\n");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);
     CU_ASSERT_TRUE(tb_sim_poke(s.sim, 0x800, zeros, sizeof zeros));
     CU_ASSERT_EQUAL(seen_counter(&s, "d", "pages"), 0);
@@ -75,5 +78,4 @@ static void test_zeros_take_no_page(void)
 }
 
 SUITE("store", {"memory against a flat array", test_memory},
-      {"dram against a flat array", test_dram},
-      {"zeros take no page", test_zeros_take_no_page})
+      {"dram against a flat array", test_dram}, {"zeros take no page", test_zeros_take_no_page})

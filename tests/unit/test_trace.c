@@ -53,21 +53,23 @@ static void free_traced(struct traced *t)
 
 static bool same_values(const struct tb_trace_record *r, const struct tb_txn *t)
 {
-    return r->has_pa == t->has_pa && (!t->has_pa || r->pa == t->pa) && r->has_pasid == t->has_pasid &&
-           r->pasid == t->pasid && r->tag == t->tag && r->value[0] == t->value[0] && r->value[1] == t->value[1];
+    return r->has_pa == t->has_pa && (!t->has_pa || r->pa == t->pa) &&
+           r->has_pasid == t->has_pasid && r->pasid == t->pasid && r->tag == t->tag &&
+           r->value[0] == t->value[0] && r->value[1] == t->value[1];
 }
 
 static bool same(const struct tb_trace_record *r, const struct seen_txn *s)
 {
     const struct tb_txn *t = &s->txn;
-    return same_values(r, t) && r->created == t->created && r->ended == s->ended && r->iova == t->iova && r->number == t->number &&
-           r->length == t->length && r->by == t->by && r->to == t->to && r->requester == t->requester &&
-           r->kind == t->kind && r->write == t->write && r->at == t->at && r->status == s->status &&
-           r->tlb == t->tlb;
+    return same_values(r, t) && r->created == t->created && r->ended == s->ended &&
+           r->iova == t->iova && r->number == t->number && r->length == t->length &&
+           r->by == t->by && r->to == t->to && r->requester == t->requester && r->kind == t->kind &&
+           r->write == t->write && r->at == t->at && r->status == s->status && r->tlb == t->tlb;
 }
 
 /* The spans add up, part by part, and the message leaves each model by a wire from it. */
-static bool is_whole(const struct tb_trace_run *run, const struct tb_trace_record *r, const struct seen_txn *s)
+static bool is_whole(const struct tb_trace_run *run, const struct tb_trace_record *r,
+                     const struct seen_txn *s)
 {
     tb_time parts[TB_TRACE_WORDS];
     tb_trace_parts(r, parts);
@@ -130,7 +132,8 @@ static const char random_pages[] =
     "platform:\n"
     "  platform: p\n"
     "  models:\n"
-    "    dma: {model: requester, id: \"00:02.0\", outstanding: 16, pattern: random, op: alternate, length: 64B,"
+    "    dma: {model: requester, id: \"00:02.0\", outstanding: 16, pattern: random, op: alternate, "
+    "length: 64B,"
     " window: 1MiB, count: 60000}\n"
     "    b: {model: bridge, latency: 50ns}\n"
     "    dram: {model: memory, base: 0, size: 1MiB, latency: 40ns, bandwidth: 12.8GB/s}\n"
@@ -141,7 +144,8 @@ static const char random_pages[] =
 
 static void trace_text(struct traced *t, const char *text, bool compress)
 {
-    write_trace(t, &(struct tb_input){.text = text, .length = strlen(text), .name = "test.yaml"}, compress);
+    write_trace(t, &(struct tb_input){.text = text, .length = strlen(text), .name = "test.yaml"},
+                compress);
 }
 
 /* Many chunks. */
@@ -194,7 +198,8 @@ static void put_bytes(const char *path, const struct bytes *b, size_t size)
     fclose(out);
 }
 
-/* How many records can be read; *ok: without an error; they must be the first ones that were written. */
+/* How many records can be read; *ok: without an error; they must be the first ones that were
+ * written. */
 static size_t read_all(const struct traced *t, bool check, bool *ok, bool *cut)
 {
     struct tb_diag *diag = tb_diag_new();
@@ -218,7 +223,8 @@ static const char small[] =
     "platform:\n"
     "  platform: p\n"
     "  models:\n"
-    "    dma: {model: requester, id: \"00:02.0\", outstanding: 4, pattern: random, op: alternate, length: 64B,"
+    "    dma: {model: requester, id: \"00:02.0\", outstanding: 4, pattern: random, op: alternate, "
+    "length: 64B,"
     " window: 64KiB, count: 24}\n"
     "    dram: {model: memory, base: 0, size: 64KiB, latency: 40ns, bandwidth: 12.8GB/s}\n"
     "  links:\n"
@@ -268,7 +274,9 @@ static void test_changed(void)
         missed += ok && !cut;
         b.at[k] ^= (uint8_t)(1u << k % 8);
     }
-    CU_ASSERT(missed <= 3 * 24); /* the head's summary (how many, from when to when) of each chunk is no data */
+    CU_ASSERT(
+        missed <=
+        3 * 24); /* the head's summary (how many, from when to when) of each chunk is no data */
     free_traced(&t);
 }
 
@@ -315,7 +323,8 @@ static void test_no_trace(void)
 
 /* -- Marks ---------------------------------------------------------------------------------- */
 
-/* More marks than a slot has room for, and longer ones than a mark can tell: the sum stays right. */
+/* More marks than a slot has room for, and longer ones than a mark can tell: the sum stays right.
+ */
 static void test_marks(void)
 {
     static _Alignas(TB_MARKS * 8) uint64_t room[2 * TB_MARKS];
@@ -347,8 +356,14 @@ static void test_numbers(void)
         uint64_t value;
         unsigned bytes;
         uint8_t first;
-    } cases[] = {{0, 1, 1},          {1, 1, 3},  {127, 1, 255},    {128, 2, 2},
-                 {16383, 2, 0xfe},   {16384, 3, 4}, {(1ull << 56) - 1, 8, 0x80}, {1ull << 56, 9, 0},
+    } cases[] = {{0, 1, 1},
+                 {1, 1, 3},
+                 {127, 1, 255},
+                 {128, 2, 2},
+                 {16383, 2, 0xfe},
+                 {16384, 3, 4},
+                 {(1ull << 56) - 1, 8, 0x80},
+                 {1ull << 56, 9, 0},
                  {UINT64_MAX, 9, 0}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         CU_ASSERT_EQUAL(tb_trace_put(out, cases[k].value) - out, cases[k].bytes);
@@ -359,7 +374,8 @@ static void test_numbers(void)
     CU_ASSERT_EQUAL(tb_trace_fold(1), 2);
 }
 
-SUITE("trace", {"numbers", test_numbers}, {"marks", test_marks}, {"round trip of scenarios", test_round_trip},
-      {"many chunks", test_long}, {"compressed", test_compressed}, {"cut off at every byte", test_cut},
+SUITE("trace", {"numbers", test_numbers}, {"marks", test_marks},
+      {"round trip of scenarios", test_round_trip}, {"many chunks", test_long},
+      {"compressed", test_compressed}, {"cut off at every byte", test_cut},
       {"every byte changed", test_changed}, {"damage under a good CRC", test_hostile},
       {"what is no trace", test_no_trace})

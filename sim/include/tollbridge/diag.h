@@ -1,7 +1,8 @@
 /* Diagnostics: every error of an input, with its place, collected and printed together.
  *
- * Invariants: messages keep the order in which they were added, except that printing sorts them by file, line
- * and column (stable); past TB_DIAG_MAX messages, further ones are only counted. Text is copied.
+ * Invariants: messages keep the order in which they were added, except that printing sorts them by
+ * file, line and column (stable); past TB_DIAG_MAX messages, further ones are only counted. Text is
+ * copied.
  */
 #ifndef TOLLBRIDGE_DIAG_H
 #define TOLLBRIDGE_DIAG_H
@@ -14,7 +15,8 @@
 
 struct tb_node;
 
-/* A place in an input. file is kept alive by whoever owns the tree it came from. line 0: no place. */
+/* A place in an input. file is kept alive by whoever owns the tree it came from. line 0: no place.
+ */
 struct tb_place {
     const char *file;
     unsigned line;   /* from 1 */
@@ -43,12 +45,13 @@ const char *tb_diag_text(const struct tb_diag *d, size_t n);
 /* Prints all, one per line. */
 void tb_diag_print(const struct tb_diag *d, FILE *to);
 
-/* The host failed (memory, disk): the run must end with exit 3. The message is kept as an error too. */
+/* The host failed (memory, disk): the run must end with exit 3. The message is kept as an error
+ * too. */
 void tb_diag_host(struct tb_diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool tb_diag_is_host(const struct tb_diag *d);
 
-/* The name in the NULL-terminated list that is nearest to `word`, or NULL if none is near (at most a third of
- * its letters differ, by insertion, deletion, change or swap of neighbours). */
+/* The name in the NULL-terminated list that is nearest to `word`, or NULL if none is near (at most
+ * a third of its letters differ, by insertion, deletion, change or swap of neighbours). */
 const char *tb_nearest(const char *word, const char *const *names);
 
 #endif

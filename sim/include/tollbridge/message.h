@@ -37,9 +37,9 @@ enum tb_space { TB_MEMORY, TB_IO, TB_CONFIG, TB_SPACE_IRQ, TB_SPACES };
 /* Completion status: PCIe's (2.2.9), and what the log needs beyond it. */
 enum tb_status {
     TB_OK,
-    TB_UNSUPPORTED,  /* Unsupported Request: nobody claims the address (PCI: master abort) */
-    TB_ABORT,        /* Completer Abort (PCI: target abort): an IOMMU refused it, or the completer */
-    TB_FAULT,        /* an IOMMU found no translation that allows the access */
+    TB_UNSUPPORTED, /* Unsupported Request: nobody claims the address (PCI: master abort) */
+    TB_ABORT,       /* Completer Abort (PCI: target abort): an IOMMU refused it, or the completer */
+    TB_FAULT,       /* an IOMMU found no translation that allows the access */
     TB_STATUS_COUNT, /* of the above; below: only in logs */
     TB_UNFINISHED = TB_STATUS_COUNT
 };

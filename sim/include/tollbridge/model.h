@@ -51,10 +51,10 @@ struct tb_model {
 /* A region of an address space that something claims. */
 struct tb_range {
     uint64_t base;
-    uint64_t last;        /* inclusive */
-    uint8_t space;        /* enum tb_space */
-    bool subtractive;     /* takes only what nobody else claims (PCI's subtractive decode) */
-    uint16_t model;       /* who claims it in the end */
+    uint64_t last;    /* inclusive */
+    uint8_t space;    /* enum tb_space */
+    bool subtractive; /* takes only what nobody else claims (PCI's subtractive decode) */
+    uint16_t model;   /* who claims it in the end */
 };
 
 /* A growing list of ranges (elaboration only). */
@@ -98,12 +98,12 @@ struct tb_step_kind {
 /* An access that an embedding program wants done in simulated time (sim.h, tb_sim_access). */
 struct tb_access {
     uint64_t address;
-    uint8_t *data;     /* length bytes, the caller's */
-    uint32_t length;   /* 1..4096 */
-    uint8_t space;     /* enum tb_space */
+    uint8_t *data;   /* length bytes, the caller's */
+    uint32_t length; /* 1..4096 */
+    uint8_t space;   /* enum tb_space */
     bool write;
-    bool done;         /* set by the model, with the two below */
-    uint8_t status;    /* enum tb_status: the first that was not TB_OK */
+    bool done;      /* set by the model, with the two below */
+    uint8_t status; /* enum tb_status: the first that was not TB_OK */
     tb_time finished;
 };
 
@@ -112,20 +112,21 @@ struct tb_through {
     tb_time latency;
     unsigned port;
     enum tb_part part;
-    const struct tb_ranges *only; /* requests to other addresses come by recv; NULL: all addresses */
+    const struct tb_ranges
+        *only; /* requests to other addresses come by recv; NULL: all addresses */
 };
 
 /* The class object: everything the kernel knows of a kind of hardware. Callbacks that are NULL are
  * not called. `m->state` is the instance. */
 struct tb_class {
     const char *name;
-    const char *brief;              /* one line for `tollbridge models` */
+    const char *brief; /* one line for `tollbridge models` */
     size_t state_size;
-    const struct tb_param *params;  /* table of the parameters, see param.h */
-    const char *const *ports;       /* names of its ports, NULL-terminated. A last name of "*" means
-                                       any number of further ports, numbered as links name them */
+    const struct tb_param *params; /* table of the parameters, see param.h */
+    const char *const *ports;      /* names of its ports, NULL-terminated. A last name of "*" means
+                                      any number of further ports, numbered as links name them */
     const struct tb_counter *counters;
-    unsigned timers;                /* how many timers, numbered from 0 */
+    unsigned timers; /* how many timers, numbered from 0 */
 
     /* Checks what single parameters cannot say, allocates what depends on parameters, and says how
      * many transactions it can have open. Ports are connected (tb_port_count, tb_port_peer).
@@ -138,8 +139,8 @@ struct tb_class {
     /* Adds the ranges that answer when the model is reached through `port`. */
     void (*claims)(struct tb_model *m, unsigned port, struct tb_ranges *out);
 
-    /* The graph is complete and sized: tb_reach, tb_txn_total and tb_port_capacity work. Builds what
-     * depends on them (decode tables, queues). May still tb_alloc. */
+    /* The graph is complete and sized: tb_reach, tb_txn_total and tb_port_capacity work. Builds
+     * what depends on them (decode tables, queues). May still tb_alloc. */
     void (*start)(struct tb_model *m, struct tb_diag *diag);
 
     /* Time 0: memory holds what the scenario says, `setup:` is done. Preloads caches, sends first
@@ -150,26 +151,29 @@ struct tb_class {
     void (*recv)(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                  tb_time when);
 
-    /* What merely passes through: the classes (bit 1 << class) of messages to `port` that the model would
-     * do nothing with but send them on by out->port, unchanged, out->latency later, booked as out->part,
-     * where nothing else leaves by that port but what comes this way or at the same constant distance.
-     * For them the kernel does so by itself, as soon as their arrival is known, and recv is not called: a
-     * chain of bridges costs one event, at its end. Asked once, after start; 0: nothing. */
+    /* What merely passes through: the classes (bit 1 << class) of messages to `port` that the model
+     * would do nothing with but send them on by out->port, unchanged, out->latency later, booked as
+     * out->part, where nothing else leaves by that port but what comes this way or at the same
+     * constant distance. For them the kernel does so by itself, as soon as their arrival is known,
+     * and recv is not called: a chain of bridges costs one event, at its end. Asked once, after
+     * start; 0: nothing. */
     unsigned (*through)(const struct tb_model *m, unsigned port, struct tb_through *out);
 
-    /* The classes of messages to `port` whose order of arrival on that one wire is all that matters: the
-     * model may take them (recv) as soon as their arrival is known, with its instant as `when`, while
-     * nobody can look at its state in between. Never a class that ends transactions. Asked once, after
-     * start. */
+    /* The classes of messages to `port` whose order of arrival on that one wire is all that
+     * matters: the model may take them (recv) as soon as their arrival is known, with its instant
+     * as `when`, while nobody can look at its state in between. Never a class that ends
+     * transactions. Asked once, after start. */
     unsigned (*ahead)(const struct tb_model *m, unsigned port);
 
-    /* Does the model take messages to `port` as soon as their first header has come (a cut-through switch) in place
-     * of whole? Of a PCI Express link; elsewhere it makes no difference. Asked once, after start. */
+    /* Does the model take messages to `port` as soon as their first header has come (a cut-through
+     * switch) in place of whole? Of a PCI Express link; elsewhere it makes no difference. Asked
+     * once, after start. */
     bool (*cuts)(const struct tb_model *m, unsigned port);
 
     void (*timer)(struct tb_model *m, unsigned timer, tb_time when);
 
-    /* A transaction of m was ended by somebody else (a posted write was taken); its slot is free. */
+    /* A transaction of m was ended by somebody else (a posted write was taken); its slot is free.
+     */
     void (*retired)(struct tb_model *m, uint32_t txn, tb_time when);
 
     /* End of simulation: still allowed to write logs of what is unfinished; frees what is not
@@ -187,15 +191,16 @@ struct tb_class {
     /* Firmware's knowledge, for drivers at elaboration: the named register, e.g. "bmicom". */
     bool (*symbol)(struct tb_model *m, const char *name, struct tb_symbol *out);
 
-    /* Firmware's knowledge: a fact by key, e.g. "id", "io", "iommu.mmio", "irq". False if it has none. */
+    /* Firmware's knowledge: a fact by key, e.g. "id", "io", "iommu.mmio", "irq". False if it has
+     * none. */
     bool (*fact)(struct tb_model *m, const char *key, uint64_t *out);
 
     /* Runs a scenario: gets its `setup`, `steps` and so on. At most one model of a platform has it
      * called (the first in document order that can). After start, before ready. */
     void (*program)(struct tb_model *m, const struct tb_node *scenario, struct tb_diag *diag);
 
-    /* The n-th kind of step that `program` knows, for `tollbridge models` and the schema; false past the
-     * last. Needs no instance. */
+    /* The n-th kind of step that `program` knows, for `tollbridge models` and the schema; false
+     * past the last. Needs no instance. */
     bool (*step)(size_t n, struct tb_step_kind *out);
 
     /* True while steps of the program are left (a run ends when false and nothing is pending). */
@@ -217,24 +222,26 @@ struct tb_class {
 void tb_send(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_time ready,
              tb_credit carried);
 
-/* The earliest `ready` that tb_send still takes at this port: what was reserved ahead goes first. */
+/* The earliest `ready` that tb_send still takes at this port: what was reserved ahead goes first.
+ */
 tb_time tb_port_ready(const struct tb_model *m, unsigned port);
 
-/* Of a message that was taken at its first header by `in` (class->cuts) and is to leave by `out`: how much later than
- * at once it must leave, so that the wire never waits for bytes that have not come. 0 where out is no faster. */
+/* Of a message that was taken at its first header by `in` (class->cuts) and is to leave by `out`:
+ * how much later than at once it must leave, so that the wire never waits for bytes that have not
+ * come. 0 where out is no faster. */
 tb_time tb_port_lag(const struct tb_model *m, unsigned in, unsigned out, const struct tb_msg *msg);
 
 /* Returns a credit at `at` (not before the instant of the current callback). */
 void tb_release(struct tb_model *m, tb_credit credit, tb_time at);
 
-/* Turns a request into its completion in place: kind, class, status; keeps the rest (creditless too).
- * A read that is TB_OK becomes TB_DATA. */
+/* Turns a request into its completion in place: kind, class, status; keeps the rest (creditless
+ * too). A read that is TB_OK becomes TB_DATA. */
 void tb_msg_answer(struct tb_msg *msg, enum tb_status status);
 
 /* -- Timers --------------------------------------------------------------------------------- */
 
-/* Arms a timer of the model for `at` (>= now); an armed timer is moved. At one instant, messages come
- * before timers, timers in order of (model, timer). */
+/* Arms a timer of the model for `at` (>= now); an armed timer is moved. At one instant, messages
+ * come before timers, timers in order of (model, timer). */
 void tb_timer_set(struct tb_model *m, unsigned timer, tb_time at);
 void tb_timer_cancel(struct tb_model *m, unsigned timer);
 
@@ -244,13 +251,14 @@ void tb_timer_cancel(struct tb_model *m, unsigned timer);
  * exit 3). Not to be called after `program`. */
 void *tb_alloc(struct tb_model *m, size_t count, size_t size);
 
-/* Like tb_alloc, for the one exception: a sparse memory's pages and the like. Counts against the limit
- * of the simulator; ends the run with exit 3 when that or the host's memory is used up; never NULL. */
+/* Like tb_alloc, for the one exception: a sparse memory's pages and the like. Counts against the
+ * limit of the simulator; ends the run with exit 3 when that or the host's memory is used up; never
+ * NULL. */
 void *tb_page_alloc(struct tb_model *m, size_t size);
 
 unsigned tb_port_count(const struct tb_model *m);
-/* The most bytes that one request sent by this port should write or read: the maximum payload or read request of a
- * PCI Express link, else 4096. A power of two. */
+/* The most bytes that one request sent by this port should write or read: the maximum payload or
+ * read request of a PCI Express link, else 4096. A power of two. */
 uint32_t tb_port_most(const struct tb_model *m, unsigned port, bool write);
 /* The model on the other end of the port's link, or NULL if it has none. */
 struct tb_model *tb_port_peer(const struct tb_model *m, unsigned port);
@@ -276,8 +284,8 @@ struct tb_model *tb_model_at(const struct tb_model *m, size_t index);
 bool tb_fact(struct tb_model *of, const char *key, uint64_t *out);
 bool tb_symbol(struct tb_model *of, const char *name, struct tb_symbol *out);
 /* Reaches a model's named storage; false as `storage` says. */
-bool tb_storage(struct tb_model *of, const char *what, uint64_t offset, uint8_t *data, size_t length,
-                bool write);
+bool tb_storage(struct tb_model *of, const char *what, uint64_t offset, uint8_t *data,
+                size_t length, bool write);
 
 /* -- Random --------------------------------------------------------------------------------- */
 
@@ -293,35 +301,37 @@ uint64_t tb_random_below(struct tb_random *r, uint64_t n);
 
 /* -- What a driver declares ------------------------------------------------------------------ */
 
-/* For `record: {check: dma-safety}`: a driver says what it lets devices do, the checker compares that with what
- * they did. Costs nothing when nobody checks. */
+/* For `record: {check: dma-safety}`: a driver says what it lets devices do, the checker compares
+ * that with what they did. Costs nothing when nobody checks. */
 enum tb_declared {
-    TB_MAPPED,        /* devices of the space may go there; what was mapped there before is being replaced */
+    TB_MAPPED, /* devices of the space may go there; what was mapped there before is being replaced
+                */
     TB_UNMAP_STARTED, /* what is mapped there is being taken away; caches may still know it */
-    TB_UNMAPPED,      /* the driver waited for that: nobody may go there any more by what was started */
-    TB_ATTACHED,      /* the requester goes by this space; by the one before, not for much longer */
-    TB_DETACHED       /* the driver waited for that: it may not go by an earlier space any more */
+    TB_UNMAPPED, /* the driver waited for that: nobody may go there any more by what was started */
+    TB_ATTACHED, /* the requester goes by this space; by the one before, not for much longer */
+    TB_DETACHED  /* the driver waited for that: it may not go by an earlier space any more */
 };
 
 enum { TB_MAY_READ = 1, TB_MAY_WRITE = 2 };
 
-#define TB_EVERYWHERE 0u          /* a space: whoever is attached to it may go anywhere (passthrough) */
-#define TB_NOWHERE    UINT32_MAX  /* a space in which nothing is mapped (blocked) */
+#define TB_EVERYWHERE 0u /* a space: whoever is attached to it may go anywhere (passthrough) */
+#define TB_NOWHERE    UINT32_MAX /* a space in which nothing is mapped (blocked) */
 
-/* What is declared. The first group of fields is of TB_MAPPED .. TB_UNMAPPED, the second of TB_ATTACHED and
- * TB_DETACHED. */
+/* What is declared. The first group of fields is of TB_MAPPED .. TB_UNMAPPED, the second of
+ * TB_ATTACHED and TB_DETACHED. */
 struct tb_mapping {
     uint64_t iova, pa, size; /* pa: of TB_MAPPED */
     uint8_t access;          /* of TB_MAPPED: TB_MAY_... */
     uint16_t requester;
     bool has_pasid;
     uint32_t pasid;
-    uint32_t space;              /* of both: an address space, numbered by the driver */
-    tb_time started_by;          /* of TB_UNMAPPED, TB_DETACHED: only what was started then or before */
-    const struct tb_node *node;  /* the step, for messages; NULL: none */
+    uint32_t space;     /* of both: an address space, numbered by the driver */
+    tb_time started_by; /* of TB_UNMAPPED, TB_DETACHED: only what was started then or before */
+    const struct tb_node *node; /* the step, for messages; NULL: none */
 };
 
-void tb_declare(struct tb_model *m, enum tb_declared what, const struct tb_mapping *of, tb_time when);
+void tb_declare(struct tb_model *m, enum tb_declared what, const struct tb_mapping *of,
+                tb_time when);
 
 /* What the checker has found so far. */
 struct tb_safety {
@@ -339,10 +349,10 @@ bool tb_safety_of(const struct tb_model *m, struct tb_safety *out);
 
 /* -- Outcome of a scenario ------------------------------------------------------------------ */
 
-/* An expectation of the scenario does not hold: the run's exit status becomes 1. `node` says where it
- * stands; the message is printed with its place and the simulated time. */
-void tb_violation(struct tb_model *m, const struct tb_node *node, tb_time when, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* An expectation of the scenario does not hold: the run's exit status becomes 1. `node` says where
+ * it stands; the message is printed with its place and the simulated time. */
+void tb_violation(struct tb_model *m, const struct tb_node *node, tb_time when, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
 
 /* How many transactions ended so far with this kind and status (TB_STATUS_COUNT: any status). */
 uint64_t tb_ended(const struct tb_model *m, enum tb_txn_kind kind, enum tb_status status);
@@ -368,8 +378,8 @@ static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
 /* For tb_txn_spend: notes in the trace that the transaction was here for so long. */
 void tb_txn_mark(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent);
 
-/* Adds `spent` to a part of the transaction's latency; what is booked first was spent first. Free when nobody
- * records the breakdown. */
+/* Adds `spent` to a part of the transaction's latency; what is booked first was spent first. Free
+ * when nobody records the breakdown. */
 static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
 {
     if (!m->breakdown)

@@ -10,14 +10,14 @@
 
 typedef uint64_t tb_time; /* picoseconds since the start of simulation */
 
-#define TB_NS ((tb_time)1000)
-#define TB_US ((tb_time)1000000)
-#define TB_MS ((tb_time)1000000000)
-#define TB_S ((tb_time)1000000000000)
+#define TB_NS    ((tb_time)1000)
+#define TB_US    ((tb_time)1000000)
+#define TB_MS    ((tb_time)1000000000)
+#define TB_S     ((tb_time)1000000000000)
 #define TB_NEVER UINT64_MAX
 
-/* The end of simulated time, 106 days: nothing happens then or later, a run stops before. So the sum of an instant
- * and of any durations that a table of parameters allows does not overflow. */
+/* The end of simulated time, 106 days: nothing happens then or later, a run stops before. So the
+ * sum of an instant and of any durations that a table of parameters allows does not overflow. */
 #define TB_END ((tb_time)1 << 63)
 
 /* An exact rate: `units` things take `time` picoseconds. As a bandwidth the things are bytes, as

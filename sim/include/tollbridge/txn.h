@@ -18,23 +18,26 @@ struct tb_model;
 /* Kinds of transaction: what a line of the log can be about. Lines of one kind have the same keys;
  * the table of them is in sim/README.md. `op=` of a line names kind and direction. */
 enum tb_txn_kind {
-    TB_TXN_DMA,       /* op=read|write: a device's memory access */
-    TB_TXN_REGISTER,  /* op=regread|regwrite: a CPU's access to a register, value[0] the data */
-    TB_TXN_MEMORY,    /* op=load|store: a CPU's access to memory */
-    TB_TXN_WALK,      /* op=walk: one read of a page table, value[0] the entry, value[1] the level */
-    TB_TXN_DEVTAB,    /* op=devtab: a read of a device table entry */
-    TB_TXN_COMMAND,   /* op=command: an IOMMU command, value[0..1] its quadwords */
-    TB_TXN_EVENT,     /* op=event: an IOMMU event record, value[0..1] its quadwords */
-    TB_TXN_INTERRUPT, /* op=interrupt: address the line, value[0] 1 = raised, 0 = lowered */
-    TB_TXN_DISK,      /* op=disk: an ATA command: iova = LBA, len = sectors, value[0] = opcode,
-                         value[1] the drive (0..3) */
-    TB_TXN_TRANSLATION,   /* op=translate: a device asks for translations (ATS): length = 8 bytes per page,
-                             write: it will write, value[0] the first answer, value[1] pages answered */
-    TB_TXN_INVALIDATION,  /* op=invalidate: an IOMMU has a device forget, until it says it did: iova the
-                             first address, tag the ITag, value[0] the range as coded, value[1] flags */
-    TB_TXN_PAGE_REQUEST,  /* op=pagereq: a device asks for a page (PRI), until the response for its group:
-                             tag the group, value[0] the access, value[1] the response code */
-    TB_TXN_PAGE_RESPONSE, /* op=pageresp: an IOMMU answers a group: tag the group, value[0] the code */
+    TB_TXN_DMA,      /* op=read|write: a device's memory access */
+    TB_TXN_REGISTER, /* op=regread|regwrite: a CPU's access to a register, value[0] the data */
+    TB_TXN_MEMORY,   /* op=load|store: a CPU's access to memory */
+    TB_TXN_WALK,     /* op=walk: one read of a page table, value[0] the entry, value[1] the level */
+    TB_TXN_DEVTAB,   /* op=devtab: a read of a device table entry */
+    TB_TXN_COMMAND,  /* op=command: an IOMMU command, value[0..1] its quadwords */
+    TB_TXN_EVENT,    /* op=event: an IOMMU event record, value[0..1] its quadwords */
+    TB_TXN_INTERRUPT,    /* op=interrupt: address the line, value[0] 1 = raised, 0 = lowered */
+    TB_TXN_DISK,         /* op=disk: an ATA command: iova = LBA, len = sectors, value[0] = opcode,
+                            value[1] the drive (0..3) */
+    TB_TXN_TRANSLATION,  /* op=translate: a device asks for translations (ATS): length = 8 bytes per
+                            page,  write: it will write, value[0] the first answer, value[1] pages
+                            answered */
+    TB_TXN_INVALIDATION, /* op=invalidate: an IOMMU has a device forget, until it says it did: iova
+                            the first address, tag the ITag, value[0] the range as coded, value[1]
+                            flags */
+    TB_TXN_PAGE_REQUEST, /* op=pagereq: a device asks for a page (PRI), until the response for its
+                            group: tag the group, value[0] the access, value[1] the response code */
+    TB_TXN_PAGE_RESPONSE, /* op=pageresp: an IOMMU answers a group: tag the group, value[0] the code
+                           */
     TB_TXN_KINDS
 };
 
@@ -56,35 +59,35 @@ enum tb_part {
 enum tb_tlb { TB_TLB_NONE, TB_TLB_HIT, TB_TLB_MISS, TB_TLB_COALESCED };
 
 struct tb_txn {
-    uint8_t *data;    /* the transaction's bytes: as many as the model asked for per slot */
-    tb_time created;  /* when it came to be */
-    uint64_t iova;    /* the address its initiator used */
-    uint64_t pa;      /* the address it was served at; valid if has_pa */
+    uint8_t *data;   /* the transaction's bytes: as many as the model asked for per slot */
+    tb_time created; /* when it came to be */
+    uint64_t iova;   /* the address its initiator used */
+    uint64_t pa;     /* the address it was served at; valid if has_pa */
     uint64_t value[2];
-    tb_time served;   /* when memory served it, which is when its bytes moved; 0: it has not */
-    uint32_t number;  /* counts per (model, kind), from 0, in the order of creation */
+    tb_time served;  /* when memory served it, which is when its bytes moved; 0: it has not */
+    uint32_t number; /* counts per (model, kind), from 0, in the order of creation */
     uint32_t length;
-    uint16_t by;      /* index of the model that began it */
-    uint16_t to;      /* index of the model that served it; TB_NOBODY */
+    uint16_t by; /* index of the model that began it */
+    uint16_t to; /* index of the model that served it; TB_NOBODY */
     uint16_t requester;
-    uint8_t kind;     /* enum tb_txn_kind */
+    uint8_t kind; /* enum tb_txn_kind */
     uint8_t write : 1, at : 2, has_pa : 1, tlb : 2, live : 1, has_pasid : 1;
     uint32_t pasid : 20;
     uint32_t tag : 12; /* ITag of an invalidation, group of page requests and their response */
-    uint32_t owner;   /* for the initiator's use: what this transaction is part of */
+    uint32_t owner;    /* for the initiator's use: what this transaction is part of */
     tb_time spent[TB_PARTS];
 };
 
 #define TB_NOBODY UINT16_MAX
 #define TB_NO_TXN UINT32_MAX
 
-/* Begins a transaction of `m` at `when`: takes a free slot of m, zeroes all but `data`, sets number,
- * by, kind, created, to = TB_NOBODY. Returns the slot, or TB_NO_TXN when all are taken (an initiator
- * that bounds what it has outstanding never sees that). */
+/* Begins a transaction of `m` at `when`: takes a free slot of m, zeroes all but `data`, sets
+ * number, by, kind, created, to = TB_NOBODY. Returns the slot, or TB_NO_TXN when all are taken (an
+ * initiator that bounds what it has outstanding never sees that). */
 uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when);
 
-/* Ends it at `when` with `status`: logs it, counts it, frees the slot. Called by its initiator when the
- * completion arrives; for a posted write, by whoever takes it (target or IOMMU). */
+/* Ends it at `when` with `status`: logs it, counts it, frees the slot. Called by its initiator when
+ * the completion arrives; for a posted write, by whoever takes it (target or IOMMU). */
 void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time when);
 
 /* The slot behind a number that came in a message or from tb_txn_begin: tb_txn(m, n); and
