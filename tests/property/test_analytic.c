@@ -1,5 +1,5 @@
-/* What queueing theory and arithmetic say of simple platforms: analytic checks A1, A4, A5, A6 (A17
- * is in unit/test_bus.c). A1 draws numbers and has 1 %; the others are exact. */
+/* What queueing theory and arithmetic say of simple platforms: analytic checks A1, A4, A5, A6, A13
+ * (A17 is in unit/test_bus.c). A1 draws numbers and has 1 %; the others are exact. */
 #include "../suite.h"
 #include "tollbridge/sim.h"
 
@@ -127,5 +127,57 @@ static void test_bandwidth_delay(void)
     CU_ASSERT_EQUAL(s.last_end - s.first_end, (s.count - 1) * 11610);
 }
 
+/* A13: a device's cache in front of an IOTLB: avg = h1 t1 + (1 - h1) (RTT + h2 t2 + (1 - h2) Lw).
+ * One request at a time; t1 = 2 ns, RTT = 900 ns, t2 = 2 ns, a walk of four reads of 75 ns, which
+ * comes after the look-up that missed; so does a request for a translation after the device's
+ * look-up. Seen from the device the rest of a read takes 975 ns. */
+static const char two_levels[] =
+    "scenario: a13\n"
+    "platform:\n"
+    "  models:\n"
+    "    r: {model: requester, id: \"00:02.0\", outstanding: 1, pattern: random, window: 400KiB,\n"
+    "        count: 20000, atc: {entries: 90, replacement: random, hit: 2ns}}\n"
+    "    b: {model: bridge, latency: 50ns, iommu: {iotlb: {entries: 50, replacement: random, hit: 2ns},\n"
+    "        devtab: {preload: [\"00:02.0\"]}, reset: {devtab: 0x10000000, control: 1}}}\n"
+    "    dram: {model: memory, size: 1GiB, latency: 55ns, bandwidth: unlimited}\n"
+    "  links:\n"
+    "    - {from: r, to: b.down, latency: 400ns}\n"
+    "    - {from: b.up, to: dram, latency: 10ns}\n"
+    "memory:\n"
+    "  - {at: 0x10000200, u64: [0x6000000010010803, 0x100000001, 0, 0]}\n"
+    "  - {at: 0x10010000, u64: [0x6000000010011601]}\n"
+    "  - {at: 0x10011000, u64: [0x6000000010012401]}\n"
+    "  - {at: 0x10012000, u64: [0x6000000010013201]}\n"
+    "  - {at: 0x10013000, fill: {u64: 0x6000000000000001, step: 0x1000, count: 512}}\n";
+
+static uint64_t counter(struct tb_sim *sim, const char *model, const char *name)
+{
+    uint64_t value = UINT64_MAX;
+    CU_ASSERT(tb_sim_counter(sim, model, name, &value));
+    return value;
+}
+
+static void test_two_levels(void)
+{
+    struct tb_input input = {.text = two_levels, .length = sizeof two_levels - 1, .name = "a13"};
+    struct tb_diag *diag = tb_diag_new();
+    struct tb_sim *sim = tb_sim_new(&input, diag);
+    tb_diag_print(diag, stderr);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(sim);
+    CU_ASSERT_EQUAL(tb_sim_run(sim, TB_NEVER), TB_EXIT_OK);
+    uint64_t hits = counter(sim, "r", "atc_hits"), misses = counter(sim, "r", "atc_misses");
+    uint64_t walks = counter(sim, "b", "walks"), found = counter(sim, "b", "hits");
+    struct tb_latency all = tb_latency_of(tb_sim_model(sim, "r"), TB_TXN_DMA);
+    CU_ASSERT_EQUAL(all.count, 20000);
+    CU_ASSERT_EQUAL(hits + misses, 20000);
+    CU_ASSERT_EQUAL(found + walks, misses);
+    check_near((double)hits / 20000, 0.9, 0.02); /* A8: E / P */
+    CU_ASSERT(found > misses / 4 && walks > misses / 4);
+    CU_ASSERT_EQUAL(all.sum,
+                    20000 * (975 + 2) * TB_NS + misses * (900 + 2) * TB_NS + walks * 300 * TB_NS);
+    tb_sim_free(sim);
+    tb_diag_free(diag);
+}
+
 SUITE("analytic", {"A1: M/D/1", test_m_d_1}, {"A4: D/D/1", test_d_d_1}, {"A5: Little", test_little},
-      {"A6: bandwidth-delay", test_bandwidth_delay})
+      {"A6: bandwidth-delay", test_bandwidth_delay}, {"A13: two levels", test_two_levels})
