@@ -367,6 +367,10 @@ static bool read_magic(struct reader *r)
     r->file->fingerprint = r->length == sizeof print - 1 && memcmp(r->text, print, r->length) == 0;
     if (r->file->fingerprint)
         return true;
+    if (r->length > 0 && r->text[r->length - 1] == '\r') {
+        complain(r, r->length, "lines end in CR and LF: a log's end in LF alone");
+        return false;
+    }
     complain(r, 1, "the first line must be '" TB_LOG_MAGIC "' or '" TB_FINGERPRINT_MAGIC "'");
     return false;
 }

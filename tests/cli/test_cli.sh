@@ -124,6 +124,8 @@ cp golden.log kept.log
 expect 2 'needs --reason' "$program" run tiny.yaml --golden kept.log --bless
 expect 2 'says nothing' "$program" run tiny.yaml --golden kept.log --bless --reason ' '
 expect 2 'is for --bless' "$program" run tiny.yaml --golden kept.log --reason why
+sed 's/$/\r/' kept.log >crlf.log
+expect 2 'crlf.log:1:19: lines end in CR and LF' "$program" diff kept.log crlf.log
 expect 2 'CI=true' env CI=true "$program" run tiny.yaml --golden kept.log --bless --reason why
 expect 0 'unchanged' "$program" run tiny.yaml --golden kept.log --bless --reason 'nothing moves'
 grep -q 'kept.log' LEDGER && fail 'what did not change is in the ledger'

@@ -60,6 +60,30 @@ static json_t *parse_line(struct line *line)
     return vector;
 }
 
+/* The longest line that is read: a vector's is far below a megabyte, an endless file's has no end.
+ */
+#define LINE_BYTES ((size_t)64 << 20)
+
+/* Reads a line without its end into text. -1: there is none left; -2: it is too long. */
+static ssize_t read_line(FILE *from, char **text, size_t *space)
+{
+    size_t n = 0;
+    int c;
+    while ((c = getc(from)) != EOF && c != '\n') {
+        if (n == LINE_BYTES)
+            return -2;
+        if (n + 1 >= *space)
+            *text = grow(*text, *space = 2 * n + 4096);
+        (*text)[n++] = (char)c;
+    }
+    if (n == 0 && c == EOF)
+        return -1;
+    if (*space == 0)
+        *text = grow(*text, *space = 4096);
+    (*text)[n] = 0;
+    return (ssize_t)n;
+}
+
 /* Reads and checks all lines before anything is run; false: errors were printed. */
 static bool read_vectors(FILE *from, const char *file, struct vectors *all)
 {
@@ -67,8 +91,8 @@ static bool read_vectors(FILE *from, const char *file, struct vectors *all)
     size_t space = 0;
     ssize_t n;
     unsigned number = 0, errors = 0;
-    while ((n = getline(&text, &space, from)) >= 0) {
-        while (n > 0 && strchr("\r\n", text[n - 1]))
+    while ((n = read_line(from, &text, &space)) >= 0) {
+        while (n > 0 && text[n - 1] == '\r')
             text[--n] = 0;
         struct line line = {.file = file, .number = ++number, .text = text, .length = (size_t)n};
         if (strspn(text, " \t\r\n") == (size_t)n)
@@ -79,6 +103,10 @@ static bool read_vectors(FILE *from, const char *file, struct vectors *all)
         errors += line.errors;
     }
     free(text);
+    if (n == -2) {
+        fprintf(stderr, "%s:%u:1: the line is longer than 64 MiB\n", file, number + 1);
+        return false;
+    }
     if (ferror(from)) {
         fprintf(stderr, "%s: %s\n", file, strerror(errno));
         return false;
