@@ -173,8 +173,15 @@ enum ide_register {
     IDE_REGISTERS
 };
 
+/* Addresses of the device that a transfer goes to. */
+struct ide_region {
+    uint64_t iova, bytes;
+};
+
 /* A command as the driver gives it to the drive. */
 struct ide_command {
+    const struct ide_region *regions; /* of its table; none are known of one not the driver's own */
+    size_t region_count;
     uint64_t lba;
     uint32_t sectors;
     uint32_t table; /* bus address of the PRD table */
@@ -193,6 +200,7 @@ struct host_channel {
     struct host_line *line;
     struct ide_command command;        /* the one in progress */
     bool busy, failed;                 /* failed: the last command */
+    bool holds;                        /* what `revoke` wants back */
     uint64_t issued, finished;         /* commands */
     uint64_t bm_status, status, error; /* as read at the end of the last one */
     uint64_t prd_at;           /* the driver's own table: PRD_TABLE bytes, aligned to that */
@@ -406,7 +414,8 @@ struct host {
         uint64_t accesses, failed, steps, interrupts, spurious, maps, unmaps, invalidations, waits,
             events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
             device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max,
-            device_invalidations, page_requests, page_faults_mapped, page_responses, page_failures;
+            device_invalidations, page_requests, page_faults_mapped, page_responses, page_failures,
+            revokes, revokes_held, revokes_aborted, revoke_time, revoke_max, revoke_end_time;
     } count;
 };
 
@@ -461,6 +470,7 @@ extern const struct host_step_kind host_steps_iommu[];
 extern const struct host_step_kind host_steps_disk[];
 extern const struct host_step_kind host_steps_expect[];
 extern const struct host_step_kind host_steps_replay[];
+extern const struct host_step_kind host_steps_revoke[];
 
 /* -- machine.c --------------------------------------------------------------------------------- */
 

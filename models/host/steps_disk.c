@@ -372,6 +372,18 @@ static bool make_scatter(struct host *h, struct disk_args *a, const struct tb_no
     return true;
 }
 
+/* What the device will go to, for `revoke`. */
+static void note_regions(struct host *h, struct disk_args *a)
+{
+    const struct prd *prds = a->prds.at;
+    struct ide_region *regions = tb_alloc(h->m, a->prds.count + 1, sizeof *regions);
+    for (size_t i = 0; i < a->prds.count; i++)
+        regions[i] =
+            (struct ide_region){prds[i].has_iova ? prds[i].iova : prds[i].pa, prds[i].bytes};
+    a->command.regions = regions;
+    a->command.region_count = a->prds.count;
+}
+
 static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag *diag, bool write)
 {
     struct disk_args *a = s->args;
@@ -394,6 +406,7 @@ static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag
     a->command.dma = true;
     a->command.to_memory = !write;
     a->command.start = a->start;
+    note_regions(h, a);
     return a->has_prd_at || ide_reserve(h, a->channel, s->node, diag);
 }
 
