@@ -63,6 +63,8 @@ static const struct option {
     {"--output", "FILE", OPTION_TEXT, offsetof(struct cli_args, output), 0,
      "the file to write (a folder for ctf)"},
     {"--text", NULL, OPTION_SWITCH, offsetof(struct cli_args, text), 0, "for a terminal, as text"},
+    {"--markdown", NULL, OPTION_SWITCH, offsetof(struct cli_args, markdown), 0,
+     "print the reference of docs/, as Markdown"},
     {"--json", NULL, OPTION_SWITCH, offsetof(struct cli_args, json), 0, "print results as JSON"},
     {"--quiet", NULL, OPTION_SWITCH, offsetof(struct cli_args, quiet), 'q',
      "print errors and differences only"},
@@ -82,7 +84,7 @@ static const char *const trace_options[] = {"--from",   "--to",      "--model", 
 static const char *const report_options[] = {"--output", "--text", NULL};
 static const char *const load_options[] = {"--set", "--seed", NULL};
 static const char *const check_options[] = {"--set", "--seed", "--quiet", NULL};
-static const char *const models_options[] = {"--json", NULL};
+static const char *const models_options[] = {"--json", "--markdown", NULL};
 static const char *const no_options[] = {NULL};
 
 static const struct cli_verb verbs[] = {

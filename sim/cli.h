@@ -23,7 +23,7 @@ struct cli_args {
     const char **maps; /* of `diff` */
     const char *junit, *reason;
     const char *golden, *out, *until, *seed, *tolerance;
-    bool bless, json, text, quiet, help, version;
+    bool bless, json, text, markdown, quiet, help, version;
 };
 
 struct cli_verb {

@@ -1,5 +1,6 @@
 /* The verbs that run nothing: check, resolve, models, graph. */
 #include "cli_diff.h"
+#include "cli_reference.h"
 #include "graph.h"
 #include "logfile.h"
 #include "scenario.h"
@@ -188,7 +189,9 @@ enum tb_exit cli_models(const struct cli_args *args)
                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     if (args->json)
         return models_json(one);
-    if (one)
+    if (args->markdown)
+        cli_reference_write(stdout, one);
+    else if (one)
         print_model(one);
     else
         list_models();

@@ -303,6 +303,12 @@ expect 2 "did you mean 'memory'" "$program" models memry
 expect 0 'digraph' "$program" graph tiny.yaml
 expect 0 '$schema' "$program" schema
 expect 0 'steps of a scenario' "$program" models host
+expect 0 '| `latency` | time | `40ns` |' "$program" models --markdown
+for model in $("$program" models | cut -d' ' -f1); do
+    grep -qx "## $model" printed || fail "the reference does not tell of $model"
+done
+expect 0 '### step `map`' "$program" models host --markdown
+grep -q '^## memory' printed && fail 'the reference of one model tells of another'
 "$program" models host --json >host.json
 for step in $("$program" models host | sed -n '/^steps of/,/^counters/s/^  \([a-z_]*\)\( (.*)\)*: .*/\1/p'); do
     for where in host.json printed; do
