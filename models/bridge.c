@@ -214,25 +214,27 @@ static void add_windows(struct tb_model *m, struct tb_ranges *out)
                       (struct tb_range){.base = w[i].base,
                                         .last = w[i].base + (w[i].size - 1),
                                         .space = (uint8_t)w[i].space,
-                                        .model = m->index});
+                                        .model = m->index,
+                                        .node = b->p.windows.nodes[i]});
 }
 
 /* What is below. With a list of windows, memory and I/O are what the list says. */
 static void add_below(struct tb_model *m, struct tb_ranges *out)
 {
     struct bridge *b = m->state;
-    struct tb_ranges found = {0};
+    size_t kept = out->count;
     if (b->asked)
         return;
     b->asked = true;
-    tb_reach(m, DOWN, &found);
+    tb_reach(m, DOWN, out);
     b->asked = false;
-    for (size_t i = 0; i < found.count; i++) {
+    for (size_t i = kept; i < out->count; i++) {
         bool listed =
-            b->p.has_windows && (found.at[i].space == TB_MEMORY || found.at[i].space == TB_IO);
-        if (!listed && !found.at[i].subtractive)
-            tb_ranges_add(m, out, found.at[i]);
+            b->p.has_windows && (out->at[i].space == TB_MEMORY || out->at[i].space == TB_IO);
+        if (!listed && !out->at[i].subtractive)
+            out->at[kept++] = out->at[i];
     }
+    out->count = kept;
     add_windows(m, out);
 }
 

@@ -93,8 +93,6 @@ struct bus {
 
 /* -- Routing --------------------------------------------------------------------------------- */
 
-static const char *const space_names[TB_SPACES] = {"memory", "I/O", "configuration", "interrupt"};
-
 static int compare_ports(const void *a, const void *b)
 {
     const struct route *x = a, *y = b;
@@ -115,15 +113,33 @@ static int compare_widths(const void *a, const void *b)
     return compare_ports(a, b);
 }
 
-static void report_overlap(struct tb_model *m, struct tb_diag *diag, unsigned space,
-                           bool subtractive, const struct route *a, const struct route *b)
+/* The claim that a route came from: routes may have been joined and cut since. */
+static struct tb_range claim_of(const struct tb_ranges *all, const struct route *r, unsigned space,
+                                bool subtractive)
 {
-    uint64_t last = a->last < b->last ? a->last : b->last;
-    tb_diag_node(diag, m->node,
-                 "'%s' and '%s' both %s %s addresses 0x%" PRIx64 " to 0x%" PRIx64 " on bus '%s'",
-                 tb_model_at(m, a->model)->name, tb_model_at(m, b->model)->name,
-                 subtractive ? "take the unclaimed" : "claim", space_names[space], b->base, last,
-                 m->name);
+    const struct tb_ranges *port = &all[r->port];
+    for (size_t i = 0; i < port->count; i++) {
+        const struct tb_range *a = &port->at[i];
+        if (a->model == r->model && a->space == space && a->subtractive == subtractive &&
+            a->base <= r->last && r->base <= a->last)
+            return *a;
+    }
+    return (struct tb_range){.model = r->model, .space = (uint8_t)space};
+}
+
+static void report_overlap(struct tb_model *m, struct tb_diag *diag, const struct tb_ranges *all,
+                           unsigned space, bool subtractive, const struct route *one,
+                           const struct route *other)
+{
+    struct tb_range a = claim_of(all, one, space, subtractive);
+    struct tb_range b = claim_of(all, other, space, subtractive);
+    char where[96];
+    snprintf(where, sizeof where, "on bus '%s'", m->name);
+    a.base = one->base;
+    a.last = one->last;
+    b.base = other->base;
+    b.last = other->last;
+    tb_report_overlap(m, &a, &b, subtractive ? "take the unclaimed" : "claim", where, diag);
 }
 
 /* Joins what leads to the same port. What overlaps behind one port is the business of whoever is
@@ -185,7 +201,8 @@ static const struct route *place(struct routes *r, const struct route *next)
 }
 
 /* Makes a table of what the ports claim: sorted, without overlaps. */
-static void settle(struct tb_model *m, unsigned space, bool subtractive, struct tb_diag *diag)
+static void settle(struct tb_model *m, const struct tb_ranges *all, unsigned space,
+                   bool subtractive, struct tb_diag *diag)
 {
     struct bus *b = m->state;
     struct routes *r = &b->routes[space][subtractive], claimed = *r;
@@ -197,7 +214,7 @@ static void settle(struct tb_model *m, unsigned space, bool subtractive, struct 
     for (size_t i = 0; i < claimed.count; i++) {
         const struct route *other = place(r, &claimed.at[i]);
         if (other && diag)
-            report_overlap(m, diag, space, subtractive, other, &claimed.at[i]);
+            report_overlap(m, diag, all, space, subtractive, other, &claimed.at[i]);
     }
 }
 
@@ -225,8 +242,12 @@ static void gather(struct tb_model *m, struct tb_diag *diag)
             r->at[r->count++] = (struct route){a->base, a->last, (uint16_t)p, a->model};
         }
     for (unsigned s = 0; s < TB_SPACES; s++)
-        for (unsigned k = 0; k < 2; k++)
-            settle(m, s, k, diag);
+        settle(m, all, s, false, diag);
+    size_t before = diag ? tb_diag_count(diag) : 0;
+    for (unsigned s = 0; s < TB_SPACES; s++) {
+        bool told = diag && tb_diag_count(diag) > before; /* of two bridges up: once is enough */
+        settle(m, all, s, true, told ? NULL : diag);
+    }
     b->routed = true;
 }
 

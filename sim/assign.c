@@ -179,23 +179,25 @@ static void take_all(struct ids *ids, struct tb_sim *s)
     ids->count = 0;
     for (size_t k = 0; k < s->model_count; k++) {
         const struct tb_model *m = &s->models[k].pub;
+        if (s->models[k].broken)
+            continue;
         take_ids(ids, &s->models[k], m->class->params, m->state, m->node);
     }
 }
 
-bool kernel_assign(struct tb_sim *s, struct tb_diag *diag)
+bool kernel_assign(struct tb_sim *s, bool whole, struct tb_diag *diag)
 {
     struct ids ids = {.diag = diag};
-    uint64_t next = first_window(s);
+    uint64_t next = whole ? first_window(s) : 0;
     bool ok = true;
     take_all(&ids, s);
     ids.at = tb_arena_get(s->arena, (ids.count + s->model_count) * sizeof *ids.at);
     take_all(&ids, s);
-    for (size_t k = 0; ok && k < s->model_count; k++) {
+    for (size_t k = 0; whole && ok && k < s->model_count; k++) {
         if (s->models[k].auto_id)
             ok = assign_id(&ids, &s->models[k], is_pcie(s, &s->models[k].pub));
         if (ok && s->models[k].auto_base)
             ok = assign_window(&s->models[k], &next, diag);
     }
-    return ok && tb_diag_count(diag) == 0;
+    return ok;
 }

@@ -16,7 +16,8 @@ static struct tb_sim *load(const struct cli_args *args, const char *path, unsign
                            struct tb_diag *diag)
 {
     const char **sets = cli_sets(args);
-    const struct tb_input input = {.path = path, .sets = sets, .run = run};
+    const struct tb_input input = {
+        .path = path, .sets = sets, .run = run, .lint = strcmp(args->verb, "check") == 0};
     struct tb_sim *s = tb_sim_new(&input, diag);
     cli_free_sets(args, sets);
     return s;

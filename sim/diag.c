@@ -105,6 +105,20 @@ void tb_diag_node(struct tb_diag *d, const struct tb_node *node, const char *for
     va_end(args);
 }
 
+void tb_diag_move(struct tb_diag *to, struct tb_diag *from)
+{
+    size_t have = kept(from), room = TB_DIAG_MAX - kept(to), moved = have < room ? have : room;
+    if (moved)
+        memcpy(&to->messages[kept(to)], from->messages, moved * sizeof from->messages[0]);
+    for (size_t i = moved; i < have; i++) {
+        free(from->messages[i].file);
+        free(from->messages[i].text);
+    }
+    to->count += from->count;
+    to->host |= from->host;
+    from->count = 0;
+}
+
 void tb_diag_host(struct tb_diag *d, const char *format, ...)
 {
     va_list args;

@@ -140,6 +140,7 @@ static void check_ports(const struct tb_model *m, struct tb_diag *diag)
 
 static bool check_all(struct tb_sim *s, struct tb_diag *diag)
 {
+    size_t before = tb_diag_count(diag);
     for (size_t k = 0; k < s->model_count; k++) {
         struct tb_model *m = &s->models[k].pub;
         s->models[k].checked = true;
@@ -147,7 +148,7 @@ static bool check_all(struct tb_sim *s, struct tb_diag *diag)
         if (m->class->check)
             m->class->check(m, diag);
     }
-    return tb_diag_count(diag) == 0;
+    return tb_diag_count(diag) == before;
 }
 
 /* What the model at the wire's end may take before its time. */
@@ -182,15 +183,52 @@ static void ask_cuts(struct wire *w)
     w->cuts = w->pcie && w->to->class->cuts && w->to->class->cuts(w->to, w->to_port);
 }
 
+/* A loop, from where it was closed back to where it began: "a > b > c > a". */
+static void print_loop(const struct tb_sim *s, char *out, size_t size)
+{
+    const struct instance *at = instance_of(s->loop.at);
+    size_t n = 0;
+    for (const struct instance *i = s->loop.second; i && n < size; i = i == at ? NULL : i->via)
+        n += (size_t)snprintf(out + n, size - n, "%s > ", i->pub.name);
+    if (n < size)
+        snprintf(out + n, size - n, "%s", s->loop.second->pub.name);
+}
+
+static void report_loop(const struct tb_sim *s, struct tb_diag *diag)
+{
+    static const char why[] = "there must be one way only from one model to another";
+    struct tb_place place = s->loop.at->node->key_place;
+    char names[400];
+    if (!s->loop.round) {
+        tb_diag_at(diag, place, "there are two ways to '%s', by '%s' and by '%s': %s",
+                   s->loop.at->name, s->loop.first->pub.name, s->loop.second->pub.name, why);
+        return;
+    }
+    print_loop(s, names, sizeof names);
+    tb_diag_at(diag, place, "'%s' is on a loop of links (%s): %s", s->loop.at->name, names, why);
+}
+
+/* Starts all models. What they find on a loop of links is not worth telling. */
+static void start_all(struct tb_sim *s, struct tb_diag *diag)
+{
+    struct tb_diag *found = tb_diag_new();
+    for (size_t k = 0; k < s->model_count; k++)
+        if (s->models[k].pub.class->start)
+            s->models[k].pub.class->start(&s->models[k].pub, found);
+    if (s->loop.at)
+        report_loop(s, diag);
+    else
+        tb_diag_move(diag, found);
+    tb_diag_free(found);
+}
+
 bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
 {
     if (!kernel_read_platform(s, s->scenario.platform, diag) || !check_all(s, diag))
         return false;
     kernel_size_slots(s);
     make_channels(s);
-    for (size_t k = 0; k < s->model_count; k++)
-        if (s->models[k].pub.class->start)
-            s->models[k].pub.class->start(&s->models[k].pub, diag);
+    start_all(s, diag);
     for (uint32_t k = 0; k < s->wire_count; k++) {
         ask_ahead(&s->wires[k]);
         ask_through(&s->wires[k]);
@@ -198,10 +236,5 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
     }
     if (s->scenario.record.stats && s->scenario.record.breakdown && !tb_usage_attach(s))
         tb_diag_host(diag, "no memory for statistics");
-    if (s->loop)
-        tb_diag_at(diag, s->loop->node->key_place,
-                   "'%s' is on a loop of links: there must be one way only "
-                   "from one model to another",
-                   s->loop->name);
     return tb_diag_count(diag) == 0;
 }

@@ -2,6 +2,7 @@
  */
 #include "kernel.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,41 +35,129 @@ uint32_t tb_port_capacity(const struct tb_model *m, unsigned port, enum tb_msg_c
     return m->sim->txn_total;
 }
 
-/* The walk over the graph marks where it is. Where it comes back to itself there are two ways from
- * one model to another, and no telling which one an address takes: elaboration reports that, and
- * the walk is over (in a mesh there are too many ways to try them all). */
+/* -- Who answers where ---------------------------------------------------------------------- */
+
+/* The walk over the graph marks where it is and where it was. Where it comes back to itself, or by
+ * a second way to somebody whom it can pass, there is no telling which way an address takes:
+ * elaboration reports that, and the walk is over (in a mesh there are too many ways to try them
+ * all). */
+static bool is_second_way(struct tb_sim *s, struct instance *from, struct instance *to)
+{
+    if (!to->visiting && !(to->walk == s->walks && to->passes))
+        return false;
+    s->loop.at = &to->pub;
+    s->loop.first = to->via;
+    s->loop.second = from;
+    s->loop.round = to->visiting;
+    return true;
+}
+
 void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
+    struct tb_sim *s = m->sim;
     struct instance *self = instance_of(m);
     struct tb_model *peer = tb_port_peer(m, port);
-    if (!peer || !peer->class->claims || m->sim->loop)
+    if (!peer || !peer->class->claims || s->loop.at)
         return;
-    if (instance_of(peer)->visiting) {
-        m->sim->loop = peer;
-        return;
-    }
     bool was = self->visiting;
+    if (s->depth == 0) {
+        s->walks++;
+        self->via = NULL;
+    }
+    self->passes |= was;
     self->visiting = true;
-    instance_of(peer)->visiting = true;
-    peer->class->claims(peer, self->ports[port].peer_port, out);
-    instance_of(peer)->visiting = false;
+    self->walk = s->walks;
+    struct instance *to = instance_of(peer);
+    if (!is_second_way(s, self, to)) {
+        to->visiting = true;
+        to->passes &= to->walk == s->walks;
+        to->walk = s->walks;
+        to->via = self;
+        s->depth++;
+        peer->class->claims(peer, self->ports[port].peer_port, out);
+        s->depth--;
+        to->visiting = false;
+    }
     self->visiting = was;
 }
 
 void tb_ranges_add(struct tb_model *m, struct tb_ranges *to, struct tb_range range)
 {
-    struct tb_range *more = kernel_alloc(m->sim, to->count + 1, sizeof *more);
-    if (to->count)
-        memcpy(more, to->at, to->count * sizeof *more);
-    more[to->count] = range;
-    to->at = more;
-    to->count++;
+    if (to->count == to->room) {
+        to->room = to->room ? 2 * to->room : 4;
+        struct tb_range *more = kernel_alloc(m->sim, to->room, sizeof *more);
+        if (to->count)
+            memcpy(more, to->at, to->count * sizeof *more);
+        to->at = more;
+    }
+    to->at[to->count++] = range;
+}
+
+/* Where the platform says that a range is there. */
+static struct tb_place place_of(struct tb_sim *s, const struct tb_range *r)
+{
+    const struct tb_node *model = s->models[r->model].pub.node;
+    const struct tb_node *base = r->node ? r->node : tb_node_get(model, "base");
+    return base ? base->place : model->key_place;
+}
+
+void tb_report_overlap(struct tb_model *at, const struct tb_range *a, const struct tb_range *b,
+                       const char *how, const char *where, struct tb_diag *diag)
+{
+    static const char *const spaces[TB_SPACES] = {"memory", "I/O", "configuration", "interrupt"};
+    struct tb_sim *s = at->sim;
+    if (a->model > b->model || (a->model == b->model && a->base > b->base)) {
+        const struct tb_range *swap = a;
+        a = b;
+        b = swap;
+    }
+    struct tb_place other = place_of(s, a);
+    const char *name = s->models[a->model].pub.name;
+    if (a->model == b->model) {
+        tb_diag_at(diag, other,
+                   "two ways lead to %s addresses 0x%" PRIx64 " to 0x%" PRIx64 " of '%s' %s",
+                   spaces[b->space], b->base, a->last < b->last ? a->last : b->last, name, where);
+        return;
+    }
+    tb_diag_at(diag, place_of(s, b),
+               "'%s' and '%s' both %s %s addresses 0x%" PRIx64 " to 0x%" PRIx64
+               " %s ('%s': %s:%u:%u)",
+               name, s->models[b->model].pub.name, how, spaces[b->space],
+               a->base > b->base ? a->base : b->base, a->last < b->last ? a->last : b->last, where,
+               name, other.file ? other.file : "", other.line, other.column);
+}
+
+/* -- Accesses without time ------------------------------------------------------------------ */
+
+/* A probe does not touch whom it finds at the end of a wire: it asks what he claims. */
+static bool would_take(struct tb_model *m, unsigned port, const struct tb_debug *d)
+{
+    struct tb_ranges *claims = &m->sim->probe.claims;
+    claims->count = 0;
+    if (m->class->claims)
+        m->class->claims(m, port, claims);
+    for (size_t k = 0; k < claims->count; k++)
+        if (claims->at[k].space == d->space && !claims->at[k].subtractive &&
+            d->address >= claims->at[k].base && d->address <= claims->at[k].last)
+            return true;
+    return false;
+}
+
+static bool is_uncertain(struct tb_model *m)
+{
+    uint64_t format;
+    return !m->class->debug || tb_fact(m, "iommu.format", &format);
 }
 
 bool tb_debug_send(struct tb_model *m, unsigned port, struct tb_debug *d)
 {
     struct instance *self = instance_of(m);
     struct tb_model *peer = tb_port_peer(m, port);
+    bool probe = m->sim->probe.on;
+    if (probe && peer && tb_port_count(peer) == 1)
+        return would_take(peer, self->ports[port].peer_port, d);
+    if (probe && peer)
+        m->sim->probe.uncertain |= is_uncertain(peer);
     if (!peer || !peer->class->debug || instance_of(peer)->visiting)
         return false;
     bool was = self->visiting;

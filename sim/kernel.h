@@ -100,7 +100,11 @@ struct instance {
     uint32_t *free_slots; /* a stack */
     uint32_t free_count;
     uint32_t numbers[TB_TXN_KINDS];
-    bool visiting; /* a walk over the graph is inside it */
+    bool visiting;        /* a walk over the graph is inside it */
+    bool passes;          /* such a walk went on through it */
+    uint32_t walk;        /* the last one that came here */
+    struct instance *via; /* from where it came */
+    bool broken;          /* its parameters could not be read */
     bool checked;
     bool auto_id, auto_base; /* the platform leaves them to its loader */
 };
@@ -135,7 +139,19 @@ struct tb_sim {
     bool finished;
     enum tb_exit status;
     tb_time until, warmup;
-    struct tb_model *loop;    /* found on a loop of links, or NULL */
+    struct {
+        struct tb_model *at; /* to which there are two ways; NULL: no such thing was found */
+        struct instance *first, *second; /* from where they come to it */
+        bool round;                      /* the second leads from `at` to `at` */
+    } loop;
+    uint32_t walks; /* over the graph, so far */
+    unsigned depth; /* of the present one */
+    struct {
+        bool on;        /* debug accesses only look who would take them */
+        bool uncertain; /* somebody on the way translates, or cannot be asked */
+        struct tb_ranges claims;
+    } probe;
+    struct tb_ranges edges;   /* claims of all models, when lint has asked for them */
     struct tb_model *program; /* who runs the scenario, or NULL */
     struct {
         tb_observer *call;
@@ -174,9 +190,13 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag);
 struct tb_random kernel_random(const char *name, uint64_t stream, uint64_t seed);
 
 /* assign.c: notes which parameters of a model say `auto`, for its reader to skip (with "model": at
- * most 3); gives them values once all is read, and reports IDs that two devices have. */
+ * most 3); gives them values once all is read, and reports IDs that two devices have, which needs
+ * not be `whole`. False: there was nothing left to give out. */
 void kernel_find_auto(struct instance *i, const char *skip[4]);
-bool kernel_assign(struct tb_sim *s, struct tb_diag *diag);
+bool kernel_assign(struct tb_sim *s, bool whole, struct tb_diag *diag);
+
+/* lint.c: what could be run, but makes no sense. */
+void kernel_lint(struct tb_sim *s, struct tb_diag *diag);
 
 /* txn.c: sizes the slots of all models. */
 void kernel_size_slots(struct tb_sim *s);

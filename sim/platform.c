@@ -68,7 +68,8 @@ static bool read_models(struct tb_sim *s, const struct tb_node *models, struct t
         i->pub.node = models->items[k];
         i->pub.index = (uint16_t)k;
         i->pub.breakdown = s->breakdown;
-        ok &= read_model(s, i, models->items[k], diag);
+        i->broken = !read_model(s, i, models->items[k], diag);
+        ok &= !i->broken;
     }
     return ok;
 }
@@ -275,14 +276,16 @@ static bool is_any(const char *port)
 static struct instance *find_end(struct tb_sim *s, const char *text, size_t length,
                                  const struct tb_node *node, struct tb_diag *diag)
 {
+    for (size_t k = 0; k < s->model_count; k++) {
+        const char *has = s->models[k].pub.name;
+        if (strncmp(has, text, length) == 0 && has[length] == '\0')
+            return &s->models[k];
+    }
     const char **names = tb_arena_get(s->arena, (s->model_count + 1) * sizeof *names);
     char *name = tb_arena_get(s->arena, length + 1);
     memcpy(name, text, length);
-    for (size_t k = 0; k < s->model_count; k++) {
+    for (size_t k = 0; k < s->model_count; k++)
         names[k] = s->models[k].pub.name;
-        if (strcmp(names[k], name) == 0)
-            return &s->models[k];
-    }
     const char *near = tb_nearest(name, names);
     tb_diag_node(diag, node, "there is no model '%s'%s%s%s", name, near ? "; did you mean '" : "",
                  near ? near : "", near ? "'?" : "");
@@ -427,5 +430,5 @@ bool kernel_read_platform(struct tb_sim *s, const struct tb_node *platform, stru
     }
     bool ok = read_models(s, models, diag);
     ok = (!links || read_links(s, links, diag)) && ok;
-    return ok && tb_diag_count(diag) == 0 && kernel_assign(s, diag);
+    return kernel_assign(s, ok, diag) && ok;
 }

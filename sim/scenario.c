@@ -21,7 +21,10 @@ struct top {
     uint64_t seed, page_limit;
     tb_time until, warmup;
     bool has_until;
+    unsigned unclaimed;
 };
+
+static const char *const unclaimed_names[] = {"report", "allow", NULL};
 
 static const struct tb_param explore_table[] = {
     {.name = "seeds",
@@ -86,6 +89,12 @@ const struct tb_param tb_scenario_table[] = {
      .flags = TB_OPTIONAL,
      .present = offsetof(struct top, has_until) + 1,
      .doc = "when the run ends at the latest"},
+    {.name = "unclaimed",
+     .type = TB_ENUM,
+     .offset = offsetof(struct top, unclaimed),
+     .names = unclaimed_names,
+     .def = "report",
+     .doc = "what `tollbridge check` does about requests to addresses that nobody claims"},
     {.name = "warmup",
      .type = TB_TIME,
      .offset = offsetof(struct top, warmup),
@@ -592,6 +601,7 @@ bool tb_scenario_load(const struct tb_input *in, struct tb_scenario *sc, struct 
     sc->seed = top.seed;
     sc->until = top.has_until ? top.until : TB_NEVER;
     sc->warmup = top.warmup;
+    sc->unclaimed = top.unclaimed == 1;
     sc->page_limit = top.page_limit;
     return tb_diag_count(diag) == 0;
 }

@@ -38,6 +38,7 @@ struct tb_scenario {
     const char *name, *platform_name;
     uint64_t seed;
     tb_time until, warmup;
+    bool unclaimed; /* addresses that nobody claims are meant */
     uint64_t page_limit;
     unsigned runs;     /* how many runs the scenario has, at least 1: variants times seeds */
     unsigned variants; /* its `runs:`, at least 1 */

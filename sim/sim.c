@@ -51,6 +51,8 @@ static bool build(struct tb_sim *s, const struct tb_input *input, struct tb_diag
     }
     if (ok)
         run_setup(s, diag);
+    if (ok && input->lint)
+        kernel_lint(s, diag);
     ok = ok && tb_diag_count(diag) == 0;
     for (size_t k = 0; ok && k < s->model_count; k++)
         if (s->models[k].pub.class->ready)

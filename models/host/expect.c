@@ -821,6 +821,19 @@ static enum host_verdict run_expect(struct host *h, struct host_step *s, tb_time
     return HOST_DONE;
 }
 
+static void lint_expect(const struct host *h, const struct host_step *s, struct tb_diag *diag)
+{
+    const struct expect_args *a = s->args;
+    if (a->memory.given)
+        tb_lint_range(h->m, 0, a->memory.at, a->memory.size ? a->memory.size : 1,
+                      tb_node_get(s->node, "memory"), diag);
+}
+
+const struct host_step_lint host_lints_expect[] = {
+    {"expect", lint_expect},
+    {0},
+};
+
 const struct host_step_kind host_steps_expect[] = {
     {"expect", "checks memory, drives, registers, events, counters and latencies", expect_table,
      sizeof(struct expect_args), prepare_expect, run_expect, false},

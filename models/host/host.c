@@ -786,5 +786,6 @@ const struct tb_class tb_class_host = {
     .program = host_program,
     .step = host_step_at,
     .busy = host_busy,
+    .lint = host_lint,
     .access = host_access,
 };

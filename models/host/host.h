@@ -252,6 +252,12 @@ struct host_step_kind {
     bool timed; /* makes sense in `steps:` only */
 };
 
+/* For `tollbridge check`: reports addresses of a step that nobody claims. */
+struct host_step_lint {
+    const char *name; /* of the kind; NULL ends a table */
+    void (*lint)(const struct host *h, const struct host_step *s, struct tb_diag *diag);
+};
+
 struct host_step {
     const struct host_step_kind *kind;
     const struct tb_node *node; /* the value of its one key */
@@ -457,6 +463,8 @@ bool host_poke(struct host *h, uint64_t address, const void *data, uint32_t leng
 /* -- program.c --------------------------------------------------------------------------------- */
 
 bool host_compile(struct host *h, const struct tb_node *scenario, struct tb_diag *diag);
+/* class->lint of the host: every step that has one. */
+void host_lint(struct tb_model *m, struct tb_diag *diag);
 void host_run_setup(struct host *h, struct tb_diag *diag);
 enum host_verdict host_program_next(struct host *h, tb_time when);
 const struct host_step *host_step_left(const struct host *h);
@@ -471,6 +479,10 @@ extern const struct host_step_kind host_steps_disk[];
 extern const struct host_step_kind host_steps_expect[];
 extern const struct host_step_kind host_steps_replay[];
 extern const struct host_step_kind host_steps_revoke[];
+extern const struct host_step_lint host_lints_cpu[];
+extern const struct host_step_lint host_lints_iommu[];
+extern const struct host_step_lint host_lints_disk[];
+extern const struct host_step_lint host_lints_expect[];
 
 /* -- machine.c --------------------------------------------------------------------------------- */
 

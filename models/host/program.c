@@ -106,6 +106,26 @@ bool host_compile(struct host *h, const struct tb_node *scenario, struct tb_diag
     return false;
 }
 
+static const struct host_step_lint *const lints[] = {host_lints_cpu, host_lints_iommu,
+                                                     host_lints_disk, host_lints_expect};
+
+static void lint_step(const struct host *h, const struct host_step *s, struct tb_diag *diag)
+{
+    for (size_t t = 0; t < sizeof lints / sizeof lints[0]; t++)
+        for (const struct host_step_lint *l = lints[t]; l->name; l++)
+            if (strcmp(l->name, s->kind->name) == 0)
+                l->lint(h, s, diag);
+}
+
+void host_lint(struct tb_model *m, struct tb_diag *diag)
+{
+    const struct host *h = m->state;
+    for (size_t i = 0; i < h->setup.count; i++)
+        lint_step(h, &h->setup.at[i], diag);
+    for (size_t i = 0; i < h->steps.count; i++)
+        lint_step(h, &h->steps.at[i], diag);
+}
+
 static void begin_step(struct host *h, struct host_steps *list, tb_time when)
 {
     memset(&h->work, 0, sizeof h->work);

@@ -621,6 +621,23 @@ static enum host_verdict run_mark(struct host *h, struct host_step *s, tb_time w
     return HOST_DONE;
 }
 
+/* An access that is to be refused is one to nowhere on purpose. */
+static void lint_access(const struct host *h, const struct host_step *s, struct tb_diag *diag)
+{
+    const struct access_args *a = s->args;
+    uint64_t bytes = a->target.size    ? a->target.size
+                     : a->bytes.count  ? a->bytes.count
+                     : a->pattern_size ? a->pattern_size
+                                       : a->size;
+    if (a->has_at && a->target.space == TB_MEMORY && a->status == STATUS_OK)
+        tb_lint_range(h->m, 0, a->at, bytes, tb_node_get(s->node, "at"), diag);
+}
+
+const struct host_step_lint host_lints_cpu[] = {
+    {"write", lint_access}, {"read", lint_access}, {"store", lint_access},
+    {"load", lint_access},  {"poke", lint_access}, {0},
+};
+
 const struct host_step_kind host_steps_cpu[] = {
     {"write", "writes a register, or a number or bytes to an address", write_table,
      sizeof(struct access_args), prepare_write, run_write, false},

@@ -640,6 +640,28 @@ static enum host_verdict run_finish(struct host *h, struct host_step *s, tb_time
 
 #define ARGS sizeof(struct disk_args)
 
+/* Regions to which the device sends requests that nobody takes (where nobody translates them). */
+static void lint_transfer(const struct host *h, const struct host_step *s, struct tb_diag *diag)
+{
+    const struct disk_args *a = s->args;
+    const struct prd *prds = a->prds.at;
+    (void)h;
+    if (a->command.wanted != IDE_OK || a->scatter.given)
+        return;
+    for (size_t i = 0; i < a->prds.count; i++)
+        tb_lint_range(a->channel->device->model, 0, prds[i].has_pa ? prds[i].pa : prds[i].iova,
+                      prds[i].bytes, a->prds.nodes[i], diag);
+    if (a->has_prd_at)
+        tb_lint_range(a->channel->device->model, 0, a->prd_at, BMIDE_PRD_BYTES,
+                      tb_node_get(s->node, "prd_at"), diag);
+}
+
+const struct host_step_lint host_lints_disk[] = {
+    {"disk_read", lint_transfer},
+    {"disk_write", lint_transfer},
+    {0},
+};
+
 const struct host_step_kind host_steps_disk[] = {
     {"disk_read", "gives a drive a DMA read command, with its PRD table", transfer_table, ARGS,
      prepare_read, run_command, true},

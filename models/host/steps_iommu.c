@@ -4,6 +4,7 @@
 #include "spec/amdvi.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { ACCESS_R, ACCESS_W, ACCESS_RW, ACCESS_NONE };
 static const char *const access_names[] = {"r", "w", "rw", "none", NULL};
@@ -801,6 +802,27 @@ static enum host_verdict run_start(struct host *h, struct host_step *s, tb_time 
 }
 
 #define ARGS sizeof(struct iommu_args)
+
+/* Where a device's IOMMU would send what it maps: nobody may be there. */
+static void lint_map(const struct host *h, const struct host_step *s, struct tb_diag *diag)
+{
+    const struct iommu_args *a = s->args;
+    const struct tb_node *pa = tb_node_get(s->node, "pa");
+    struct tb_model *unit = a->of && a->of->iommu ? a->of->iommu->model : NULL;
+    const char *const *ports = unit ? unit->class->ports : NULL;
+    (void)h;
+    for (unsigned port = 0; ports && ports[port]; port++)
+        if (strcmp(ports[port], "up") == 0)
+            tb_lint_range(unit, port, pa ? a->pa : a->iova, a->size,
+                          pa ? pa : tb_node_get(s->node, "at"), diag);
+}
+
+const struct host_step_lint host_lints_iommu[] = {
+    {"map", lint_map},
+    {"identity", lint_map},
+    {"remap", lint_map},
+    {0},
+};
 
 const struct host_step_kind host_steps_iommu[] = {
     {"map", "maps a range for a device; attaches the device first, if nobody did", map_table, ARGS,

@@ -94,27 +94,17 @@ static const struct tb_counter counters[] = {
 
 /* -- Routing --------------------------------------------------------------------------------- */
 
-static void report_overlap(struct tb_model *m, const struct route *a, const struct route *b,
-                           struct tb_diag *diag)
-{
-    static const char *const spaces[TB_SPACES] = {"memory", "I/O", "configuration", "interrupt"};
-    tb_diag_node(diag, m->node,
-                 "'%s' and '%s', below different ports of '%s', both claim %s addresses 0x%" PRIx64
-                 " to 0x%" PRIx64,
-                 tb_model_at(m, a->model)->name, tb_model_at(m, b->model)->name, m->name,
-                 spaces[a->space], a->base > b->base ? a->base : b->base,
-                 a->last < b->last ? a->last : b->last);
-}
-
 static void check_overlaps(struct tb_model *m, struct tb_diag *diag)
 {
     const struct pcie_switch *s = m->state;
+    char where[128];
+    snprintf(where, sizeof where, "below different ports of '%s'", m->name);
     for (size_t i = 0; i < s->route_count; i++)
         for (size_t k = i + 1; k < s->route_count; k++) {
             const struct route *a = &s->routes[i], *b = &s->routes[k];
             if (a->port != b->port && a->space == b->space && a->base <= b->last &&
                 b->base <= a->last)
-                report_overlap(m, a, b, diag);
+                tb_report_overlap(m, &s->below.at[i], &s->below.at[k], "claim", where, diag);
         }
 }
 

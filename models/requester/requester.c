@@ -640,6 +640,21 @@ static void check(struct tb_model *m, struct tb_diag *diag)
         draw_zipf_prepare(s->zipf = tb_alloc(m, s->lines, sizeof *s->zipf), s->lines, s->alpha);
 }
 
+/* Untranslated requests of the list, and all of the pattern's, to where nobody is. */
+static void lint(struct tb_model *m, struct tb_diag *diag)
+{
+    const struct requester *s = m->state;
+    const struct request *list = s->requests.at;
+    for (size_t i = 0; i < s->requests.count; i++)
+        if (list[i].at == TB_UNTRANSLATED)
+            tb_lint_range(m, 0, list[i].address, list[i].bytes, s->requests.nodes[i], diag);
+    if (s->pattern != NONE && s->lines) {
+        const struct tb_node *base = tb_node_get(m->node, "base");
+        tb_lint_range(m, 0, s->base, s->grain * (s->lines - 1) + s->length, base ? base : m->node,
+                      diag);
+    }
+}
+
 static void slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
 {
     const struct requester *s = m->state;
@@ -707,6 +722,7 @@ const struct tb_class tb_class_requester = {
     .timer = timer,
     .retired = retired,
     .busy = busy,
+    .lint = lint,
     .fact = fact,
     .access = begin_access,
 };

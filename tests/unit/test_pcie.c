@@ -379,8 +379,8 @@ static void test_bad_platforms(void)
     refuse("  sw: {model: switch}\n  x: {model: memory, base: 0x200000, size: 8KiB}\n"
            "  y: {model: memory, base: 0x201000, size: 8KiB}\n",
            "  - {from: sw.up, to: dram}\n  - {from: sw, to: x}\n  - {from: sw, to: y}\n",
-           "test.yaml:4:7: 'x' and 'y', below different ports of 'sw', both claim memory addresses "
-           "0x201000 to 0x201fff");
+           "test.yaml:6:28: 'x' and 'y' both claim memory addresses 0x201000 to 0x201fff below "
+           "different ports of 'sw' ('x': test.yaml:5:28)");
     refuse("  sw: {model: switch}\n", "  - {from: sw.up, to: dram}\n",
            "test.yaml:4:7: switch 'sw' has no link below it");
     refuse("  bus: {model: bus}\n  br: {model: bridge, windows: [{base: 0x5000, size: 4KiB}]}\n  "
@@ -389,8 +389,8 @@ static void test_bad_platforms(void)
            "test.yaml:5:33: nobody below 'br' claims an address of this window, 0x5000 to 0x5fff");
     refuse("  one: {model: bus}\n  two: {model: bus}\n",
            "  - {from: one, to: two}\n  - {from: two, to: one}\n  - {from: two, to: dram}\n",
-           "test.yaml:4:3: 'one' is on a loop of links: there must be one way only from one model "
-           "to another");
+           "test.yaml:4:3: 'one' is on a loop of links (two > one > two): there must be one way "
+           "only from one model to another");
     refuse("  nic: {model: requester}\n", "  - {from: nic, to: drma}\n",
            "test.yaml:6:21: there is no model 'drma'; did you mean 'dram'?");
 }

@@ -36,6 +36,9 @@ void tb_diag_at(struct tb_diag *d, struct tb_place place, const char *format, ..
 void tb_diag_node(struct tb_diag *d, const struct tb_node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Takes over the messages of another, in their order. */
+void tb_diag_move(struct tb_diag *to, struct tb_diag *from);
+
 /* How many errors there are. */
 size_t tb_diag_count(const struct tb_diag *d);
 

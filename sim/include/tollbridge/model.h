@@ -55,12 +55,14 @@ struct tb_range {
     uint8_t space;    /* enum tb_space */
     bool subtractive; /* takes only what nobody else claims (PCI's subtractive decode) */
     uint16_t model;   /* who claims it in the end */
+    const struct tb_node
+        *node; /* where the platform says so; NULL: the model's `base`, or itself */
 };
 
 /* A growing list of ranges (elaboration only). */
 struct tb_ranges {
     struct tb_range *at;
-    size_t count;
+    size_t count, room;
 };
 
 /* A named register: `write: {to: ide0.bmicom}` finds it. */
@@ -206,6 +208,10 @@ struct tb_class {
     /* True while steps of the program are left (a run ends when false and nothing is pending). */
     bool (*busy)(const struct tb_model *m);
 
+    /* For `tollbridge check`, after the set-up: reports what could be run, but makes no sense (an
+     * address that nobody claims: tb_unclaimed). A run does not ask. */
+    void (*lint)(struct tb_model *m, struct tb_diag *diag);
+
     /* Begins an access for tb_sim_access. */
     void (*access)(struct tb_model *m, struct tb_access *a, tb_time when);
 };
@@ -272,6 +278,21 @@ uint32_t tb_txn_total(const struct tb_model *m);
 void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out);
 /* Adds one range. */
 void tb_ranges_add(struct tb_model *m, struct tb_ranges *to, struct tb_range range);
+
+/* Is there a memory address from `first` to `last` (inclusive) that certainly nobody takes when m
+ * sends it through `port`: the lowest one goes to *where. What leads through somebody who
+ * translates (has the fact "iommu.format") is never certain. */
+bool tb_unclaimed(struct tb_model *m, unsigned port, uint64_t first, uint64_t last,
+                  uint64_t *where);
+/* For class->lint: reports it at `node`, unless the scenario says `unclaimed: allow`. */
+void tb_lint_range(struct tb_model *m, unsigned port, uint64_t first, uint64_t bytes,
+                   const struct tb_node *node, struct tb_diag *diag);
+
+/* Reports that two ranges of one address space overlap, for a model `at` that would have to tell
+ * them apart: at the place of the later claimant of the two, with that of the other in the text.
+ * `how` is what they do ("claim"), `where` ends the sentence ("on bus 'pci'"). */
+void tb_report_overlap(struct tb_model *at, const struct tb_range *a, const struct tb_range *b,
+                       const char *how, const char *where, struct tb_diag *diag);
 
 /* Passes a debug access on to the peer of `port`. */
 bool tb_debug_send(struct tb_model *m, unsigned port, struct tb_debug *d);

@@ -32,6 +32,7 @@ struct tb_input {
     const char *name;        /* of the text, for messages and as the base of relative paths */
     const char *const *sets; /* NULL-terminated "path=value" overrides; NULL: none */
     unsigned run; /* which of the scenario's `runs:`, from 0; TB_NO_RUN: what they all begin with */
+    bool lint;    /* report as well what could be run but makes no sense (`tollbridge check`) */
 };
 
 /* Loads, resolves, checks and elaborates; the simulator stands at time 0, set-up done. On any error
