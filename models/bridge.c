@@ -192,7 +192,7 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     b->up = b->p.has_up ? b->p.latency_up : b->p.latency;
     b->down = b->p.has_down ? b->p.latency_down : b->p.latency;
     check_windows(m, diag);
-    if (b->p.has_iommu)
+    if (b->p.has_iommu && tb_iommu_params_check(&b->p.iommu, tb_node_get(m->node, "iommu"), diag))
         b->iommu = tb_iommu_new(m, &b->p.iommu, tb_node_get(m->node, "iommu"), &b->n, b->up,
                                 b->down, diag);
 }
@@ -352,7 +352,7 @@ static void go_up(struct tb_model *m, const struct tb_msg *msg, tb_credit credit
 {
     struct bridge *b = m->state;
     if (b->iommu) {
-        tb_iommu_from_below(b->iommu, msg, credit, when);
+        tb_iommu_from_below(b->iommu, DOWN, msg, credit, when);
     } else {
         tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
         tb_send(m, UP, msg, when + b->up, credit);

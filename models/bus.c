@@ -25,11 +25,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum protocol { SYSTEM, PCI };
+enum protocol { SYSTEM, PCI, SBUS };
 enum arbitration { ROUND_ROBIN, FIXED };
 
 #define NOWHERE UINT16_MAX
 #define NOBODY  UINT32_MAX /* end of a list of entries */
+#define BURST   64         /* bytes that a transfer on SBus has at most */
 #define TRAIL   4          /* how often a request may cross the same bus on its way */
 
 struct bus_params {
@@ -351,6 +352,16 @@ static uint32_t data_words(const struct bus *b, const struct entry *e)
     return (uint32_t)((e->msg.address % b->p.width + bytes + b->p.width - 1) / b->p.width);
 }
 
+/* Transfers that a message takes: on SBus one for each aligned 64 bytes, which is as much as its
+ * size code can say. */
+static uint64_t transfers_of(const struct bus *b, const struct entry *e)
+{
+    unsigned bytes = tb_msg_payload(&e->msg);
+    if (b->p.protocol != SBUS || bytes <= 1)
+        return 1;
+    return (e->msg.address % BURST + bytes + BURST - 1) / BURST;
+}
+
 /* Clocks that come on top of the data phases. A read of N dwords takes N + `read` in all, of which
  * the request has had its address phase. */
 static uint64_t pci_overhead(const struct bus *b, const struct entry *e)
@@ -359,9 +370,9 @@ static uint64_t pci_overhead(const struct bus *b, const struct entry *e)
         return b->p.address;
     switch (e->msg.kind) {
     case TB_WRITE:
-        return b->p.write;
+        return b->p.write * transfers_of(b, e);
     case TB_DATA:
-        return b->p.read - b->p.address;
+        return b->p.read * transfers_of(b, e) - b->p.address;
     case TB_DONE: /* PCI has no such phase: the write's data phases, or the abort, told it */
         return 0;
     default:
@@ -619,13 +630,15 @@ static const struct tb_node *node_of(const struct tb_model *m, const char *name)
     return node ? node : m->node;
 }
 
+static const char *const protocol_names[] = {"system", "pci", "sbus", NULL};
+
 /* A parameter that means nothing in this protocol must not be given. */
 static void refuse(struct tb_model *m, struct tb_diag *diag, bool given, const char *name)
 {
     const struct bus *b = m->state;
     if (given)
         tb_diag_node(diag, node_of(m, name), "'%s' means nothing for protocol %s", name,
-                     b->p.protocol == PCI ? "pci" : "system");
+                     protocol_names[b->p.protocol]);
 }
 
 static void check(struct tb_model *m, struct tb_diag *diag)
@@ -634,11 +647,14 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     const struct bus_params *p = &b->p;
     b->held = NOBODY;
     b->ports = tb_port_count(m);
-    if (p->protocol == PCI) {
+    if (p->protocol == PCI || p->protocol == SBUS) {
         refuse(m, diag, p->bandwidth.time != 0, "bandwidth");
         refuse(m, diag, p->overhead != 0, "overhead");
         if (!p->clock.time)
-            tb_diag_node(diag, m->node, "protocol pci needs a clock, for instance 30ns");
+            tb_diag_node(diag, m->node, "protocol %s needs a clock, for instance 30ns",
+                         protocol_names[p->protocol]);
+        if (p->protocol == SBUS)
+            refuse(m, diag, p->latency_timer != 64, "latency_timer");
         if (p->address > p->read)
             tb_diag_node(diag, node_of(m, "address"),
                          "more clocks for the address phase (%" PRIu64
@@ -662,7 +678,6 @@ static void start(struct tb_model *m, struct tb_diag *diag)
     b->entries = tb_alloc(m, (size_t)tb_txn_total(m) + 1, sizeof *b->entries);
 }
 
-static const char *const protocol_names[] = {"system", "pci", NULL};
 static const char *const arbitration_names[] = {"round-robin", "fixed", NULL};
 
 #define AT(field) offsetof(struct bus_params, field)
@@ -672,7 +687,7 @@ static const struct tb_param params[] = {
      .offset = AT(protocol),
      .def = "system",
      .names = protocol_names,
-     .doc = "what a message costs: a system bus's or a PCI bus's rules"},
+     .doc = "what a message costs: by the rules of a system bus, of PCI, of SBus"},
     {.name = "arbitration",
      .type = TB_ENUM,
      .offset = AT(arbitration),
@@ -683,7 +698,7 @@ static const struct tb_param params[] = {
      .type = TB_CLOCK,
      .offset = AT(clock),
      .def = "none",
-     .doc = "transfers start and end on its edges; protocol pci needs one"},
+     .doc = "transfers start and end on its edges; protocols pci and sbus need one"},
     {.name = "width",
      .type = TB_SIZE,
      .offset = AT(width),
@@ -719,20 +734,19 @@ static const struct tb_param params[] = {
      .offset = AT(address),
      .def = "1",
      .max = "64",
-     .doc = "protocol pci: clocks of a read's address phase, or of any request nobody claims"},
+     .doc = "pci, sbus: clocks of a read's address phase, or of any request nobody claims"},
     {.name = "write",
      .type = TB_COUNT,
      .offset = AT(write),
      .def = "2",
      .max = "64",
-     .doc = "protocol pci: clocks of a write burst on top of its data phases"},
+     .doc = "pci, sbus: clocks of a write burst on top of its data phases"},
     {.name = "read",
      .type = TB_COUNT,
      .offset = AT(read),
      .def = "16",
      .max = "1024",
-     .doc =
-         "protocol pci: clocks of a read burst on top of its data phases, address phase included"},
+     .doc = "pci, sbus: clocks of a read burst on top of its data phases, address phase included"},
     {.name = "latency_timer",
      .type = TB_COUNT,
      .offset = AT(latency_timer),

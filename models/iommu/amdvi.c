@@ -156,6 +156,7 @@ static enum tb_step step(struct tb_cursor *c, uint64_t entry)
 const struct tb_format tb_format_amdvi = {
     .name = "amdvi",
     .number = 1,
+    .entry_bytes = 8,
     .context_bytes = AMDVI_DTE_SIZE,
     .context = context,
     .begin = begin,

@@ -56,11 +56,17 @@ enum tb_context_kind {
 /* A device's entry, decoded. */
 struct tb_context {
     uint64_t root; /* physical address of the topmost table */
-    uint64_t gcr3; /* of the table of the guest's roots, by PASID */
+    union {
+        uint64_t gcr3;  /* of the table of the guest's roots, by PASID */
+        uint64_t first; /* flat formats: the first address that the table translates */
+    };
     uint16_t domain;
     uint8_t kind;    /* enum tb_context_kind */
     uint8_t refusal; /* enum tb_refusal */
-    uint8_t levels;
+    union {
+        uint8_t levels;
+        uint8_t bits; /* flat formats: log2 of the bytes it translates */
+    };
     uint8_t perm;       /* TB_PERM_*: at most this, whatever the table says */
     bool ats;           /* may send translated requests */
     bool ppr;           /* may ask for pages */
@@ -88,13 +94,15 @@ enum tb_step { TB_STEP_READ, TB_STEP_PAGE, TB_STEP_REFUSED };
 struct tb_format {
     const char *name;
     unsigned number;        /* fact "iommu.format" */
-    unsigned context_bytes; /* of a device's entry in memory, at most 32 */
+    unsigned entry_bytes;   /* of a table's entry: 8 or 4 */
+    bool big_endian;        /* its bytes (of 4 only) */
+    unsigned context_bytes; /* of a device's entry in memory, at most 32; 0: there are none */
     void (*context)(const uint8_t *bytes, struct tb_context *out);
 
     /* Starts a walk at the root: TB_STEP_READ or TB_STEP_REFUSED. */
     enum tb_step (*begin)(const struct tb_context *context, uint64_t iova, struct tb_cursor *out);
 
-    /* Where the entry to be read next lies; 8 bytes. */
+    /* Where the entry to be read next lies. */
     uint64_t (*where)(const struct tb_cursor *cursor);
 
     /* Goes on with the entry that was read there. After TB_STEP_READ level and table are those of
@@ -107,6 +115,10 @@ struct tb_format {
 };
 
 extern const struct tb_format tb_format_amdvi;
+
+/* Flat formats: one table of one level for everybody, of which registers tell. They have no
+ * device's entries (`context` is NULL). */
+extern const struct tb_format tb_format_sun4m, tb_format_gart;
 
 /* Guests' tables: has no device's entries of its own (context is NULL). `begin` leaves the root to
  * whoever found it; levels are context.guest_levels. */

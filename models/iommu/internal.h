@@ -46,10 +46,11 @@ struct tb_request {
     bool early;       /* arrived while nothing was translated: pays no look-up */
     bool guest;       /* its addresses are a guest's, of a PASID */
     bool host_fault;  /* it was refused for a guest physical address: `where` */
-    uint8_t answered; /* of a translation request: pages so far */
+    uint8_t answered; /* of a translation request: pages so far; of a register's: it was done */
     uint32_t changes; /* iommu.changes when it was looked up first */
     uint16_t more;    /* of an Invalidate Completion that passes up: others behind it */
     bool passing;     /* it passes up */
+    uint8_t port;     /* by which its answer leaves, or what passes up */
 };
 
 enum tb_walk_state { TB_WALK_FREE, TB_WALK_WAITS, TB_WALK_DELAY, TB_WALK_READS };
@@ -205,6 +206,14 @@ struct tb_interrupts {
     bool unsent;    /* the line has changed while no message could be had */
 };
 
+/* Of formats whose one table is in a register; see flat.c. */
+struct tb_flat {
+    struct tb_context context; /* of every request */
+    struct tb_list held;       /* register accesses that wait for the end of a flush */
+    bool draining;             /* a flush waits for what was translated before it */
+    bool again;                /* and another one came meanwhile */
+};
+
 #define TB_IOMMU_INTERRUPTS 8
 #define TB_IOMMU_DATA       32 /* bytes of a transaction: a device table entry is the longest */
 
@@ -212,8 +221,10 @@ struct tb_iommu {
     struct tb_model *m;
     const struct tb_iommu_params *p;
     const struct tb_format *format;
+    const struct tb_front *front;
     struct tb_iommu_counters *n;
     tb_time up, down; /* the bridge's latencies */
+    uint8_t above;    /* port by which passes up what is not for memory */
     bool started;
     bool instant; /* within an access without time: what follows from it waits for a timer */
     struct tb_request *requests; /* per transaction of the simulator */
@@ -243,8 +254,40 @@ struct tb_iommu {
     uint32_t changes;              /* counts what was invalidated */
     const struct tb_ranges *below; /* what the bridge passes down */
     struct tb_interrupts interrupts;
-    uint64_t reg[16]; /* registers.c */
+    struct tb_flat flat;
+    uint64_t reg[16]; /* by enum tb_register, or as the format's own file numbers them */
 };
+
+/* -- What software sees of a format ------------------------------------------------------------ */
+
+/* A register for firmware's knowledge: its name, its offset, its size in bytes. */
+struct tb_register_name {
+    const char *name;
+    uint32_t offset, size;
+};
+
+/* Registers and faults. Register 3 (TB_REG_CONTROL) is the one whose bit 0 enables translation, in
+ * every format. */
+struct tb_front {
+    uint32_t bytes; /* of the region of registers */
+    uint8_t space;  /* enum tb_space */
+    bool flat;      /* there is no device table: iommu.flat.context is everybody's */
+    bool holds;     /* accesses of registers wait for the end of a flush */
+    const struct tb_register_name *names; /* ended by one without a name */
+    void (*reset)(struct tb_iommu *u);
+    /* Time 0; NULL: nothing. */
+    void (*start)(struct tb_iommu *u);
+    void (*access)(struct tb_iommu *u, uint64_t offset, uint8_t *data, uint32_t length, bool write,
+                   tb_time when);
+    /* Does an enabled IOMMU translate this request; NULL: every one. */
+    bool (*concerns)(const struct tb_iommu *u, const struct tb_request *r);
+    /* Reports why a request was refused; see tb_event_of_request. */
+    bool (*report)(struct tb_iommu *u, uint32_t txn, tb_time when, enum tb_status *status);
+    /* The last request of an earlier epoch is done. */
+    void (*drained)(struct tb_iommu *u, tb_time when);
+};
+
+extern const struct tb_front tb_front_amdvi, tb_front_sun4m, tb_front_gart;
 
 /* -- Spaces of addresses: what cached translations are tagged with ----------------------------- */
 
@@ -327,6 +370,12 @@ void tb_iommu_send(struct tb_iommu *u, uint32_t txn, enum tb_msg_kind kind, uint
 /* Is there a device of that ID below the bridge. */
 bool tb_iommu_is_below(const struct tb_iommu *u, uint16_t device);
 
+/* Where the IOMMU's registers begin, in the space of its format. */
+static inline uint64_t tb_iommu_registers(const struct tb_iommu *u)
+{
+    return u->front->space == TB_CONFIG ? (uint64_t)u->p->id << 12 : u->p->mmio;
+}
+
 /* Little-endian quadwords. */
 uint64_t tb_load64(const uint8_t *p);
 void tb_store64(uint8_t *p, uint64_t v);
@@ -372,7 +421,7 @@ void tb_walker_poison(struct tb_iommu *u, uint64_t space, uint64_t first, uint64
 void tb_walker_poison_device(struct tb_iommu *u, uint16_t device);
 void tb_walker_poison_all(struct tb_iommu *u);
 
-/* For guest.c: reads 8 bytes at an address, for a table of that level as the log tells it. */
+/* For guest.c: reads an entry at an address, for a table of that level as the log tells it. */
 void tb_walk_read(struct tb_iommu *u, uint32_t walk, uint64_t address, unsigned level,
                   tb_time when);
 /* The walk's page is in its cursor, or it was refused; `failed`: by the answer to a read. */
@@ -412,13 +461,14 @@ enum tb_register {
     TB_REGS
 };
 
-void tb_registers_reset(struct tb_iommu *u);
 bool tb_registers_claim(const struct tb_iommu *u, uint64_t address, uint8_t space);
 /* Reads or writes `length` bytes at an address in the region. */
 void tb_registers_access(struct tb_iommu *u, uint64_t address, uint8_t *data, uint32_t length,
                          bool write, tb_time when);
 /* Sets and clears status bits, and raises or lowers the interrupt line accordingly. */
 void tb_status_change(struct tb_iommu *u, uint64_t set, uint64_t clear, tb_time when);
+/* Bits that ask for an interrupt have changed: raises or lowers the line accordingly. */
+void tb_interrupts_update(struct tb_iommu *u, uint64_t now, tb_time when);
 /* An interrupt message was taken. */
 void tb_interrupts_retired(struct tb_iommu *u, tb_time when);
 
@@ -426,6 +476,37 @@ static inline bool tb_iommu_enabled(const struct tb_iommu *u)
 {
     return u->reg[TB_REG_CONTROL] & AMDVI_CONTROL_ENABLE;
 }
+
+/* -- flat.c ------------------------------------------------------------------------------------ */
+
+/* From now on 2^bits bytes from `first` are translated by the table at `root`. What is cached
+ * stays, until software flushes. */
+void tb_flat_use(struct tb_iommu *u, uint64_t root, uint64_t first, unsigned bits);
+/* Has pages first..last forgotten (0..UINT64_MAX: all). It is over when what was translated before
+ * has been answered: until then iommu.flat.draining. */
+void tb_flat_flush(struct tb_iommu *u, uint64_t first, uint64_t last, tb_time when);
+/* front.drained of these formats. */
+void tb_flat_drained(struct tb_iommu *u, tb_time when);
+/* The access of a register waits until the flush is over. */
+void tb_flat_hold(struct tb_iommu *u, uint32_t txn, tb_time when);
+
+/* Registers of 32 bits, little-endian. */
+struct tb_flat_words {
+    uint32_t (*read)(const struct tb_iommu *u, uint64_t offset);
+    /* `written`: its bits that were written to; the others of `value` are as read. */
+    void (*write)(struct tb_iommu *u, uint64_t offset, uint32_t value, uint32_t written,
+                  tb_time when);
+};
+void tb_flat_access(struct tb_iommu *u, const struct tb_flat_words *words, uint64_t offset,
+                    uint8_t *data, uint32_t length, bool write, tb_time when);
+
+/* The format's part: where an address' entry lies, see format.h. */
+enum tb_step tb_flat_begin(const struct tb_context *context, uint64_t iova, struct tb_cursor *out);
+uint64_t tb_flat_where(const struct tb_cursor *cursor);
+unsigned tb_flat_span(unsigned level);
+
+/* iommu.c: a request for one of the registers goes on. */
+void tb_request_access(struct tb_iommu *u, uint32_t txn, tb_time when);
 
 /* -- ring.c ------------------------------------------------------------------------------------ */
 

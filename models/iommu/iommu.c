@@ -20,7 +20,14 @@ void tb_store64(uint8_t *p, uint64_t v)
 
 /* -- Elaboration ----------------------------------------------------------------------------- */
 
-static const struct tb_format *const formats[] = {&tb_format_amdvi};
+static const struct {
+    const struct tb_format *format;
+    const struct tb_front *front;
+} formats[] = {
+    [TB_IOMMU_AMDVI] = {&tb_format_amdvi, &tb_front_amdvi},
+    [TB_IOMMU_SUN4M] = {&tb_format_sun4m, &tb_front_sun4m},
+    [TB_IOMMU_GART] = {&tb_format_gart, &tb_front_gart},
+};
 
 static bool make_caches(struct tb_iommu *u, const struct tb_node *node, struct tb_diag *diag)
 {
@@ -40,22 +47,25 @@ struct tb_iommu *tb_iommu_new(struct tb_model *m, const struct tb_iommu_params *
     u->m = m;
     u->p = p;
     u->n = counters;
-    u->format = formats[p->format];
+    u->format = formats[p->format].format;
+    u->front = formats[p->format].front;
     u->up = up;
     u->down = down;
+    u->above = TB_UP_PORT;
     u->pushed = true;
+    u->flat.held = tb_list_empty();
     u->lookups = u->direct = u->passing = u->posted = u->held = tb_list_empty();
     bool good = make_caches(u, node, diag);
-    if (p->mmio % AMDVI_MMIO_SIZE) {
+    if (p->mmio % u->front->bytes) {
         tb_diag_node(diag, node, "'mmio' of the IOMMU of '%s' is not a multiple of 0x%x", m->name,
-                     AMDVI_MMIO_SIZE);
+                     u->front->bytes);
         good = false;
     }
     tb_events_make(u);
     tb_commands_make(u);
     tb_invalidations_make(u);
     tb_ppr_make(u);
-    tb_registers_reset(u);
+    u->front->reset(u);
     return good ? u : NULL;
 }
 
@@ -76,8 +86,19 @@ void tb_iommu_start(struct tb_iommu *u, const struct tb_ranges *below)
     tb_walker_start(u);
     u->started = true;
     u->instant = true;
-    tb_commands_kick(u, 0);
+    if (u->front->start)
+        u->front->start(u);
     u->instant = false;
+}
+
+void tb_iommu_set_above(struct tb_iommu *u, unsigned port)
+{
+    u->above = (uint8_t)port;
+}
+
+unsigned tb_iommu_port_of(const struct tb_iommu *u, uint32_t txn)
+{
+    return u->requests[txn].port;
 }
 
 /* -- The IOMMU's own requests ---------------------------------------------------------------- */
@@ -216,7 +237,7 @@ static void count_out(struct tb_iommu *u, struct tb_request *r, tb_time when)
         return;
     r->counted = false;
     if (--u->inside[r->epoch] == 0 && r->epoch != u->epoch)
-        tb_commands_drained(u, when);
+        u->front->drained(u, when);
 }
 
 static void hold(struct tb_iommu *u, uint32_t txn, tb_time when)
@@ -261,8 +282,7 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
         if (translation)
             r->msg.kind = TB_DATA;
         tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->down);
-        tb_send(u->m, TB_DOWN_PORT, &r->msg, when + u->down,
-                translation ? TB_NO_CREDIT : r->credit);
+        tb_send(u->m, r->port, &r->msg, when + u->down, translation ? TB_NO_CREDIT : r->credit);
         if (translation) /* it has left the requests' queue; its answer is in no queue of theirs */
             tb_release(u->m, r->credit, when);
     }
@@ -291,7 +311,7 @@ void tb_request_refuse(struct tb_iommu *u, uint32_t txn, enum tb_refusal refusal
     }
     u->requests[txn].refusal = (uint8_t)refusal;
     u->n->faults++;
-    if (tb_event_of_request(u, txn, when, &status))
+    if (u->front->report(u, txn, when, &status))
         tb_request_answer(u, txn, status, when);
 }
 
@@ -426,6 +446,14 @@ static tb_time lookup_time(const struct tb_iommu *u, const struct tb_request *r)
     return u->p->devtab.hit + (r->msg.at == TB_TRANSLATED ? 0 : u->p->iotlb.hit);
 }
 
+/* Is its address to be translated, or passed as it is. */
+static bool is_concerned(const struct tb_iommu *u, const struct tb_request *r)
+{
+    if (r->msg.space != TB_MEMORY || !tb_iommu_enabled(u))
+        return false;
+    return !u->front->concerns || u->front->concerns(u, r);
+}
+
 /* Initiators split at 4 KiB (PCIe 2.2.7): a request that crosses is malformed. A translation
  * request asks for whole translations (10.2.2). */
 static bool is_malformed(const struct tb_msg *msg)
@@ -447,12 +475,28 @@ static void book_bridge(struct tb_iommu *u, uint32_t txn, tb_time when)
     tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up - lookup);
 }
 
+/* Without a device table there is no ATS either. */
+static void look_up_flat(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    if (r->msg.kind == TB_PAGE_REQUEST) {
+        tb_ppr_request(u, txn, when);
+        return;
+    }
+    if (tb_request_is_ats(r) || r->msg.at != TB_UNTRANSLATED) {
+        tb_request_answer(u, txn, TB_UNSUPPORTED, when);
+        return;
+    }
+    r->context = u->flat.context;
+    tb_request_translate(u, txn, when);
+}
+
 static void look_up(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     book_bridge(u, txn, when);
     r->counted = false;
-    if (!tb_request_is_ats(r) && (r->msg.space != TB_MEMORY || !tb_iommu_enabled(u))) {
+    if (!tb_request_is_ats(r) && !is_concerned(u, r)) {
         tb_request_depart(u, txn, when);
         return;
     }
@@ -466,6 +510,8 @@ static void look_up(struct tb_iommu *u, uint32_t txn, tb_time when)
         tb_ppr_request(u, txn, when);
     else if (is_malformed(&r->msg) || !tb_iommu_enabled(u))
         tb_request_answer(u, txn, TB_UNSUPPORTED, when);
+    else if (u->front->flat)
+        look_up_flat(u, txn, when);
     else
         tb_devtab_lookup(u, txn, when);
 }
@@ -518,8 +564,8 @@ static void enqueue(struct tb_iommu *u, struct tb_list *queue, tb_time *last, un
         tb_timer_set(u->m, timer, r->due);
 }
 
-static void take_request(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
-                         tb_time when)
+static void take_request(struct tb_iommu *u, unsigned port, const struct tb_msg *msg,
+                         tb_credit credit, tb_time when)
 {
     struct tb_request *r = &u->requests[msg->txn];
     r->msg = *msg;
@@ -527,7 +573,8 @@ static void take_request(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
     r->since = when;
     r->order = ++u->arrivals;
     r->state = TB_REQUEST_LOOKUP;
-    r->early = (msg->space != TB_MEMORY && !tb_request_is_ats(r)) || !tb_iommu_enabled(u);
+    r->port = (uint8_t)port;
+    r->early = tb_request_is_ats(r) ? !tb_iommu_enabled(u) : !is_concerned(u, r);
     if (msg->class == TB_POSTED)
         posted_add(u, msg->txn);
     if (msg->at == TB_TRANSLATED && !r->early && u->p->iotlb.hit)
@@ -538,13 +585,15 @@ static void take_request(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
 
 /* -- What passes up: completions, interrupts, answers, register accesses ----------------------- */
 
-static void add_passing(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
-                        uint64_t order, tb_time when)
+/* `port`: by which it, or its answer, is to leave. */
+static void add_passing(struct tb_iommu *u, unsigned port, const struct tb_msg *msg,
+                        tb_credit credit, uint64_t order, tb_time when)
 {
     struct tb_request *r = &u->requests[msg->txn];
     bool empty = u->passing.head == TB_NOTHING;
     r->msg = *msg;
     r->credit = credit;
+    r->port = (uint8_t)port;
     r->since = when;
     r->order = order;
     r->due = u->last_pass = tb_max(u->last_pass, when + u->up);
@@ -555,25 +604,56 @@ static void add_passing(struct tb_iommu *u, const struct tb_msg *msg, tb_credit 
 
 void tb_iommu_pass_up(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit, tb_time when)
 {
-    add_passing(u, msg, credit, 0, when);
+    add_passing(u, u->above, msg, credit, 0, when);
 }
 
-static void access_register(struct tb_iommu *u, struct tb_request *r, tb_time when)
+/* Upwards by a port by which other things leave too: what was reserved there goes first. */
+static void leave(struct tb_iommu *u, const struct tb_request *r, tb_time when)
+{
+    tb_time ready = r->port == TB_UP_PORT ? when : tb_max(when, tb_port_ready(u->m, r->port));
+    tb_txn_spend(u->m, r->msg.txn, TB_PART_QUEUE, ready - when);
+    tb_send(u->m, r->port, &r->msg, ready, r->credit);
+}
+
+static void do_access(struct tb_iommu *u, struct tb_request *r, tb_time when)
 {
     struct tb_txn *t = tb_txn(u->m, r->msg.txn);
     t->to = u->m->index;
     if (!t->has_pa)
         t->pa = r->msg.address;
     t->has_pa = 1;
-    tb_txn_spend(u->m, r->msg.txn, TB_PART_DEVICE, when - r->since);
     tb_registers_access(u, r->msg.address, t->data, r->msg.length, tb_request_writes(r), when);
+}
+
+static void answer_access(struct tb_iommu *u, struct tb_request *r, tb_time when)
+{
+    tb_txn_spend(u->m, r->msg.txn, TB_PART_DEVICE, when - r->since);
     if (r->msg.class == TB_POSTED) {
         tb_txn_end(u->m, r->msg.txn, TB_OK, when);
         tb_release(u->m, r->credit, when);
     } else {
         tb_msg_answer(&r->msg, TB_OK);
-        tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
+        leave(u, r, when);
     }
+}
+
+static bool must_hold(const struct tb_iommu *u)
+{
+    return u->flat.draining && u->front->holds;
+}
+
+/* A flush may have begun before it, or by it. */
+void tb_request_access(struct tb_iommu *u, uint32_t txn, tb_time when)
+{
+    struct tb_request *r = &u->requests[txn];
+    if (!r->answered && !must_hold(u)) {
+        do_access(u, r, when);
+        r->answered = 1;
+    }
+    if (must_hold(u))
+        tb_flat_hold(u, txn, when);
+    else
+        answer_access(u, r, when);
 }
 
 /* The completion of an IOMMU further up. */
@@ -592,14 +672,15 @@ static void let_answer(struct tb_iommu *u, uint32_t txn, tb_time when)
         return;
     r->more--;
     r->passing = true;
-    add_passing(u, &r->msg, TB_NO_CREDIT, u->arrivals, when - u->up);
+    add_passing(u, r->port, &r->msg, TB_NO_CREDIT, u->arrivals, when - u->up);
 }
 
 static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     if (r->msg.class <= TB_NONPOSTED && r->msg.kind != TB_ATS_INVALIDATED) {
-        access_register(u, r, when);
+        r->answered = 0;
+        tb_request_access(u, txn, when);
         return;
     }
     if (r->msg.kind == TB_ATS_INVALIDATED && !is_of_another(u, txn)) {
@@ -609,7 +690,7 @@ static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
     r->passing = false;
     tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
     tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up);
-    tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
+    leave(u, r, when);
 }
 
 /* A completion does not pass a posted write that arrived before it (PCIe 2.4.1). */
@@ -650,25 +731,25 @@ static void take_invalidated(struct tb_iommu *u, const struct tb_msg *msg, tb_cr
     } else {
         r->passing = true;
         r->more = 0;
-        add_passing(u, msg, credit, u->arrivals, when);
+        add_passing(u, u->above, msg, credit, u->arrivals, when);
     }
 }
 
-void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
-                         tb_time when)
+void tb_iommu_from_below(struct tb_iommu *u, unsigned port, const struct tb_msg *msg,
+                         tb_credit credit, tb_time when)
 {
     switch (msg->class) {
     case TB_COMPLETION:
-        add_passing(u, msg, credit, u->arrivals, when);
+        add_passing(u, u->above, msg, credit, u->arrivals, when);
         break;
     case TB_INTERRUPT:
-        add_passing(u, msg, credit, 0, when);
+        add_passing(u, u->above, msg, credit, 0, when);
         break;
     default:
         if (msg->kind == TB_ATS_INVALIDATED)
             take_invalidated(u, msg, credit, when);
         else
-            take_request(u, msg, credit, when);
+            take_request(u, port, msg, credit, when);
     }
 }
 
@@ -686,7 +767,7 @@ bool tb_iommu_from_above(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
     }
     if (msg->class == TB_INTERRUPT || !tb_registers_claim(u, msg->address, msg->space))
         return false;
-    add_passing(u, msg, credit, 0, when);
+    add_passing(u, u->above, msg, credit, 0, when);
     return true;
 }
 

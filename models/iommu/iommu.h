@@ -38,8 +38,12 @@ struct tb_nested_params {
     struct tb_cache_params cache;
 };
 
+/* Values of parameter `format`. The last is not one of a bridge's: model `gart` has it. */
+enum { TB_IOMMU_AMDVI, TB_IOMMU_SUN4M, TB_IOMMU_GART };
+
 /* Registers' values at time 0. */
 struct tb_iommu_reset {
+    uint64_t base, table; /* of the range or table: flat formats' own coding */
     uint64_t devtab, cmdbuf, evtlog, control, excl_base, excl_limit, efr, ppr_base;
 };
 
@@ -63,6 +67,11 @@ struct tb_iommu_params {
 
 /* The rows of group `iommu:`. */
 extern const struct tb_param tb_iommu_param_table[];
+
+/* Reports parameters that mean nothing for the format they are given with; false: there are some.
+ */
+bool tb_iommu_params_check(const struct tb_iommu_params *p, const struct tb_node *node,
+                           struct tb_diag *diag);
 
 /* Timers of the bridge that belong to the IOMMU. */
 enum {
@@ -102,9 +111,16 @@ void tb_iommu_slots(const struct tb_iommu *u, uint32_t *count, uint32_t *bytes);
 /* Time 0. `below`: what the bridge passes down. */
 void tb_iommu_start(struct tb_iommu *u, const struct tb_ranges *below);
 
-/* A message from below: requests, and what passes up (completions, interrupts). */
-void tb_iommu_from_below(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit,
-                         tb_time when);
+/* Says by which port passes up what is not for memory, where that is not the way to memory. */
+void tb_iommu_set_above(struct tb_iommu *u, unsigned port);
+
+/* A message from below: requests, and what passes up (completions, interrupts). `port`: by which it
+ * came, and its answer leaves. */
+void tb_iommu_from_below(struct tb_iommu *u, unsigned port, const struct tb_msg *msg,
+                         tb_credit credit, tb_time when);
+
+/* The port by which a request of that transaction came from below. */
+unsigned tb_iommu_port_of(const struct tb_iommu *u, uint32_t txn);
 
 /* A message from above. True: it was the IOMMU's (its own completion, a register). False: it is the
  * bridge's to pass down; the IOMMU has taken note that a request of its was answered. */

@@ -1,7 +1,7 @@
 /* The parameters of `iommu:`, each said once. */
 #include "iommu.h"
 
-static const char *const formats[] = {"amdvi", NULL};
+static const char *const formats[] = {"amdvi", "sun4m", NULL}; /* TB_IOMMU_... */
 
 #define HIT_ROW(owner, time)                                                                       \
     {                                                                                              \
@@ -58,6 +58,7 @@ static const struct tb_param reset_rows[] = {
     RESET_ROW(excl_limit, "0", "exclusion range limit"),
     RESET_ROW(efr, "0x102330000985b", "extended features, as software reads them"),
     RESET_ROW(ppr_base, "0", "page request log base"),
+    RESET_ROW(base, "0", "format sun4m: bits 35:14 of the table's address, from bit 10 on"),
     {0},
 };
 
@@ -67,7 +68,7 @@ const struct tb_param tb_iommu_param_table[] = {
      .offset = offsetof(struct tb_iommu_params, format),
      .def = "amdvi",
      .names = formats,
-     .doc = "page-table and register format"},
+     .doc = "of page tables, registers and faults; what is AMD's alone means nothing for others"},
     {.name = "mmio",
      .type = TB_COUNT,
      .offset = offsetof(struct tb_iommu_params, mmio),
@@ -150,3 +151,56 @@ const struct tb_param tb_iommu_param_table[] = {
      .doc = "registers at time 0, for platforms on which no host sets them"},
     {0},
 };
+
+/* -- What a format does not have --------------------------------------------------------------- */
+
+/* Parameters that mean something for one format only, and are said: not as they are by default, for
+ * a resolved platform says everything. */
+struct misplaced {
+    const char *group, *name;
+    bool said;
+};
+
+static bool refuse(const struct misplaced *rows, size_t count, const char *format,
+                   const struct tb_node *node, struct tb_diag *diag)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        const struct tb_node *group = rows[i].group ? tb_node_get(node, rows[i].group) : node;
+        const struct tb_node *at = group ? tb_node_get(group, rows[i].name) : NULL;
+        if (rows[i].said)
+            tb_diag_node(diag, at ? at : node, "'%s' means nothing for format %s", rows[i].name,
+                         format);
+        any = any || rows[i].said;
+    }
+    return any;
+}
+
+bool tb_iommu_params_check(const struct tb_iommu_params *p, const struct tb_node *node,
+                           struct tb_diag *diag)
+{
+    const struct tb_iommu_reset *r = &p->reset;
+    const struct misplaced flat[] = {{"reset", "base", r->base != 0}};
+    const struct misplaced amd[] = {
+        {NULL, "events", p->events != 8},
+        {NULL, "invalidations", p->invalidations != 32},
+        {NULL, "responses", p->responses != 8},
+        {NULL, "command_time", p->command_time != 50 * TB_NS},
+        {"devtab", "entries", p->devtab.cache.entries != 16},
+        {"devtab", "hit", p->devtab.hit != 0},
+        {"devtab", "fetches", p->devtab.fetches != 1},
+        {"devtab", "preload", p->devtab.preload != NULL},
+        {"pdc", "entries", p->pdc.cache.entries != 0},
+        {"pdc", "hit", p->pdc.hit != 0},
+        {"nested", "entries", p->nested.cache.entries != 0},
+        {"reset", "devtab", r->devtab != 0},
+        {"reset", "cmdbuf", r->cmdbuf != 0},
+        {"reset", "evtlog", r->evtlog != 0},
+        {"reset", "excl_base", r->excl_base != 0},
+        {"reset", "excl_limit", r->excl_limit != 0},
+        {"reset", "ppr_base", r->ppr_base != 0},
+    };
+    return p->format == TB_IOMMU_AMDVI
+               ? !refuse(flat, sizeof flat / sizeof flat[0], formats[p->format], node, diag)
+               : !refuse(amd, sizeof amd / sizeof amd[0], formats[p->format], node, diag);
+}

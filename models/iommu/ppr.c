@@ -106,7 +106,7 @@ static bool log_request(struct tb_iommu *u, uint32_t txn, int *code, tb_time whe
 {
     struct tb_request *r = &u->requests[txn];
     uint64_t q[2];
-    if (!tb_iommu_enabled(u)) {
+    if (!tb_iommu_enabled(u) || u->front->flat) { /* no log: nobody will answer */
         *code = PRI_FAILURE;
         return true;
     }

@@ -1,4 +1,5 @@
-/* The registers (3.4), reached by messages from above and by instant accesses. */
+/* The registers, reached by messages from above and by instant accesses: what all formats share,
+ * and AMD's (3.4). */
 #include "internal.h"
 
 #include "tollbridge/sim.h"
@@ -14,29 +15,28 @@ static void write_log_tail(struct tb_iommu *u, enum tb_register reg, uint64_t va
 
 /* Bits not in `writable` keep their value; bits in `clears` are set to 0 by writing 1. */
 static const struct {
-    const char *name;
     uint32_t offset;
     uint64_t writable, clears;
     void (*write)(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when);
 } registers[TB_REGS] = {
-    [TB_REG_DEVTAB] = {"devtab", AMDVI_DEVTAB, AMDVI_BASE_ADDRESS | AMDVI_DEVTAB_SIZE, 0, NULL},
-    [TB_REG_CMDBUF] = {"cmdbuf", AMDVI_CMDBUF, RING_BASE, 0, write_base},
-    [TB_REG_EVTLOG] = {"evtlog", AMDVI_EVTLOG, RING_BASE, 0, write_base},
-    [TB_REG_CONTROL] = {"control", AMDVI_CONTROL, AMDVI_MASK(63, 0), 0, write_control},
-    [TB_REG_EXCL_BASE] = {"excl_base", AMDVI_EXCL_BASE, AMDVI_BASE_ADDRESS | 3, 0, NULL},
-    [TB_REG_EXCL_LIMIT] = {"excl_limit", AMDVI_EXCL_LIMIT, AMDVI_BASE_ADDRESS, 0, NULL},
-    [TB_REG_EFR] = {"efr", AMDVI_EFR, 0, 0, NULL},
-    [TB_REG_PPR_BASE] = {"ppr_base", AMDVI_PPR_BASE, RING_BASE, 0, write_base},
-    [TB_REG_CMD_HEAD] = {"cmd_head", AMDVI_CMD_HEAD, AMDVI_RING_POINTER, 0, NULL},
-    [TB_REG_CMD_TAIL] = {"cmd_tail", AMDVI_CMD_TAIL, AMDVI_RING_POINTER, 0, write_tail},
-    [TB_REG_EVT_HEAD] = {"evt_head", AMDVI_EVT_HEAD, AMDVI_RING_POINTER, 0, NULL},
-    [TB_REG_EVT_TAIL] = {"evt_tail", AMDVI_EVT_TAIL, AMDVI_RING_POINTER, 0, write_log_tail},
-    [TB_REG_STATUS] = {"status", AMDVI_STATUS, 0,
+    [TB_REG_DEVTAB] = {AMDVI_DEVTAB, AMDVI_BASE_ADDRESS | AMDVI_DEVTAB_SIZE, 0, NULL},
+    [TB_REG_CMDBUF] = {AMDVI_CMDBUF, RING_BASE, 0, write_base},
+    [TB_REG_EVTLOG] = {AMDVI_EVTLOG, RING_BASE, 0, write_base},
+    [TB_REG_CONTROL] = {AMDVI_CONTROL, AMDVI_MASK(63, 0), 0, write_control},
+    [TB_REG_EXCL_BASE] = {AMDVI_EXCL_BASE, AMDVI_BASE_ADDRESS | 3, 0, NULL},
+    [TB_REG_EXCL_LIMIT] = {AMDVI_EXCL_LIMIT, AMDVI_BASE_ADDRESS, 0, NULL},
+    [TB_REG_EFR] = {AMDVI_EFR, 0, 0, NULL},
+    [TB_REG_PPR_BASE] = {AMDVI_PPR_BASE, RING_BASE, 0, write_base},
+    [TB_REG_CMD_HEAD] = {AMDVI_CMD_HEAD, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_CMD_TAIL] = {AMDVI_CMD_TAIL, AMDVI_RING_POINTER, 0, write_tail},
+    [TB_REG_EVT_HEAD] = {AMDVI_EVT_HEAD, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_EVT_TAIL] = {AMDVI_EVT_TAIL, AMDVI_RING_POINTER, 0, write_log_tail},
+    [TB_REG_STATUS] = {AMDVI_STATUS, 0,
                        AMDVI_STATUS_EVENT_OVERFLOW | AMDVI_STATUS_EVENT_INT |
                            AMDVI_STATUS_WAIT_INT | AMDVI_STATUS_PPR_OVERFLOW | AMDVI_STATUS_PPR_INT,
                        NULL},
-    [TB_REG_PPR_HEAD] = {"ppr_head", AMDVI_PPR_HEAD, AMDVI_RING_POINTER, 0, NULL},
-    [TB_REG_PPR_TAIL] = {"ppr_tail", AMDVI_PPR_TAIL, AMDVI_RING_POINTER, 0, write_log_tail},
+    [TB_REG_PPR_HEAD] = {AMDVI_PPR_HEAD, AMDVI_RING_POINTER, 0, NULL},
+    [TB_REG_PPR_TAIL] = {AMDVI_PPR_TAIL, AMDVI_RING_POINTER, 0, write_log_tail},
 };
 
 /* -- Status and interrupt -------------------------------------------------------------------- */
@@ -81,9 +81,9 @@ static void send_interrupt(struct tb_iommu *u, bool raise, tb_time when)
 
 /* A message per new cause, as an MSI would be; and one when the last cause has gone, as for a line.
  */
-static void update_interrupt(struct tb_iommu *u, tb_time when)
+void tb_interrupts_update(struct tb_iommu *u, uint64_t now, tb_time when)
 {
-    uint64_t now = causes(u), before = u->interrupts.cause;
+    uint64_t before = u->interrupts.cause;
     u->interrupts.cause = now;
     if (!u->p->has_irq || !u->started)
         return;
@@ -105,7 +105,7 @@ void tb_interrupts_retired(struct tb_iommu *u, tb_time when)
 void tb_status_change(struct tb_iommu *u, uint64_t set, uint64_t clear, tb_time when)
 {
     u->reg[TB_REG_STATUS] = (u->reg[TB_REG_STATUS] & ~clear) | set;
-    update_interrupt(u, when);
+    tb_interrupts_update(u, causes(u), when);
 }
 
 /* -- What writing does ----------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ static void write_control(struct tb_iommu *u, enum tb_register reg, uint64_t val
         tb_ring_enabled(u, &u->ppr.log, is_on(value, AMDVI_CONTROL_PPR_LOG), when);
     if (is_on(old, AMDVI_CONTROL_CMDBUF) != is_on(value, AMDVI_CONTROL_CMDBUF))
         tb_commands_enabled(u, is_on(value, AMDVI_CONTROL_CMDBUF), when);
-    update_interrupt(u, when);
+    tb_interrupts_update(u, causes(u), when);
 }
 
 static void write_tail(struct tb_iommu *u, enum tb_register reg, uint64_t value, tb_time when)
@@ -156,7 +156,7 @@ static void write_log_tail(struct tb_iommu *u, enum tb_register reg, uint64_t va
     tb_ring_moved(u, reg == TB_REG_EVT_TAIL ? &u->events.log : &u->ppr.log);
 }
 
-void tb_registers_reset(struct tb_iommu *u)
+static void reset(struct tb_iommu *u)
 {
     const struct tb_iommu_reset *r = &u->p->reset;
     u->reg[TB_REG_DEVTAB] = r->devtab & registers[TB_REG_DEVTAB].writable;
@@ -173,7 +173,7 @@ void tb_registers_reset(struct tb_iommu *u)
 
 bool tb_registers_claim(const struct tb_iommu *u, uint64_t address, uint8_t space)
 {
-    return space == TB_MEMORY && address - u->p->mmio < AMDVI_MMIO_SIZE;
+    return space == u->front->space && address - tb_iommu_registers(u) < u->front->bytes;
 }
 
 static unsigned register_at(uint64_t offset)
@@ -215,10 +215,9 @@ static void access_quadword(struct tb_iommu *u, uint64_t offset, uint8_t *data, 
         write_register(u, reg, tb_load64(bytes), tb_load64(written), when);
 }
 
-void tb_registers_access(struct tb_iommu *u, uint64_t address, uint8_t *data, uint32_t length,
-                         bool write, tb_time when)
+static void access(struct tb_iommu *u, uint64_t offset, uint8_t *data, uint32_t length, bool write,
+                   tb_time when)
 {
-    uint64_t offset = address - u->p->mmio;
     while (length) {
         unsigned from = offset % 8;
         unsigned to = length < 8 - from ? from + length : 8;
@@ -227,6 +226,50 @@ void tb_registers_access(struct tb_iommu *u, uint64_t address, uint8_t *data, ui
         data += to - from;
         length -= to - from;
     }
+}
+
+/* 3.4.9: a command buffer may have been enabled from the start. */
+static void start(struct tb_iommu *u)
+{
+    tb_commands_kick(u, 0);
+}
+
+static const struct tb_register_name names[TB_REGS + 1] = {
+    {"devtab", AMDVI_DEVTAB, 8},
+    {"cmdbuf", AMDVI_CMDBUF, 8},
+    {"evtlog", AMDVI_EVTLOG, 8},
+    {"control", AMDVI_CONTROL, 8},
+    {"excl_base", AMDVI_EXCL_BASE, 8},
+    {"excl_limit", AMDVI_EXCL_LIMIT, 8},
+    {"efr", AMDVI_EFR, 8},
+    {"ppr_base", AMDVI_PPR_BASE, 8},
+    {"cmd_head", AMDVI_CMD_HEAD, 8},
+    {"cmd_tail", AMDVI_CMD_TAIL, 8},
+    {"evt_head", AMDVI_EVT_HEAD, 8},
+    {"evt_tail", AMDVI_EVT_TAIL, 8},
+    {"status", AMDVI_STATUS, 8},
+    {"ppr_head", AMDVI_PPR_HEAD, 8},
+    {"ppr_tail", AMDVI_PPR_TAIL, 8},
+    {NULL, 0, 0},
+};
+
+const struct tb_front tb_front_amdvi = {
+    .bytes = AMDVI_MMIO_SIZE,
+    .space = TB_MEMORY,
+    .names = names,
+    .reset = reset,
+    .start = start,
+    .access = access,
+    .report = tb_event_of_request,
+    .drained = tb_commands_drained,
+};
+
+/* -- Of all formats ---------------------------------------------------------------------------- */
+
+void tb_registers_access(struct tb_iommu *u, uint64_t address, uint8_t *data, uint32_t length,
+                         bool write, tb_time when)
+{
+    u->front->access(u, address - tb_iommu_registers(u), data, length, write, when);
 }
 
 bool tb_iommu_debug(struct tb_iommu *u, struct tb_debug *d)
@@ -244,18 +287,19 @@ bool tb_iommu_debug(struct tb_iommu *u, struct tb_debug *d)
 void tb_iommu_claims(struct tb_iommu *u, struct tb_ranges *out)
 {
     tb_ranges_add(u->m, out,
-                  (struct tb_range){.base = u->p->mmio,
-                                    .last = u->p->mmio + AMDVI_MMIO_SIZE - 1,
-                                    .space = TB_MEMORY,
+                  (struct tb_range){.base = tb_iommu_registers(u),
+                                    .last = tb_iommu_registers(u) + u->front->bytes - 1,
+                                    .space = u->front->space,
                                     .model = u->m->index});
 }
 
 bool tb_iommu_symbol(const struct tb_iommu *u, const char *name, struct tb_symbol *out)
 {
-    for (unsigned reg = 0; reg < TB_REGS; reg++)
-        if (!strcmp(registers[reg].name, name)) {
-            *out = (struct tb_symbol){
-                .address = u->p->mmio + registers[reg].offset, .space = TB_MEMORY, .size = 8};
+    for (const struct tb_register_name *r = u->front->names; r->name; r++)
+        if (!strcmp(r->name, name)) {
+            *out = (struct tb_symbol){.address = tb_iommu_registers(u) + r->offset,
+                                      .space = u->front->space,
+                                      .size = (uint8_t)r->size};
             return true;
         }
     return false;
@@ -268,8 +312,10 @@ bool tb_iommu_fact(const struct tb_iommu *u, const char *key, uint64_t *out)
         uint64_t value;
         bool known;
     } facts[] = {
-        {"iommu.mmio", u->p->mmio, true},     {"iommu.format", u->format->number, true},
-        {"iommu.id", u->p->id, true},         {"iommu.irq", u->p->irq, u->p->has_irq},
+        {"iommu.mmio", tb_iommu_registers(u), true},
+        {"iommu.format", u->format->number, true},
+        {"iommu.id", u->p->id, true},
+        {"iommu.irq", u->p->irq, u->p->has_irq},
         {"iommu.efr", u->p->reset.efr, true},
     };
     for (unsigned i = 0; i < sizeof facts / sizeof facts[0]; i++)

@@ -1,4 +1,4 @@
-/* The walkers: N state machines that read page tables, one 8-byte read at a time.
+/* The walkers: N state machines that read page tables, one entry at a time.
  *
  * A miss joins the walk of its page if there is one; else it adds a walk, which takes a free walker
  * or waits for one in order of arrival. An invalidation that comes while a walk is under way (or
@@ -100,7 +100,7 @@ void tb_walk_read(struct tb_iommu *u, uint32_t walk, uint64_t address, unsigned 
     k->txn = tb_iommu_begin(u, TB_TXN_WALK, when);
     k->read_level = (uint8_t)level;
     tb_txn(u->m, k->txn)->owner = walk;
-    tb_iommu_send(u, k->txn, TB_READ, address, 8, when);
+    tb_iommu_send(u, k->txn, TB_READ, address, (uint16_t)u->format->entry_bytes, when);
 }
 
 static void read_entry(struct tb_iommu *u, uint32_t walk, tb_time when)
@@ -261,10 +261,18 @@ void tb_walk_finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
     tb_request_resume(u, when);
 }
 
+static uint64_t entry_of(const struct tb_format *format, const uint8_t *p)
+{
+    if (format->entry_bytes == 8)
+        return tb_load64(p);
+    return format->big_endian ? (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3]
+                              : (uint32_t)p[3] << 24 | p[2] << 16 | p[1] << 8 | p[0];
+}
+
 static void note_read(struct tb_iommu *u, const struct tb_walk *k, const struct tb_msg *msg)
 {
     struct tb_txn *t = tb_txn(u->m, msg->txn);
-    t->value[0] = msg->status == TB_OK ? tb_load64(t->data) : 0;
+    t->value[0] = msg->status == TB_OK ? entry_of(u->format, t->data) : 0;
     t->value[1] = k->read_level;
 }
 

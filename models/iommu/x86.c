@@ -76,5 +76,6 @@ const struct tb_format tb_format_x86 = {
     .begin = begin,
     .where = where,
     .step = step,
+    .entry_bytes = 8,
     .span = span,
 };
