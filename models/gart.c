@@ -14,7 +14,7 @@
 #include "spec/gart.h"
 #include "iommu/iommu.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 /* The translator's ports come first, in its order: below, and to memory. */
 enum { IO, MEM, CPU };
@@ -370,6 +370,10 @@ static bool symbol(struct tb_model *m, const char *name, struct tb_symbol *out)
 static bool fact(struct tb_model *m, const char *key, uint64_t *out)
 {
     struct gart *g = m->state;
+    if (!strcmp(key, "iommu.aperture") || !strcmp(key, "iommu.aperture_size")) {
+        *out = key[strlen("iommu.aperture")] ? g->p.aperture.size : g->p.aperture.base;
+        return true;
+    }
     return g->iommu && tb_iommu_fact(g->iommu, key, out);
 }
 

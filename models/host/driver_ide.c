@@ -16,7 +16,18 @@ bool ide_reserve(struct host *h, struct host_channel *c, const struct tb_node *n
         tb_diag_node(diag, node,
                      "the driver has no memory for a PRD table: see 'driver_memory' of '%s'",
                      h->m->name);
+    if (c->prd_at && !c->prd_bus) {
+        struct host_iommu *u = c->device->iommu;
+        c->prd_bus = c->prd_at;
+        c->prd_direct = !u || !u->format->place(h, u, c->prd_at, HOST_PRD_TABLE, &c->prd_bus);
+    }
     return c->prd_at != 0;
+}
+
+uint32_t ide_table_bus(const struct host_channel *c)
+{
+    bool translated = c->device->attached && c->device->mode == HOST_TRANSLATE;
+    return (uint32_t)(translated ? c->prd_bus : c->prd_at);
 }
 
 uint8_t ide_opcode(bool write, bool lba48)
@@ -37,15 +48,15 @@ enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t
 {
     uint64_t pages = (bytes + HOST_PAGE - 1) / HOST_PAGE;
     struct host_device *d = c->device;
-    if (!d->attached || d->mode != HOST_TRANSLATE || pages <= c->prd_pages_mapped)
+    if (!d->attached || d->mode != HOST_TRANSLATE || c->prd_direct || pages <= c->prd_pages_mapped)
         return HOST_DONE;
     if (!job->domain) {
-        uint64_t start = c->prd_at + c->prd_pages_mapped * HOST_PAGE;
+        uint64_t done = c->prd_pages_mapped * HOST_PAGE, start = c->prd_bus + done;
         *job = (struct table_job){.domain = d->domain,
                                   .start = start,
                                   .iova = start,
-                                  .pa = start,
-                                  .last = c->prd_at + pages * HOST_PAGE - 1,
+                                  .pa = c->prd_at + done,
+                                  .last = c->prd_bus + pages * HOST_PAGE - 1,
                                   .page = HOST_PAGE,
                                   .permissions = HOST_MAY_READ,
                                   .node = node};

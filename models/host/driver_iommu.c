@@ -25,8 +25,8 @@ static uint64_t devtab_bytes(const struct host *h)
     return ((top + 1) * AMDVI_DTE_SIZE + HOST_PAGE - 1) & ~(uint64_t)(HOST_PAGE - 1);
 }
 
-bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,
-                   struct tb_diag *diag)
+static bool reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,
+                    struct tb_diag *diag)
 {
     if (u->flag_at)
         return true;
@@ -58,10 +58,8 @@ static uint64_t control_bits(const struct host *h, const struct host_iommu *u)
     return bits;
 }
 
-enum host_verdict iommu_start(struct host *h, struct host_iommu *u)
+static enum host_verdict start(struct host *h, struct host_iommu *u)
 {
-    if (u->state == IOMMU_RUNS)
-        return HOST_DONE;
     u->control_value = control_bits(h, u);
     u->room = RING_ENTRIES - 1;
     host_write(h, u->devtab, u->devtab_at | (u->devtab_bytes / HOST_PAGE - 1));
@@ -254,7 +252,7 @@ static enum host_verdict look_for_room(struct host *h, struct host_iommu *u,
 
 /* Every invalidation in front of the wait that has ended is done: nobody may go by what was
  * unmapped when it was given. */
-static void declare_done(struct host *h, struct host_iommu *u, tb_time when)
+void iommu_declare_done(struct host *h, struct host_iommu *u, tb_time when)
 {
     for (; u->pending_first < u->pending_next; u->pending_first++) {
         const struct host_pending *p = &u->pending[u->pending_first % HOST_PENDING];
@@ -276,7 +274,7 @@ static enum host_verdict look_at_flag(struct host *h, struct host_iommu *u, stru
     if (u->seen - job->value < (uint64_t)1 << 63) {
         u->room =
             RING_ENTRIES - 1 - (u->tail + RING_BYTES - job->tail) % RING_BYTES / AMDVI_RING_ENTRY;
-        declare_done(h, u, when);
+        iommu_declare_done(h, u, when);
         return HOST_DONE;
     }
     if (when >= job->deadline)
@@ -365,17 +363,21 @@ static void remember(struct host_iommu *u, uint32_t space, const struct flush_jo
         .space = space, .iova = job->iova, .last = job->last, .value = u->waits + 1, .began = when};
 }
 
+void iommu_remember(struct host *h, struct host_iommu *u, const struct flush_job *job, tb_time when)
+{
+    if (job->guest)
+        remember(u, guest_space(h, job->guest), job, when);
+    for (size_t i = 0; i < h->domain_count && !job->guest; i++)
+        if (h->domains[i].iommu == u && (!job->domain || job->domain == &h->domains[i]))
+            remember(u, table_space(h, &h->domains[i]), job, when);
+}
+
 static void begin_flush(struct host *h, struct host_iommu *u, struct flush_job *job, tb_time when)
 {
     job->begun = true;
-    if (job->guest) {
+    if (job->guest)
         of_guest(job->command.command, job->guest);
-        remember(u, guest_space(h, job->guest), job, when);
-        return;
-    }
-    for (size_t i = 0; i < h->domain_count; i++)
-        if (h->domains[i].iommu == u && (!job->domain || job->domain == &h->domains[i]))
-            remember(u, table_space(h, &h->domains[i]), job, when);
+    iommu_remember(h, u, job, when);
 }
 
 /* The next device that may have translations of the range. */
@@ -392,8 +394,8 @@ static const struct host_device *next_cache(const struct host *h, const struct h
     return NULL;
 }
 
-enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush_job *job,
-                              bool wait, const struct tb_node *node, tb_time when)
+static enum host_verdict flush(struct host *h, struct host_iommu *u, struct flush_job *job,
+                               bool wait, const struct tb_node *node, tb_time when)
 {
     if (!job->begun)
         begin_flush(h, u, job, when);
@@ -412,7 +414,7 @@ enum host_verdict iommu_flush(struct host *h, struct host_iommu *u, struct flush
     }
     if (h->instant) { /* nothing is cached before time 0 */
         u->seen = UINT64_MAX;
-        declare_done(h, u, when);
+        iommu_declare_done(h, u, when);
         u->seen = 0;
     }
     return HOST_DONE;
@@ -463,8 +465,8 @@ static bool make_root(struct host *h, struct host_domain *domain, const struct t
     return domain->root != 0;
 }
 
-static void declare_attached(struct host *h, const struct host_device *d, enum tb_declared what,
-                             const struct tb_node *node, tb_time when)
+void iommu_declare_attached(struct host *h, const struct host_device *d, enum tb_declared what,
+                            const struct tb_node *node, tb_time when)
 {
     struct tb_mapping of = {.requester = d->id, .node = node, .started_by = when};
     of.space = d->mode == HOST_PASSTHROUGH ? TB_EVERYWHERE
@@ -497,7 +499,7 @@ static bool take_over(struct host *h, struct host_device *d, struct host_domain 
     d->attached = true;
     d->ats = d->capable && job->flags[1] & AMDVI_DTE_I;
     write_entry(h, d, job);
-    declare_attached(h, d, TB_ATTACHED, node, when);
+    iommu_declare_attached(h, d, TB_ATTACHED, node, when);
     return true;
 }
 
@@ -519,9 +521,9 @@ static bool next_invalidation(const struct host_device *d, struct attach_job *jo
     return of_domain || of_cache;
 }
 
-enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct host_domain *domain,
-                               enum host_mode mode, struct attach_job *job,
-                               const struct tb_node *node, tb_time when)
+static enum host_verdict attach(struct host *h, struct host_device *d, struct host_domain *domain,
+                                enum host_mode mode, struct attach_job *job,
+                                const struct tb_node *node, tb_time when)
 {
     switch (job->phase) {
     case ATTACH_AWAITS_START:
@@ -546,7 +548,7 @@ enum host_verdict iommu_attach(struct host *h, struct host_device *d, struct hos
             break;
     }
     if (!job->command.failed)
-        declare_attached(h, d, TB_DETACHED, node, when);
+        iommu_declare_attached(h, d, TB_DETACHED, node, when);
     return HOST_DONE;
 }
 
@@ -627,7 +629,7 @@ static enum host_verdict drain(struct host *h, struct host_iommu *u, struct drai
     }
 }
 
-enum host_verdict iommu_handler(struct host *h, struct host_iommu *u, struct drain_job *job)
+static enum host_verdict handler(struct host *h, struct host_iommu *u, struct drain_job *job)
 {
     return drain(h, u, job, false);
 }
@@ -680,3 +682,53 @@ uint64_t iommu_events(struct host *h, struct host_iommu *u, unsigned code)
         count += code == 0 || record[0] >> AMDVI_OPCODE_SHIFT == code;
     return count;
 }
+
+/* -- The format -------------------------------------------------------------------------------- */
+
+static const char *refuses(struct host *h, struct host_iommu *u, const struct table_job *job)
+{
+    (void)h;
+    (void)u;
+    (void)job;
+    return NULL; /* what its tables cannot say is refused entry by entry */
+}
+
+/* Its own tables are mapped at their own address. */
+static bool place(struct host *h, struct host_iommu *u, uint64_t pa, uint64_t bytes, uint64_t *bus)
+{
+    (void)h;
+    (void)u;
+    (void)bytes;
+    *bus = pa;
+    return true;
+}
+
+#define REGISTER(name)                                                                             \
+    {                                                                                              \
+#name, offsetof(struct host_iommu, name)                                                   \
+    }
+
+static const struct host_register_name registers[] = {
+    REGISTER(devtab),   REGISTER(cmdbuf),   REGISTER(evtlog),   REGISTER(control),
+    REGISTER(status),   REGISTER(cmd_head), REGISTER(cmd_tail), REGISTER(evt_head),
+    REGISTER(evt_tail), REGISTER(ppr_base), REGISTER(ppr_head), REGISTER(ppr_tail),
+    {NULL, 0},
+};
+
+const struct host_format host_format_amdvi = {
+    .name = "amdvi",
+    .number = 1,
+    .devices = true,
+    .stores = AMDVI_STORES,
+    .registers = registers,
+    .reserve = reserve,
+    .start = start,
+    .attach = attach,
+    .flush = flush,
+    .handler = handler,
+    .refuses = refuses,
+    .map = amdvi_map,
+    .unmap = amdvi_unmap,
+    .lookup = amdvi_lookup,
+    .place = place,
+};

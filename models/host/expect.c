@@ -520,6 +520,11 @@ static bool prepare_events(struct host *h, struct events_expect *e, const struct
     else
         tb_diag_node(diag, node, "the platform has %zu IOMMUs: 'iommu' must say which",
                      h->iommu_count);
+    if (e->unit && !e->unit->format->devices) {
+        tb_diag_node(diag, node, "the IOMMU of '%s' (format %s) has no event log",
+                     e->unit->model->name, e->unit->format->name);
+        return false;
+    }
     return e->unit != NULL;
 }
 

@@ -94,10 +94,13 @@ struct host_pending {
 
 #define HOST_PENDING 64 /* of those given without a wait; older ones are never declared done */
 
+struct host_format;
+
 enum iommu_state { IOMMU_UNTOUCHED, IOMMU_STARTING, IOMMU_RUNS };
 
 struct host_iommu {
     struct tb_model *model;
+    const struct host_format *format;
     struct host_register devtab, cmdbuf, evtlog, control, status, cmd_head, cmd_tail, evt_head,
         evt_tail, ppr_base, ppr_head, ppr_tail;
     enum iommu_state state;
@@ -117,6 +120,13 @@ struct host_iommu {
     uint64_t drained_total;
     struct host_pending pending[HOST_PENDING];
     uint64_t pending_first, pending_next;
+
+    /* Of formats with one flat table (format_flat.c). */
+    struct host_register base, flush, pageflush, afsr, table, cache;
+    uint64_t table_at;
+    uint64_t first, size; /* what it translates; sun4m: size 0 until it is known */
+    uint64_t lowest;      /* sun4m: address that some step is going to map */
+    uint64_t own;         /* sun4m: bytes at the top that the driver has for its own tables */
 };
 
 enum host_mode { HOST_TRANSLATE, HOST_PASSTHROUGH, HOST_BLOCKED };
@@ -205,6 +215,8 @@ struct host_channel {
     uint64_t bm_status, status, error; /* as read at the end of the last one */
     uint64_t prd_at;           /* the driver's own table: PRD_TABLE bytes, aligned to that */
     uint64_t prd_pages_mapped; /* pages of it that the device's domain maps */
+    uint64_t prd_bus; /* where the device sees it, once it is translated */
+    bool prd_direct;  /* without a mapping */
     unsigned index;
 };
 
@@ -508,11 +520,63 @@ bool host_begin_memory(struct host *h);
 /* Bytes of it, aligned to `align` (a power of two); 0: used up. */
 uint64_t host_memory(struct host *h, uint64_t bytes, uint64_t align);
 
+/* -- format.c: what an IOMMU's format has the driver do ---------------------------------------- */
+
+struct host_register_name {
+    const char *name;
+    size_t offset; /* of a struct host_register in struct host_iommu */
+};
+
+/* One row per format: all that the driver does differently for it. */
+struct host_format {
+    const char *name;
+    uint64_t number; /* fact "iommu.format" */
+    bool devices;    /* it knows devices one by one: domains, modes, commands, an event log */
+    unsigned stores; /* most that one entry of a table takes, with all tables above it */
+    const struct host_register_name *registers; /* ended by one without a name */
+    bool (*reserve)(struct host *h, struct host_iommu *u, const struct tb_node *node,
+                    struct tb_diag *diag);
+    enum host_verdict (*start)(struct host *h, struct host_iommu *u);
+    enum host_verdict (*attach)(struct host *h, struct host_device *d, struct host_domain *domain,
+                                enum host_mode mode, struct attach_job *job,
+                                const struct tb_node *node, tb_time when);
+    enum host_verdict (*flush)(struct host *h, struct host_iommu *u, struct flush_job *job,
+                               bool wait, const struct tb_node *node, tb_time when);
+    enum host_verdict (*handler)(struct host *h, struct host_iommu *u, struct drain_job *job);
+    /* Why its tables cannot have the pages of a job, or NULL: before anything runs. */
+    const char *(*refuses)(struct host *h, struct host_iommu *u, const struct table_job *job);
+    /* The next entry of a job. NULL, or what is wrong. */
+    const char *(*map)(struct host *h, struct table_job *job, tb_time when);
+    const char *(*unmap)(struct host *h, struct table_job *job, tb_time when);
+    bool (*lookup)(const struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa);
+    /* Where translated devices are to see the driver's own bytes at `pa`. False: there, without a
+     * mapping. */
+    bool (*place)(struct host *h, struct host_iommu *u, uint64_t pa, uint64_t bytes,
+                  uint64_t *bus);
+};
+
+extern const struct host_format host_format_amdvi, host_format_sun4m, host_format_gart;
+
+/* The format of that number; NULL: the driver knows none. */
+const struct host_format *host_format_of(uint64_t number);
+
 /* -- tables.c: page tables --------------------------------------------------------------------- */
+
+/* AMD's part of struct host_format. */
+const char *amdvi_map(struct host *h, struct table_job *job, tb_time when);
+const char *amdvi_unmap(struct host *h, struct table_job *job, tb_time when);
+bool amdvi_lookup(const struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa);
+#define AMDVI_STORES 7u
+
+/* To the next entry, or the end. */
+void table_move_on(struct table_job *job, uint64_t by);
+/* Tells who checks of `size` bytes at job->iova. */
+void table_declare(struct host *h, const struct table_job *job, enum tb_declared what,
+                   uint64_t size, tb_time when);
 
 /* Can the format have pages of this size. */
 bool table_page_size(uint64_t page);
-/* Goes on with a job while there is room for stores. Returns NULL, or what is wrong. */
+/* Goes on with a job while there is room for stores (format.c). Returns NULL, or what is wrong. */
 const char *table_step(struct host *h, struct table_job *job, tb_time when);
 /* The domain's number for who checks (tb_declare). */
 uint32_t table_space(const struct host *h, const struct host_domain *d);
@@ -550,7 +614,16 @@ bool request_reserve(struct host *h, struct host_iommu *u, const struct tb_node 
 enum host_verdict request_handler(struct host *h, struct host_iommu *u, struct request_job *job,
                                   tb_time when);
 
-/* -- driver_iommu.c ---------------------------------------------------------------------------- */
+/* -- driver_iommu.c, and by way of the format (format.c) ----------------------------------------- */
+
+/* For formats: the invalidation of a job was begun; everything begun up to wait number u->seen is
+ * done. */
+void iommu_remember(struct host *h, struct host_iommu *u, const struct flush_job *job,
+                    tb_time when);
+void iommu_declare_done(struct host *h, struct host_iommu *u, tb_time when);
+/* Declares of a device, and of its PASIDs, whose space it goes by. */
+void iommu_declare_attached(struct host *h, const struct host_device *d, enum tb_declared what,
+                            const struct tb_node *node, tb_time when);
 
 /* Reserves the driver's memory for an IOMMU: a step is going to need it. */
 bool iommu_reserve(struct host *h, struct host_iommu *u, const struct tb_node *node,
@@ -603,6 +676,8 @@ enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct fini
 /* Resets both drives of a channel. */
 enum host_verdict ide_reset(struct host *h, struct host_channel *c, struct finish_job *job,
                             tb_time when);
+/* Where the device finds the driver's own PRD table. */
+uint32_t ide_table_bus(const struct host_channel *c);
 /* Has the first `bytes` of the driver's own PRD table mapped, if the device is translated by a
  * domain. */
 enum host_verdict ide_map_table(struct host *h, struct host_channel *c, uint64_t bytes,

@@ -1,13 +1,10 @@
 /* What the driver knows of the machine before it starts: as firmware would tell it. */
 #include "host.h"
 
-#include "spec/amdvi.h"
-
 #include <stdio.h>
 #include <string.h>
 
-#define PCI_HOLE     ((uint64_t)3 << 30) /* a PC's memory below 4 GiB ends here at the latest */
-#define FORMAT_AMDVI 1
+#define PCI_HOLE ((uint64_t)3 << 30) /* a PC's memory below 4 GiB ends here at the latest */
 
 /* -- Memory ------------------------------------------------------------------------------------ */
 
@@ -212,22 +209,20 @@ static void survey_device(struct host *h, struct tb_model *model)
 
 static void survey_iommu(struct host *h, struct tb_model *model)
 {
-    uint64_t mmio, format, line;
-    if (!tb_fact(model, "iommu.mmio", &mmio) || !tb_fact(model, "iommu.format", &format) ||
-        format != FORMAT_AMDVI)
+    uint64_t number, line;
+    const struct host_format *format =
+        tb_fact(model, "iommu.format", &number) ? host_format_of(number) : NULL;
+    if (!format)
         return;
     struct host_iommu *u = &h->iommus[h->iommu_count++];
-    const struct {
-        const char *name;
-        struct host_register *to;
-    } registers[] = {
-        {"devtab", &u->devtab},     {"cmdbuf", &u->cmdbuf},     {"evtlog", &u->evtlog},
-        {"control", &u->control},   {"status", &u->status},     {"cmd_head", &u->cmd_head},
-        {"cmd_tail", &u->cmd_tail}, {"evt_head", &u->evt_head}, {"evt_tail", &u->evt_tail},
-        {"ppr_base", &u->ppr_base}, {"ppr_head", &u->ppr_head}, {"ppr_tail", &u->ppr_tail}};
     u->model = model;
-    for (size_t i = 0; i < sizeof registers / sizeof registers[0]; i++)
-        find_symbol(model, registers[i].name, registers[i].to);
+    u->format = format;
+    u->lowest = HOST_4GIB - 1;
+    if (!tb_fact(model, "iommu.aperture", &u->first) ||
+        !tb_fact(model, "iommu.aperture_size", &u->size))
+        u->first = u->size = 0;
+    for (const struct host_register_name *r = format->registers; r->name; r++)
+        find_symbol(model, r->name, (struct host_register *)((char *)u + r->offset));
     if (!tb_fact(model, "iommu.irq", &line))
         return;
     struct host_line *of = host_line_of(h, line);

@@ -248,6 +248,12 @@ static bool find_drive(struct host *h, struct replay *r, const struct tb_node *n
                      r->device, h->m->name);
         return false;
     }
+    if (d->iommu && !d->iommu->format->devices && r->mapping == PASSTHROUGH) {
+        tb_diag_node(diag, named,
+                     "the IOMMU of '%s' (format %s) cannot pass a device: 'mapping' must be another",
+                     d->iommu->model->name, d->iommu->format->name);
+        return false;
+    }
     return !d->iommu || iommu_reserve(h, d->iommu, node, diag);
 }
 
@@ -275,11 +281,30 @@ static bool place_buffers(struct host *h, struct replay *r, const struct tb_node
     return true;
 }
 
+/* The table of the IOMMU's format has to reach the whole window. */
+static bool check_window(struct host *h, const struct replay *r, const struct tb_node *node,
+                         struct tb_diag *diag)
+{
+    struct host_iommu *u = r->channel->device->iommu;
+    const struct table_job job = {.domain = r->domain,
+                                  .start = r->window_at,
+                                  .iova = r->window_at,
+                                  .last = r->window_at + r->window_size - 1,
+                                  .page = HOST_PAGE,
+                                  .permissions = HOST_MAY_READ | HOST_MAY_WRITE};
+    const char *wrong = u->format->refuses(h, u, &job);
+    if (wrong)
+        tb_diag_node(diag, node, "'%s' (format %s) cannot translate all of 'window': %s",
+                     u->model->name, u->format->name, wrong);
+    return !wrong;
+}
+
 static bool make_space(struct host *h, struct replay *r, const struct tb_node *node,
                        struct tb_diag *diag)
 {
     const uint64_t unit = (uint64_t)16 << 20;
-    uint64_t device = (uint64_t)(r->channel->device - h->devices) + 1;
+    const struct host_device *d = r->channel->device;
+    uint64_t device = d->iommu->format->devices ? (uint64_t)(d - h->devices) + 1 : 0;
     if (r->window_at % unit || r->window_size % unit || (r->window_at + r->window_size - 1) >> 32) {
         tb_diag_node(diag, tb_node_get(node, "window"),
                      "must be multiples of 16 MiB, and end below 4 GiB");
@@ -292,7 +317,7 @@ static bool make_space(struct host *h, struct replay *r, const struct tb_node *n
         .base = r->window_at, .pages = r->window_size / HOST_PAGE, .ring = r->iova == RING};
     r->space.used = tb_alloc(h->m, r->space.pages / 64, 8);
     r->stale = tb_alloc(h->m, r->batch + 1, sizeof *r->stale);
-    return r->domain != NULL;
+    return r->domain != NULL && check_window(h, r, node, diag);
 }
 
 static bool prepare_replay(struct host *h, struct host_step *s, struct tb_diag *diag)
@@ -548,7 +573,7 @@ static struct ide_command command_of(const struct replay *r, const struct slot *
     k.opcode = ide_opcode(slot->entry->op == IOLOG_WRITE, k.lba48);
     k.dma = true;
     k.to_memory = slot->entry->op == IOLOG_READ;
-    k.table = (uint32_t)r->channel->prd_at;
+    k.table = ide_table_bus(r->channel);
     return k;
 }
 

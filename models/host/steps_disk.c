@@ -532,7 +532,7 @@ static enum host_verdict issue(struct host *h, struct host_step *s, tb_time when
             return expired(h, s, when, "the last command") ? HOST_DONE : HOST_WAITS;
         w->phase = DISK_AWAITS_TABLE_PAGES;
         w->value = a->command.dma ? table_place(h, a) : 0;
-        a->command.table = (uint32_t)(a->has_prd_at ? a->prd_at : a->channel->prd_at);
+        a->command.table = a->has_prd_at ? (uint32_t)a->prd_at : ide_table_bus(a->channel);
     }
     if (w->phase == DISK_AWAITS_TABLE_PAGES) {
         uint64_t bytes = a->has_prd_at ? 0 : a->prds.count * BMIDE_PRD_BYTES;

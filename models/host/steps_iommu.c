@@ -348,8 +348,9 @@ static bool find_unit(struct host *h, struct iommu_args *a, const struct tb_node
 static bool find_domain(struct host *h, struct iommu_args *a, const struct tb_node *node,
                         struct tb_diag *diag)
 {
+    bool own = a->of && a->unit->format->devices;
     uint16_t id = (uint16_t)(a->has_domain ? a->domain_id
-                             : a->of       ? (uint64_t)(a->of - h->devices) + 1
+                             : own         ? (uint64_t)(a->of - h->devices) + 1
                                            : 0);
     a->domain = host_domain_of(h, a->unit, id);
     if (!a->domain)
@@ -405,10 +406,25 @@ static bool prepare_pri(struct host *h, struct iommu_args *a, const struct tb_no
     return request_reserve(h, a->unit, pri, diag);
 }
 
+/* Of a format that does not know devices, `attach` says only that it is to be used. */
+static bool check_attach(const struct iommu_args *a, const struct tb_node *node,
+                         struct tb_diag *diag)
+{
+    bool plain = a->mode == HOST_TRANSLATE && a->access == ACCESS_RW && !a->has_levels && !a->ats &&
+                 !a->suppress && !a->guests && !a->has_pri && !a->has_domain;
+    if (a->unit->format->devices || plain)
+        return true;
+    tb_diag_node(diag, node,
+                 "the IOMMU of '%s' (format %s) has one table for all devices: there is nothing "
+                 "else to be said of one",
+                 a->unit->model->name, a->unit->format->name);
+    return false;
+}
+
 static bool prepare_device(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
-    if (!find_device(h, a, s->node, diag))
+    if (!find_device(h, a, s->node, diag) || !check_attach(a, s->node, diag))
         return false;
     if (a->has_levels && a->domain->levels && a->domain->levels != a->levels) {
         tb_diag_node(diag, tb_node_get(s->node, "levels"),
@@ -457,6 +473,34 @@ static bool find_guest(struct host *h, struct iommu_args *a, const struct tb_nod
     return true;
 }
 
+static struct table_job job_of(const struct iommu_args *a, const struct tb_node *node, bool unmap)
+{
+    return (struct table_job){.domain = a->has_domain || !a->of->domain ? a->domain : a->of->domain,
+                              .start = a->iova,
+                              .iova = a->iova,
+                              .last = a->iova + a->size - 1,
+                              .pa = a->pa,
+                              .page = unmap ? HOST_PAGE : a->page,
+                              .permissions = access_bits[a->access],
+                              .skip = a->skip,
+                              .guest = a->guest,
+                              .unmap = unmap,
+                              .node = node};
+}
+
+/* What the format's tables cannot have. */
+static bool check_format(struct host *h, const struct host_step *s, bool unmap,
+                         struct tb_diag *diag)
+{
+    const struct iommu_args *a = s->args;
+    const struct table_job job = job_of(a, s->node, unmap);
+    const char *wrong = a->unit->format->refuses(h, a->unit, &job);
+    if (wrong)
+        tb_diag_node(diag, s->node, "'%s' (format %s) cannot %s that: %s", a->unit->model->name,
+                     a->unit->format->name, s->kind->name, wrong);
+    return !wrong;
+}
+
 static bool prepare_map(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
@@ -472,7 +516,7 @@ static bool prepare_map(struct host *h, struct host_step *s, struct tb_diag *dia
                      "must be a multiple of the page size, and end below 2^52");
         return false;
     }
-    return find_guest(h, a, s->node, diag);
+    return find_guest(h, a, s->node, diag) && check_format(h, s, false, diag);
 }
 
 static bool prepare_identity(struct host *h, struct host_step *s, struct tb_diag *diag)
@@ -485,12 +529,23 @@ static bool prepare_identity(struct host *h, struct host_step *s, struct tb_diag
 static bool prepare_unmap(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
-    return check_range(a, HOST_PAGE, s->node, diag) && find_guest(h, a, s->node, diag);
+    return check_range(a, HOST_PAGE, s->node, diag) && find_guest(h, a, s->node, diag) &&
+           check_format(h, s, true, diag);
+}
+
+/* Steps that need a format with devices, commands and an event log. */
+static bool needs_devices(const struct host_step *s, struct tb_diag *diag)
+{
+    const struct iommu_args *a = s->args;
+    if (!a->unit->format->devices)
+        tb_diag_node(diag, s->node, "'%s' means nothing for the IOMMU of '%s' (format %s)",
+                     s->kind->name, a->unit->model->name, a->unit->format->name);
+    return a->unit->format->devices;
 }
 
 static bool prepare_teardown(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
-    return find_device(h, s->args, s->node, diag);
+    return find_device(h, s->args, s->node, diag) && needs_devices(s, diag);
 }
 
 static bool prepare_invalidate(struct host *h, struct host_step *s, struct tb_diag *diag)
@@ -516,6 +571,11 @@ static bool prepare_unit(struct host *h, struct host_step *s, struct tb_diag *di
     return find_unit(h, s->args, s->node, diag);
 }
 
+static bool prepare_commands(struct host *h, struct host_step *s, struct tb_diag *diag)
+{
+    return find_unit(h, s->args, s->node, diag) && needs_devices(s, diag);
+}
+
 static bool prepare_command(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct iommu_args *a = s->args;
@@ -523,7 +583,7 @@ static bool prepare_command(struct host *h, struct host_step *s, struct tb_diag 
         tb_diag_node(diag, tb_node_get(s->node, "q"), "a command is two quadwords");
         return false;
     }
-    return find_unit(h, a, s->node, diag);
+    return prepare_commands(h, s, diag);
 }
 
 /* -- Running ----------------------------------------------------------------------------------- */
@@ -545,18 +605,7 @@ static enum host_verdict attach_first(struct host *h, const struct iommu_args *a
 static void begin_job(struct host *h, const struct iommu_args *a, const struct tb_node *node,
                       bool unmap)
 {
-    h->work.table =
-        (struct table_job){.domain = a->has_domain || !a->of->domain ? a->domain : a->of->domain,
-                           .start = a->iova,
-                           .iova = a->iova,
-                           .last = a->iova + a->size - 1,
-                           .pa = a->pa,
-                           .page = a->page,
-                           .permissions = access_bits[a->access],
-                           .skip = a->skip,
-                           .guest = a->guest,
-                           .unmap = unmap,
-                           .node = node};
+    h->work.table = job_of(a, node, unmap);
     h->work.phase = MAP_AWAITS_TABLES;
 }
 
@@ -753,7 +802,7 @@ static enum host_verdict run_invalidate(struct host *h, struct host_step *s, tb_
             return HOST_AGAIN;
         w->phase = INVALIDATE_AWAITS_PAGES;
         w->flush = choose_invalidation(a);
-        if (a->of && !a->has_iova && !a->has_domain && !a->all) {
+        if (a->of && a->unit->format->devices && !a->has_iova && !a->has_domain && !a->all) {
             iommu_invalidate_device(w->command.command, a->of->id);
             w->phase = INVALIDATE_AWAITS_DEVICE;
         }
@@ -841,10 +890,10 @@ const struct host_step_kind host_steps_iommu[] = {
      "has the IOMMU forget what it cached of a range, a domain, a device, or everything",
      invalidate_table, ARGS, prepare_invalidate, run_invalidate, true},
     {"completion_wait", "waits until the IOMMU has done all commands", unit_table, ARGS,
-     prepare_unit, run_completion_wait, true},
+     prepare_commands, run_completion_wait, true},
     {"command", "gives the IOMMU any command", command_table, ARGS, prepare_command, run_command,
      true},
-    {"drain_events", "reads the event log up to its tail", unit_table, ARGS, prepare_unit,
+    {"drain_events", "reads the event log up to its tail", unit_table, ARGS, prepare_commands,
      run_drain, true},
     {"start_iommu", "points the IOMMU's registers to the driver's tables and enables it",
      unit_table, ARGS, prepare_unit, run_start, false},

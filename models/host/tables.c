@@ -11,7 +11,6 @@
 #define ENTRIES        512u
 #define NEXT_CODED     7u
 #define PDE_FLAGS      (AMDVI_PTE_PR | AMDVI_PTE_IR | AMDVI_PTE_IW)
-#define STORES_AT_ONCE (AMDVI_LEVELS + 1) /* of one entry with all the tables above it */
 
 uint64_t *table_entry(const struct host *h, uint64_t address)
 {
@@ -147,8 +146,8 @@ uint32_t table_space(const struct host *h, const struct host_domain *d)
     return (uint32_t)(d - h->domains) + 1;
 }
 
-static void declare(struct host *h, const struct table_job *job, enum tb_declared what,
-                    uint64_t size, tb_time when)
+void table_declare(struct host *h, const struct table_job *job, enum tb_declared what,
+                   uint64_t size, tb_time when)
 {
     struct tb_mapping of = {.iova = job->iova & ~(size - 1),
                             .pa = job->pa,
@@ -199,7 +198,7 @@ static const char *descend(struct host *h, const struct table_job *job, uint64_t
     return NULL;
 }
 
-static void move_on(struct table_job *job, uint64_t by)
+void table_move_on(struct table_job *job, uint64_t by)
 {
     job->over = by == 0 || job->last - job->iova < by;
     job->iova += by;
@@ -240,7 +239,7 @@ static const char *find_leaf(struct host *h, struct table_job *job, uint64_t *ta
     return job->iova % job->page ? NULL : in_the_way(h, job, *table, leaf);
 }
 
-static const char *map_entry(struct host *h, struct table_job *job, tb_time when)
+const char *amdvi_map(struct host *h, struct table_job *job, tb_time when)
 {
     unsigned leaf = page_level(job->page);
     uint64_t table;
@@ -252,8 +251,8 @@ static const char *map_entry(struct host *h, struct table_job *job, tb_time when
         free_table(h, entry & AMDVI_PTE_ADDRESS);
     table_set(h, slot, page_entry(job->pa & ~(job->page - 1), job->page, job->permissions));
     h->count.maps++;
-    declare(h, job, TB_MAPPED, span_of(leaf), when);
-    move_on(job, span_of(leaf));
+    table_declare(h, job, TB_MAPPED, span_of(leaf), when);
+    table_move_on(job, span_of(leaf));
     return NULL;
 }
 
@@ -263,7 +262,7 @@ static const char *map_entry(struct host *h, struct table_job *job, tb_time when
 static void skip_entry(struct table_job *job, unsigned level)
 {
     uint64_t span = span_of(level);
-    move_on(job, span ? span - job->iova % span : 0);
+    table_move_on(job, span ? span - job->iova % span : 0);
 }
 
 /* The memory's owner takes it back at once: at no cost, for it is another CPU's work. */
@@ -285,7 +284,7 @@ static void unmap_page(struct host *h, struct table_job *job, uint64_t slot, uns
              span = span_of(level);
     table_set(h, slot, 0);
     h->count.unmaps++;
-    declare(h, job, TB_UNMAP_STARTED, span, when);
+    table_declare(h, job, TB_UNMAP_STARTED, span, when);
     if (job->reuse)
         reuse(h, job->reuse,
               (entry & AMDVI_PTE_ADDRESS & ~(page - 1)) | (job->iova & (page - 1) & ~(span - 1)),
@@ -293,7 +292,7 @@ static void unmap_page(struct host *h, struct table_job *job, uint64_t slot, uns
     skip_entry(job, level);
 }
 
-static const char *unmap_entry(struct host *h, struct table_job *job, tb_time when)
+const char *amdvi_unmap(struct host *h, struct table_job *job, tb_time when)
 {
     unsigned level = job->domain->levels;
     uint64_t table = job->domain->root;
@@ -324,20 +323,7 @@ static const char *unmap_entry(struct host *h, struct table_job *job, tb_time wh
     }
 }
 
-const char *table_step(struct host *h, struct table_job *job, tb_time when)
-{
-    unsigned room = job->guest ? GUEST_ACCESSES : STORES_AT_ONCE;
-    while (!job->over && host_room(h) >= room) {
-        const char *wrong = job->guest   ? guest_entry(h, job, when)
-                            : job->unmap ? unmap_entry(h, job, when)
-                                         : map_entry(h, job, when);
-        if (wrong)
-            return wrong;
-    }
-    return NULL;
-}
-
-bool table_lookup(struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa)
+bool amdvi_lookup(const struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa)
 {
     unsigned level = d->levels;
     uint64_t table = d->root;

@@ -13,6 +13,7 @@
 struct bench {
     struct host *h;
     struct host_device device;
+    struct host_iommu iommu;
     struct host_domain domain;
     struct host_guest guest;
 };
@@ -32,7 +33,8 @@ static void begin(struct bench *b, enum host_guests how, unsigned levels)
     b->h->flow = &b->h->flows[HOST_PROGRAM];
     b->h->memory_at = BASE;
     b->h->memory_size = SIZE;
-    b->domain = (struct host_domain){.levels = 4};
+    b->iommu.format = &host_format_amdvi;
+    b->domain = (struct host_domain){.iommu = &b->iommu, .levels = 4};
     b->domain.root = table_page(b->h);
     b->device.domain = &b->domain;
     b->device.guests = how;

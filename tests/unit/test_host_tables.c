@@ -13,6 +13,7 @@
 
 struct bench {
     struct host *h;
+    struct host_iommu iommu;
     struct host_domain domain;
 };
 
@@ -29,7 +30,8 @@ static void begin(struct bench *b, unsigned levels)
     b->h->flow = &b->h->flows[HOST_PROGRAM];
     b->h->memory_at = BASE;
     b->h->memory_size = SIZE;
-    b->domain = (struct host_domain){.levels = levels};
+    b->iommu.format = &host_format_amdvi;
+    b->domain = (struct host_domain){.iommu = &b->iommu, .levels = levels};
     b->domain.root = table_page(b->h);
 }
 
