@@ -151,7 +151,8 @@ static const char *sun4m_refuses(struct host *h, struct host_iommu *u, const str
 {
     uint64_t own = 0;
     for (size_t i = 0; i < h->device_count; i++)
-        own += h->devices[i].iommu == u && h->devices[i].is_ide ? HOST_CHANNELS * HOST_PRD_TABLE : 0;
+        own +=
+            h->devices[i].iommu == u && h->devices[i].is_ide ? HOST_CHANNELS * HOST_PRD_TABLE : 0;
     if (refuse_shape(job))
         return one_table;
     if (job->iova < sun4m_first(7) || job->last >= HOST_4GIB)

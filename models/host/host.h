@@ -215,8 +215,8 @@ struct host_channel {
     uint64_t bm_status, status, error; /* as read at the end of the last one */
     uint64_t prd_at;           /* the driver's own table: PRD_TABLE bytes, aligned to that */
     uint64_t prd_pages_mapped; /* pages of it that the device's domain maps */
-    uint64_t prd_bus; /* where the device sees it, once it is translated */
-    bool prd_direct;  /* without a mapping */
+    uint64_t prd_bus;          /* where the device sees it, once it is translated */
+    bool prd_direct;           /* without a mapping */
     unsigned index;
 };
 
@@ -551,8 +551,7 @@ struct host_format {
     bool (*lookup)(const struct host *h, const struct host_domain *d, uint64_t iova, uint64_t *pa);
     /* Where translated devices are to see the driver's own bytes at `pa`. False: there, without a
      * mapping. */
-    bool (*place)(struct host *h, struct host_iommu *u, uint64_t pa, uint64_t bytes,
-                  uint64_t *bus);
+    bool (*place)(struct host *h, struct host_iommu *u, uint64_t pa, uint64_t bytes, uint64_t *bus);
 };
 
 extern const struct host_format host_format_amdvi, host_format_sun4m, host_format_gart;
@@ -614,7 +613,8 @@ bool request_reserve(struct host *h, struct host_iommu *u, const struct tb_node 
 enum host_verdict request_handler(struct host *h, struct host_iommu *u, struct request_job *job,
                                   tb_time when);
 
-/* -- driver_iommu.c, and by way of the format (format.c) ----------------------------------------- */
+/* -- driver_iommu.c, and by way of the format (format.c) -----------------------------------------
+ */
 
 /* For formats: the invalidation of a job was begun; everything begun up to wait number u->seen is
  * done. */

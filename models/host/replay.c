@@ -249,9 +249,10 @@ static bool find_drive(struct host *h, struct replay *r, const struct tb_node *n
         return false;
     }
     if (d->iommu && !d->iommu->format->devices && r->mapping == PASSTHROUGH) {
-        tb_diag_node(diag, named,
-                     "the IOMMU of '%s' (format %s) cannot pass a device: 'mapping' must be another",
-                     d->iommu->model->name, d->iommu->format->name);
+        tb_diag_node(
+            diag, named,
+            "the IOMMU of '%s' (format %s) cannot pass a device: 'mapping' must be another",
+            d->iommu->model->name, d->iommu->format->name);
         return false;
     }
     return !d->iommu || iommu_reserve(h, d->iommu, node, diag);

@@ -8,9 +8,9 @@
 
 #include "spec/amdvi.h"
 
-#define ENTRIES        512u
-#define NEXT_CODED     7u
-#define PDE_FLAGS      (AMDVI_PTE_PR | AMDVI_PTE_IR | AMDVI_PTE_IW)
+#define ENTRIES    512u
+#define NEXT_CODED 7u
+#define PDE_FLAGS  (AMDVI_PTE_PR | AMDVI_PTE_IR | AMDVI_PTE_IW)
 
 uint64_t *table_entry(const struct host *h, uint64_t address)
 {
