@@ -126,9 +126,9 @@ void ata_await(struct ata_drive *d, enum ata_state state, tb_time due, tb_time n
 
 /* -- Range and bad sectors ------------------------------------------------------------------- */
 
-static enum disk_op job_op(const struct ata_job *j)
+static enum tb_medium_op job_op(const struct ata_job *j)
 {
-    return j->flags & ATA_OUT ? DISK_WRITE : DISK_READ;
+    return j->flags & ATA_OUT ? TB_MEDIUM_WRITE : TB_MEDIUM_READ;
 }
 
 /* The end of what a command can address: 28 bits reach 2^28 - 1 sectors. QEMU lets them run past.
@@ -171,7 +171,7 @@ uint8_t ata_check(struct ata_drive *d)
             ata_set_address(d, address_end(d), j->flags & ATA_EXT);
         return ATA_IDNF;
     }
-    j->good = disk_good(&d->disk, job_op(j), j->lba, j->sectors);
+    j->good = tb_medium_good(&d->disk, job_op(j), j->lba, j->sectors);
     if (d->conform == CONFORM_QEMU && j->good < j->sectors) { /* one host request: all or nothing */
         j->good = 0;
         return medium_error(d);
@@ -229,7 +229,7 @@ static uint32_t usable(struct ata_drive *d, uint32_t n)
         ata_fail(d, ATA_ABRT);
         return 0;
     }
-    uint64_t good = disk_good(&d->disk, job_op(j), lba, n);
+    uint64_t good = tb_medium_good(&d->disk, job_op(j), lba, n);
     if (good == 0 || (d->conform == CONFORM_QEMU && good < n)) {
         j->good = j->done;
         fail_medium(d);
@@ -252,7 +252,7 @@ static void load_block(struct ata_drive *d)
     n = usable(d, block_sectors(d));
     if (n == 0)
         return;
-    if (!disk_read(&d->disk, (j->lba + j->done) * ATA_SECTOR, d->block, n * ATA_SECTOR)) {
+    if (!tb_medium_read(&d->disk, (j->lba + j->done) * ATA_SECTOR, d->block, n * ATA_SECTOR)) {
         j->good = j->done;
         fail_medium(d);
         return;
@@ -269,7 +269,7 @@ static void store_block(struct ata_drive *d)
 
     if (good == 0)
         return;
-    if (!disk_write(&d->disk, (j->lba + j->done) * ATA_SECTOR, d->block, good * ATA_SECTOR)) {
+    if (!tb_medium_write(&d->disk, (j->lba + j->done) * ATA_SECTOR, d->block, good * ATA_SECTOR)) {
         j->good = j->done;
         fail_medium(d);
         return;
@@ -296,7 +296,7 @@ static tb_time block_due(struct ata_drive *d, tb_time now)
         return now;
     due += d->params->overhead;
     if (j->flags & ATA_MEDIUM && in_range(d, j->lba, j->sectors))
-        due = disk_access(&d->disk, j->lba, j->sectors, due);
+        due = tb_medium_access(&d->disk, j->lba, j->sectors, due);
     j->own += due - now;
     return due;
 }
@@ -367,7 +367,7 @@ bool ata_dma_begin(struct ata_drive *d, tb_time now)
             ata_fail(d, error);
             return false;
         }
-        tb_time due = disk_access(&d->disk, j->lba, j->sectors, now);
+        tb_time due = tb_medium_access(&d->disk, j->lba, j->sectors, now);
         j->own += due - now;
         ata_await(d, ATA_AWAIT_MEDIUM, due, now);
     }
@@ -388,7 +388,9 @@ tb_time ata_dma_time(const struct ata_drive *d, uint64_t bytes)
 {
     tb_time mode = (bytes * ata_modes[d->dma].cycle + 1) / 2;
 
-    return d->params->media.time ? tb_max(mode, tb_rate_time_wide(d->params->media, bytes)) : mode;
+    return d->params->medium.media.time
+               ? tb_max(mode, tb_rate_time_wide(d->params->medium.media, bytes))
+               : mode;
 }
 
 /* The host's file failed at the sector that holds byte `at`: the stream ends before it. */
@@ -402,7 +404,7 @@ bool ata_dma_read(struct ata_drive *d, uint8_t *data, uint64_t bytes)
 {
     struct ata_job *j = &d->job;
 
-    if (!disk_read(&d->disk, j->lba * ATA_SECTOR + j->at, data, bytes)) {
+    if (!tb_medium_read(&d->disk, j->lba * ATA_SECTOR + j->at, data, bytes)) {
         cut_stream(d, j->at);
         return false;
     }
@@ -420,7 +422,8 @@ void ata_dma_write(struct ata_drive *d, const uint8_t *data, uint64_t bytes)
         memcpy(d->block + in_sector, data, n);
         j->at += n;
         if (in_sector + n == ATA_SECTOR && /* only whole sectors reach the medium */
-            !disk_write(&d->disk, j->lba * ATA_SECTOR + j->at - ATA_SECTOR, d->block, ATA_SECTOR))
+            !tb_medium_write(&d->disk, j->lba * ATA_SECTOR + j->at - ATA_SECTOR, d->block,
+                             ATA_SECTOR))
             cut_stream(d, j->at - ATA_SECTOR);
     }
 }
@@ -577,7 +580,7 @@ bool ata_bus_open(struct ata_bus *b, const struct disk_params *const params[2],
         d->params = params[i];
         d->present = params[i] != NULL;
         *which = i;
-        if (d->present && !disk_open(&d->disk, params[i], page, owner, why))
+        if (d->present && !tb_medium_open(&d->disk, &params[i]->medium, page, owner, why))
             return false;
         power_on(d);
     }
@@ -588,7 +591,7 @@ void ata_bus_close(struct ata_bus *b)
 {
     for (unsigned i = 0; i < 2; i++)
         if (b->drive[i].present)
-            disk_close(&b->drive[i].disk);
+            tb_medium_close(&b->drive[i].disk);
 }
 
 static struct ata_drive *selected(struct ata_bus *b)

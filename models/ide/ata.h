@@ -88,7 +88,7 @@ struct ata_pair {
 };
 
 struct ata_drive {
-    struct disk disk;
+    struct tb_medium disk;
     const struct disk_params *params;
     bool present;
     uint8_t unit;    /* 0 or 1 */

@@ -413,10 +413,11 @@ static void check_disk(struct tb_model *m, unsigned i, struct tb_diag *diag)
     char name[] = "disk0";
 
     name[4] = (char)('0' + i);
-    if (p->seek.track > p->seek.average || p->seek.average > p->seek.full)
+    if (p->medium.seek.track > p->medium.seek.average ||
+        p->medium.seek.average > p->medium.seek.full)
         tb_diag_node(diag, node_of(m, name), "seek of '%s': track, average and full must not fall",
                      name);
-    if (p->write_back == DISK_TO_FILE && !p->file)
+    if (p->medium.write_back == TB_MEDIUM_TO_FILE && !p->medium.file)
         tb_diag_node(diag, node_of(m, name), "'%s' has no file to write back to", name);
 }
 
@@ -535,7 +536,7 @@ static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
 }
 
 /* Which disk a name means; NULL: none. */
-static struct disk *disk_named(struct ide *s, const char *name, const char *after)
+static struct tb_medium *disk_named(struct ide *s, const char *name, const char *after)
 {
     if (strncmp(name, "disk", 4) != 0 || name[4] < '0' || name[4] > '3' ||
         strcmp(name + 5, after) != 0)
@@ -547,11 +548,12 @@ static struct disk *disk_named(struct ide *s, const char *name, const char *afte
 static bool storage(struct tb_model *m, const char *what, uint64_t offset, uint8_t *data,
                     size_t length, bool write)
 {
-    struct disk *d = disk_named(m->state, what, "");
+    struct tb_medium *d = disk_named(m->state, what, "");
 
     if (!d || offset > d->sectors * ATA_SECTOR || length > d->sectors * ATA_SECTOR - offset)
         return false;
-    return write ? disk_write(d, offset, data, length) : disk_read(d, offset, data, length);
+    return write ? tb_medium_write(d, offset, data, length)
+                 : tb_medium_read(d, offset, data, length);
 }
 
 static bool symbol(struct tb_model *m, const char *name, struct tb_symbol *out)
@@ -570,7 +572,7 @@ static bool fact(struct tb_model *m, const char *key, uint64_t *out)
                  {"irq0", s->p.irq[0]},
                  {"irq1", s->p.irq[1]},
                  {"burst", s->p.burst}};
-    const struct disk *d = disk_named(s, key, ".sectors");
+    const struct tb_medium *d = disk_named(s, key, ".sectors");
 
     if (d) {
         *out = d->sectors;

@@ -48,7 +48,7 @@ static bool take_request(struct ata_drive *d)
 
 static tb_time access_from(struct ata_drive *d, tb_time now)
 {
-    tb_time due = disk_access(&d->disk, d->job.lba, d->job.sectors, now);
+    tb_time due = tb_medium_access(&d->disk, d->job.lba, d->job.sectors, now);
 
     d->job.own += due - now;
     return due;

@@ -33,11 +33,11 @@ static void prepare(struct bench *b)
 {
     memset(b, 0, sizeof *b);
     for (unsigned i = 0; i < 2; i++)
-        b->params[i] = (struct disk_params){.size = SECTORS * ATA_SECTOR,
-                                            .pattern = DISK_MIX64,
-                                            .seed = 5,
-                                            .track = 1008,
-                                            .surfaces = 4,
+        b->params[i] = (struct disk_params){.medium = {.size = SECTORS * ATA_SECTOR,
+                                                       .pattern = TB_MEDIUM_MIX64,
+                                                       .seed = 5,
+                                                       .track = 1008,
+                                                       .surfaces = 4},
                                             .mode = 13,
                                             .model = "MODEL",
                                             .serial = "123",
@@ -215,8 +215,8 @@ static void test_identify_big(void)
     struct bench b;
 
     prepare(&b);
-    b.params[0].size = ((1ull << 33) + 3) * ATA_SECTOR;
-    b.params[0].pattern = DISK_ZERO;
+    b.params[0].medium.size = ((1ull << 33) + 3) * ATA_SECTOR;
+    b.params[0].medium.pattern = TB_MEDIUM_ZERO;
     plug(&b, CONFORM_ATA, false);
     identify(&b, w);
     CU_ASSERT_EQUAL((uint32_t)w[61] << 16 | w[60], ATA_MAX_28);
@@ -229,12 +229,14 @@ static void test_identify_big(void)
 
 /* -- Errors ---------------------------------------------------------------------------------- */
 
-static const struct disk_error bad_sectors[] = {{DISK_READ, 100, 2}, {DISK_WRITE, 200, 1}};
+static const struct tb_medium_error bad_sectors[] = {{TB_MEDIUM_READ, 100, 2},
+                                                     {TB_MEDIUM_WRITE, 200, 1}};
 
 static void plug_bad(struct bench *b, enum ata_conform conform)
 {
     prepare(b);
-    b->params[0].errors = (struct tb_items){.at = (void *)(uintptr_t)bad_sectors, .count = 2};
+    b->params[0].medium.errors =
+        (struct tb_items){.at = (void *)(uintptr_t)bad_sectors, .count = 2};
     plug(b, conform, false);
 }
 
@@ -310,7 +312,7 @@ static void test_28_bits(void)
 
     for (unsigned conform = CONFORM_ATA; conform <= CONFORM_QEMU; conform++) {
         prepare(&b);
-        b.params[0].size = (1ull << 29) * ATA_SECTOR;
+        b.params[0].medium.size = (1ull << 29) * ATA_SECTOR;
         plug(&b, (enum ata_conform)conform, false);
         command(&b, ATA_READ_DMA, 0x0fffffff, 2);
         if (conform == CONFORM_ATA)
@@ -385,7 +387,7 @@ static void test_dma_ext(void)
     CU_ASSERT_EQUAL(in(&b, ATA_REG_CONTROL), 0x50);
     CU_ASSERT_EQUAL(in(&b, ATA_REG_ERROR), ATA_DIAGNOSTIC_PASSED);
     CU_ASSERT_EQUAL(in(&b, ATA_REG_NSECT), 1);
-    CU_ASSERT_TRUE(disk_read(&d->disk, 4000 * ATA_SECTOR, back, 1024));
+    CU_ASSERT_TRUE(tb_medium_read(&d->disk, 4000 * ATA_SECTOR, back, 1024));
     CU_ASSERT_EQUAL(memcmp(data, back, 512), 0);
     CU_ASSERT_NOT_EQUAL(memcmp(data, back + 512, 80), 0);
     command_ext(&b, ATA_READ_DMA_EXT, 0, 0); /* 0: 65536 sectors, more than there are */
@@ -402,7 +404,7 @@ static void test_two_drives(void)
     struct bench b;
 
     prepare(&b);
-    b.params[1].size = 2 * b.params[0].size;
+    b.params[1].medium.size = 2 * b.params[0].medium.size;
     plug(&b, CONFORM_ATA, true);
     out(&b, ATA_REG_LBAM, 0x55); /* both hear it */
     out(&b, ATA_REG_DEVICE, ATA_DEV_DEV);
@@ -546,7 +548,7 @@ static void test_rates(void)
         CU_ASSERT_EQUAL(ata_bus_word_time(&b.bus), pio[i]);
     }
     CU_ASSERT_EQUAL(256 * ata_bus_word_time(&b.bus), 30720000); /* 512 B at PIO4: 30.72 us */
-    b.params[0].media = (struct tb_rate){1, 40000};             /* 25 MB/s is slower than UDMA6 */
+    b.params[0].medium.media = (struct tb_rate){1, 40000};      /* 25 MB/s is slower than UDMA6 */
     set_mode(&b, 0x46);
     CU_ASSERT_EQUAL(ata_dma_time(&b.bus.drive[0], 65536), 2621440000);
     unplug(&b);
@@ -583,18 +585,18 @@ static void test_modes_are_checked(void)
 
 static void test_seek(void)
 {
-    static const struct disk_seek s = {2 * TB_MS, 8 * TB_MS, 16 * TB_MS};
+    static const struct tb_medium_seek s = {2 * TB_MS, 8 * TB_MS, 16 * TB_MS};
     tb_time last = 0;
 
-    CU_ASSERT_EQUAL(disk_seek_time(&s, 0, 3001), 0);
-    CU_ASSERT_EQUAL(disk_seek_time(&s, 1, 3001), 2 * TB_MS);
-    CU_ASSERT_EQUAL(disk_seek_time(&s, 1000, 3001), 8 * TB_MS);
-    CU_ASSERT_EQUAL(disk_seek_time(&s, 2000, 3001), 12 * TB_MS);
-    CU_ASSERT_EQUAL(disk_seek_time(&s, 3000, 3001), 16 * TB_MS);
+    CU_ASSERT_EQUAL(tb_medium_seek_time(&s, 0, 3001), 0);
+    CU_ASSERT_EQUAL(tb_medium_seek_time(&s, 1, 3001), 2 * TB_MS);
+    CU_ASSERT_EQUAL(tb_medium_seek_time(&s, 1000, 3001), 8 * TB_MS);
+    CU_ASSERT_EQUAL(tb_medium_seek_time(&s, 2000, 3001), 12 * TB_MS);
+    CU_ASSERT_EQUAL(tb_medium_seek_time(&s, 3000, 3001), 16 * TB_MS);
     for (uint64_t cylinders = 1; cylinders < 12; cylinders++) {
         last = 0;
         for (uint64_t distance = 0; distance < cylinders; distance++) {
-            tb_time t = disk_seek_time(&s, distance, cylinders);
+            tb_time t = tb_medium_seek_time(&s, distance, cylinders);
             CU_ASSERT_TRUE(t >= last);
             last = t;
         }
@@ -606,20 +608,20 @@ static void test_seek(void)
 static void test_rotation(void)
 {
     struct bench b;
-    struct disk *d = &b.bus.drive[0].disk;
+    struct tb_medium *d = &b.bus.drive[0].disk;
 
     prepare(&b);
-    b.params[0].rpm = 7200;
-    b.params[0].track = 1000;
+    b.params[0].medium.rpm = 7200;
+    b.params[0].medium.track = 1000;
     plug(&b, CONFORM_ATA, false);
-    CU_ASSERT_EQUAL(disk_access(d, 0, 1, 0), 0);
-    CU_ASSERT_EQUAL(disk_access(d, 1, 1, 0), 8333334);
-    CU_ASSERT_EQUAL(disk_access(d, 3, 1, 0), 25000000);
-    CU_ASSERT_EQUAL(disk_access(d, 0, 1, 1), 8333333334);
-    CU_ASSERT_EQUAL(disk_access(d, 2, 1, 3600 * TB_S + 1), 3600 * TB_S + 16666667);
-    b.params[0].latency = 25 * TB_US; /* time that passes before the platter matters */
-    CU_ASSERT_EQUAL(disk_access(d, 3, 1, 0), 25000000);
-    CU_ASSERT_EQUAL(disk_access(d, 2, 1, 0), 8333333334 + 16666667 - 1);
+    CU_ASSERT_EQUAL(tb_medium_access(d, 0, 1, 0), 0);
+    CU_ASSERT_EQUAL(tb_medium_access(d, 1, 1, 0), 8333334);
+    CU_ASSERT_EQUAL(tb_medium_access(d, 3, 1, 0), 25000000);
+    CU_ASSERT_EQUAL(tb_medium_access(d, 0, 1, 1), 8333333334);
+    CU_ASSERT_EQUAL(tb_medium_access(d, 2, 1, 3600 * TB_S + 1), 3600 * TB_S + 16666667);
+    b.params[0].medium.latency = 25 * TB_US; /* time that passes before the platter matters */
+    CU_ASSERT_EQUAL(tb_medium_access(d, 3, 1, 0), 25000000);
+    CU_ASSERT_EQUAL(tb_medium_access(d, 2, 1, 0), 8333333334 + 16666667 - 1);
     unplug(&b);
 }
 
@@ -628,33 +630,33 @@ static void test_contents(void)
     static const uint8_t counter[] = {0xfe, 0xff, 0x00, 0x01};
     uint8_t data[16], ones[16];
     struct bench b;
-    struct disk *d = &b.bus.drive[0].disk;
+    struct tb_medium *d = &b.bus.drive[0].disk;
 
     prepare(&b);
-    b.params[0].pattern = DISK_COUNTER;
+    b.params[0].medium.pattern = TB_MEDIUM_COUNTER;
     plug(&b, CONFORM_ATA, false);
-    CU_ASSERT_TRUE(disk_read(d, 254, data, 4));
+    CU_ASSERT_TRUE(tb_medium_read(d, 254, data, 4));
     CU_ASSERT_EQUAL(memcmp(data, counter, 4), 0);
-    b.params[0].bit7 = DISK_BIT7_SET;
-    CU_ASSERT_TRUE(disk_read(d, 256, data, 2));
+    b.params[0].medium.bit7 = TB_MEDIUM_BIT7_SET;
+    CU_ASSERT_TRUE(tb_medium_read(d, 256, data, 2));
     CU_ASSERT_EQUAL(data[1], 0x81);
     memset(ones, 1, sizeof ones);
-    CU_ASSERT_TRUE(disk_write(d, 4096 - 8, ones, 16)); /* over two pages of the overlay */
-    CU_ASSERT_TRUE(disk_read(d, 4096 - 8, data, 16));
+    CU_ASSERT_TRUE(tb_medium_write(d, 4096 - 8, ones, 16)); /* over two pages of the overlay */
+    CU_ASSERT_TRUE(tb_medium_read(d, 4096 - 8, data, 16));
     CU_ASSERT_EQUAL(memcmp(data, ones, 16), 0);
-    CU_ASSERT_TRUE(disk_read(d, 4096 + 8, data, 1));
+    CU_ASSERT_TRUE(tb_medium_read(d, 4096 + 8, data, 1));
     CU_ASSERT_EQUAL(data[0], 0x88);
     unplug(&b);
 
     prepare(&b); /* zeros on zeros take no page, at the end of the largest disk neither */
-    b.params[0].pattern = DISK_ZERO;
-    b.params[0].size = 1ull << 56;
+    b.params[0].medium.pattern = TB_MEDIUM_ZERO;
+    b.params[0].medium.size = 1ull << 56;
     plug(&b, CONFORM_ATA, false);
     memset(data, 0, sizeof data);
-    CU_ASSERT_TRUE(disk_write(d, (1ull << 56) - 16, data, 16));
+    CU_ASSERT_TRUE(tb_medium_write(d, (1ull << 56) - 16, data, 16));
     CU_ASSERT_PTR_NULL(b.pages);
-    CU_ASSERT_TRUE(disk_write(d, (1ull << 56) - 16, ones, 16));
-    CU_ASSERT_TRUE(disk_read(d, (1ull << 56) - 16, data, 16));
+    CU_ASSERT_TRUE(tb_medium_write(d, (1ull << 56) - 16, ones, 16));
+    CU_ASSERT_TRUE(tb_medium_read(d, (1ull << 56) - 16, data, 16));
     CU_ASSERT_EQUAL(memcmp(data, ones, 16), 0);
     unplug(&b);
 }
@@ -666,9 +668,9 @@ static void test_mix64(void)
     struct bench b;
 
     prepare(&b);
-    b.params[0].seed = 0;
+    b.params[0].medium.seed = 0;
     plug(&b, CONFORM_ATA, false);
-    CU_ASSERT_TRUE(disk_read(&b.bus.drive[0].disk, 0, data, 8));
+    CU_ASSERT_TRUE(tb_medium_read(&b.bus.drive[0].disk, 0, data, 8));
     uint64_t v = 0;
     for (unsigned i = 8; i-- > 0;)
         v = v << 8 | data[i];
@@ -682,31 +684,31 @@ static void test_file(void)
     int fd = mkstemp(path);
     uint8_t data[1024], back[512];
     struct bench b;
-    struct disk *d = &b.bus.drive[0].disk;
+    struct tb_medium *d = &b.bus.drive[0].disk;
 
     CU_ASSERT_TRUE_FATAL(fd >= 0);
     memset(data, 7, sizeof data);
     CU_ASSERT_EQUAL(write(fd, data, sizeof data), (ssize_t)sizeof data);
-    for (unsigned back_to = DISK_DISCARD; back_to <= DISK_TO_FILE; back_to++) {
+    for (unsigned back_to = TB_MEDIUM_DISCARD; back_to <= TB_MEDIUM_TO_FILE; back_to++) {
         prepare(&b);
-        b.params[0].size = 0;
-        b.params[0].file = path;
-        b.params[0].write_back = back_to;
+        b.params[0].medium.size = 0;
+        b.params[0].medium.file = path;
+        b.params[0].medium.write_back = back_to;
         plug(&b, CONFORM_ATA, false);
         CU_ASSERT_EQUAL(d->sectors, 2);
         memset(back, 9, sizeof back);
-        CU_ASSERT_TRUE(disk_write(d, 512, back, 512));
-        CU_ASSERT_TRUE(disk_read(d, 511, back, 2));
+        CU_ASSERT_TRUE(tb_medium_write(d, 512, back, 512));
+        CU_ASSERT_TRUE(tb_medium_read(d, 511, back, 2));
         CU_ASSERT_EQUAL(back[0], 7);
         CU_ASSERT_EQUAL(back[1], 9);
         CU_ASSERT_EQUAL(pread(fd, back, 1, 512), 1);
-        CU_ASSERT_EQUAL(back[0], back_to == DISK_TO_FILE ? 9 : 7);
+        CU_ASSERT_EQUAL(back[0], back_to == TB_MEDIUM_TO_FILE ? 9 : 7);
         unplug(&b);
     }
     CU_ASSERT_EQUAL(ftruncate(fd, 600), 0); /* what is past the file's end is zero */
-    b.params[0].size = 4096;
+    b.params[0].medium.size = 4096;
     plug(&b, CONFORM_ATA, false);
-    CU_ASSERT_TRUE(disk_read(d, 590, back, 20));
+    CU_ASSERT_TRUE(tb_medium_read(d, 590, back, 20));
     CU_ASSERT_EQUAL(back[0], 9);
     CU_ASSERT_EQUAL(back[10], 0);
     /* The host's file fails under the drive: the command ends with UNC at that sector. */
