@@ -121,8 +121,9 @@ static void print_ports(const struct tb_class *c)
 {
     printf("\nports:");
     for (size_t i = 0; c->ports && c->ports[i]; i++)
-        printf("%s %s", i ? "," : "",
-               strcmp(c->ports[i], "*") == 0 ? "any number of links" : c->ports[i]);
+        printf("%s %s%s", i ? "," : "",
+               strcmp(c->ports[i], "*") == 0 ? "any number of links" : c->ports[i],
+               c->optional_ports >> i & 1 ? " (optional)" : "");
     printf("%s\n", c->ports && c->ports[0] ? "" : " none");
 }
 

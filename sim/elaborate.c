@@ -128,12 +128,12 @@ static void make_channels(struct tb_sim *s)
     }
 }
 
-/* Every port that has a name must be linked. */
+/* Every port that has a name must be linked, unless it is optional. */
 static void check_ports(const struct tb_model *m, struct tb_diag *diag)
 {
     const char *const *names = m->class->ports;
     for (unsigned p = 0; names && names[p] && strcmp(names[p], "*") != 0; p++)
-        if (!tb_port_peer(m, p))
+        if (!tb_port_peer(m, p) && !(m->class->optional_ports >> p & 1))
             tb_diag_at(diag, m->node->key_place, "'%s' has nothing linked to its port '%s'",
                        m->name, names[p]);
 }

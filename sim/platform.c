@@ -314,8 +314,14 @@ static bool refuse_port(struct instance *i, const char *port, const struct tb_no
     return false;
 }
 
-/* The port a link's end means: the one named, else the only one, else a new one where any number
- * goes. */
+/* Is the first port the only one that must be linked. */
+static bool is_plain(const struct tb_class *class, size_t fixed)
+{
+    return fixed > 0 && class->optional_ports + 2 == (1u << fixed);
+}
+
+/* The port a link's end means: the one named, else the only one (that is not optional), else a new
+ * one where any number goes. */
 static bool find_port(struct tb_sim *s, struct instance *i, const char *port,
                       const struct tb_node *node, struct tb_diag *diag, unsigned *out)
 {
@@ -324,10 +330,11 @@ static bool find_port(struct tb_sim *s, struct instance *i, const char *port,
     while (names && names[fixed] && !is_any(names[fixed]))
         fixed++;
     bool any = names && names[fixed];
+    bool plain = !any && is_plain(i->pub.class, fixed);
     while (i->port_count < fixed)
         add_port(s, i);
     for (size_t k = 0; k < fixed; k++)
-        if (port ? strcmp(port, names[k]) == 0 : (fixed == 1 && !any)) {
+        if (port ? strcmp(port, names[k]) == 0 : (k == 0 && plain)) {
             *out = (unsigned)k;
             return !i->ports[k].peer || refuse_port(i, names[k], node, diag);
         }

@@ -127,6 +127,10 @@ struct tb_class {
     const struct tb_param *params; /* table of the parameters, see param.h */
     const char *const *ports;      /* names of its ports, NULL-terminated. A last name of "*" means
                                       any number of further ports, numbered as links name them */
+    unsigned
+        optional_ports; /* bit 1 << n: port n (a named one, never the first) need not be linked;
+                           tb_port_peer then says NULL, and nothing may be sent there. A link
+                           that names no port means the first if all others are optional */
     const struct tb_counter *counters;
     unsigned timers; /* how many timers, numbered from 0 */
 
