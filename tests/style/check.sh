@@ -44,14 +44,14 @@ sizes() {
 # -- Who may include what.
 includes() {
     local found
-    found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|store/|posting/|ide/|iommu/|ats/|host/)' |
+    found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|store/|medium/|virtio/|posting/|ide/|iommu/|ats/|host/)' |
         grep -vF '"../models/models.def"') # the list of their names
     [ -z "$found" ] || complain "sim/ knows no model:" "$found"
     local file folder
     while read -r file; do
         folder=$(cut -d/ -f2 <<<"$file")
         found=$(grep -nHE '^#include "' "$file" |
-            grep -vE '#include "(tollbridge|spec|cache|store|ats)/' | # the last three: parts that models share
+            grep -vE '#include "(tollbridge|spec|cache|store|medium|ats)/' | # the last four: parts that models share
             grep -vE '^models/bridge\.c:[0-9]+:#include "posting/posting\.h"$' | # parts of the bridge, no models
             grep -vE '^models/(bridge|gart)\.c:[0-9]+:#include "iommu/iommu\.h"$' |
             if [ -f "models/$folder" ]; then cat; else
