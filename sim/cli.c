@@ -31,6 +31,8 @@ static const struct option {
      "compare the transaction log with this one: exit status 1 if they differ"},
     {"--bless", NULL, OPTION_SWITCH, offsetof(struct cli_args, bless), 0,
      "write the log of this run to the file of --golden instead of comparing; not where CI=true"},
+    {"--failed", NULL, OPTION_SWITCH, offsetof(struct cli_args, failed), 0,
+     "bless the log of a run that is meant to fail (exit status 1), and of no other"},
     {"--time-tolerance", "5%|10ns", OPTION_TEXT, offsetof(struct cli_args, tolerance), 0,
      "times may differ by so much"},
     {"--map", "OLD=NEW", OPTION_LIST, offsetof(struct cli_args, maps), 0,
@@ -39,6 +41,11 @@ static const struct option {
      "write the comparison as JUnit tests as well: one for each ingredient"},
     {"--reason", "TEXT", OPTION_TEXT, offsetof(struct cli_args, reason), 0,
      "why a golden changes: --bless writes it to the LEDGER beside the golden"},
+    {"--goldens", "FOLDER", OPTION_TEXT, offsetof(struct cli_args, goldens), 0,
+     "every FILE has a golden FOLDER/NAME.log that is whole, and every golden there has its FILE: "
+     "else exit status 1"},
+    {"--write", NULL, OPTION_SWITCH, offsetof(struct cli_args, write), 0,
+     "write them into the header of each log that has none there; not where CI=true"},
     {"--ignore", "KEY,...", OPTION_LIST, offsetof(struct cli_args, ignores), 0,
      "leave out keys of the log (lat,tlb), ingredients (times, order, addresses, outcome, data), "
      "`scenario` or the whole `header`; repeatable"},
@@ -75,15 +82,17 @@ static const struct option {
 #define OPTIONS (sizeof options / sizeof *options)
 
 static const char *const run_options[] = {"--set",    "--seed",  "--until",  "--out",
-                                          "--golden", "--bless", "--reason", "--time-tolerance",
-                                          "--ignore", "--json",  "--quiet",  NULL};
+                                          "--golden", "--bless", "--failed", "--reason",
+                                          "--time-tolerance", "--ignore", "--json",  "--quiet",
+                                          NULL};
 static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--map", "--junit",
                                            "--json",           "--quiet",  NULL};
 static const char *const trace_options[] = {"--from",   "--to",      "--model", "--kind",   "--at",
                                             "--status", "--slowest", "--run",   "--output", NULL};
 static const char *const report_options[] = {"--output", "--text", NULL};
 static const char *const load_options[] = {"--set", "--seed", NULL};
-static const char *const check_options[] = {"--set", "--seed", "--quiet", NULL};
+static const char *const check_options[] = {"--set", "--seed", "--goldens", "--quiet", NULL};
+static const char *const fingerprint_options[] = {"--write", "--json", "--quiet", NULL};
 static const char *const models_options[] = {"--json", "--markdown", NULL};
 static const char *const no_options[] = {NULL};
 
@@ -94,14 +103,23 @@ static const struct cli_verb verbs[] = {
      "platform alone can be run too. Only timing.json depends on this machine.\n",
      run_options, 1, 1, cli_run},
     {"check", "FILE...", "parse, resolve and check files; say everything that is wrong",
-     "Takes scenarios, platforms, transaction logs and files of fingerprints.\n", check_options, 1,
-     SIZE_MAX, cli_check},
+     "Takes scenarios, platforms, transaction logs and files of fingerprints.\n"
+     "With --goldens the FILEs are scenarios, and each is to have its golden log.\n",
+     check_options, 1, SIZE_MAX, cli_check},
     {"diff", "GOLDEN NEW", "compare two transaction logs, or two traces, by meaning",
-     "Transactions are matched by who made them, their kind and their number. Either file may be "
-     "a\n"
-     "golden of fingerprints; or both are traces, or output folders with a trace. Exit status: 0 "
-     "equal, 1 different, 2 could not be compared.\n",
+     "Transactions are matched by who made them, their kind and their number. Both are "
+     "read once, in\n"
+     "step, so memory is bounded; either may be a golden of fingerprints, and a log may be a pipe "
+     "or, as '-', standard\n"
+     "input. Or both are traces, or output folders with a trace. Exit status: 0 equal, 1 "
+     "different, 2 could not be compared.\n",
      diff_options, 2, 2, cli_diff},
+    {"fingerprint", "LOG...", "hash transaction logs, each ingredient by itself",
+     "Prints, for each run of each log, how many transactions it has and the hash of their times, "
+     "order,\n"
+     "addresses, outcome and data. A golden has them in its header; they are held to its lines "
+     "whenever it is read.\n",
+     fingerprint_options, 1, SIZE_MAX, cli_fingerprint},
     {"trace", "FILE|FOLDER", "list, filter and convert the trace of a run",
      "Takes a trace, or the output folder of a run that holds trace.tbt. Without --to FORMAT it "
      "lists transactions\n"

@@ -21,9 +21,9 @@ struct cli_args {
     const char **tos, **models, **kinds, **ats, **statuses; /* of `trace` */
     const char *from, *output, *slowest, *run;
     const char **maps; /* of `diff` */
-    const char *junit, *reason;
+    const char *junit, *reason, *goldens;
     const char *golden, *out, *until, *seed, *tolerance;
-    bool bless, json, text, markdown, quiet, help, version;
+    bool bless, failed, write, json, text, markdown, quiet, help, version;
 };
 
 struct cli_verb {
@@ -40,6 +40,7 @@ struct cli_verb {
 enum tb_exit cli_run(const struct cli_args *args);
 enum tb_exit cli_check(const struct cli_args *args);
 enum tb_exit cli_diff(const struct cli_args *args);
+enum tb_exit cli_fingerprint(const struct cli_args *args);
 enum tb_exit cli_trace(const struct cli_args *args);
 enum tb_exit cli_report(const struct cli_args *args);
 enum tb_exit cli_resolve(const struct cli_args *args);

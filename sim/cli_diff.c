@@ -78,11 +78,10 @@ static enum tb_exit diff_logs(const struct cli_args *args)
                              args->maps[i]);
     }
     struct tb_diag *diag = tb_diag_new();
-    struct tb_log_file *golden = args->maps
-                                     ? tb_log_file_load_mapped(args->words[0], args->maps, diag)
-                                     : tb_log_file_load(args->words[0], diag);
-    struct tb_log_file *new = tb_log_file_load(args->words[1], diag);
-    if (golden && new)
+    struct tb_log_file *golden = tb_log_file_open(args->words[0], diag);
+    struct tb_log_file *new = tb_log_file_open(args->words[1], diag);
+    bool mapped = !golden || !args->maps || tb_log_file_map(golden, args->maps);
+    if (golden && new &&mapped)
         status = tb_diff_files(golden, new, &options, &d, diag);
     if (tb_diag_count(diag))
         status = cli_errors(diag);

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,7 +32,6 @@ struct session {
     char *print_path; /* NULL: no fingerprints on disk */
     bool writes;      /* results, at all */
     enum tb_golden_form form;
-    struct tb_log_file *golden; /* NULL: none, or to be blessed */
     struct tb_log log;
     struct tb_folder out;  /* results under `folder`, if it writes any */
     struct tb_stats stats; /* of the current run, if `counts` */
@@ -187,11 +187,15 @@ static bool load_golden(struct session *s)
 {
     if (!s->args->golden)
         return true;
+    struct stat st;
+    if (!s->args->bless && stat(s->args->golden, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        tb_diag_at(s->diag, (struct tb_place){0},
+                   "%s: a golden is read before the run and after it: it must be a regular file",
+                   s->args->golden);
+        return false;
+    }
     s->form = tb_golden_form(s->args->golden);
-    if (s->args->bless)
-        return true;
-    s->golden = tb_log_file_load(s->args->golden, s->diag);
-    return s->golden != NULL;
+    return s->args->bless || tb_log_file_valid(s->args->golden, s->diag);
 }
 
 /* -- One run
@@ -444,7 +448,9 @@ static enum tb_exit may_bless(const struct cli_args *args)
 {
     const char *ci = getenv("CI");
     if (!args->bless)
-        return args->reason ? cli_usage(args->verb, "--reason is for --bless") : TB_EXIT_OK;
+        return args->reason || args->failed
+                   ? cli_usage(args->verb, "%s is for --bless", args->reason ? "--reason" : "--failed")
+                   : TB_EXIT_OK;
     if (!args->golden)
         return cli_usage(args->verb, "--bless needs --golden FILE");
     if (ci && strcmp(ci, "true") == 0)
@@ -468,9 +474,10 @@ static enum tb_exit compare(struct session *s, struct tb_golden_run *run, json_t
 {
     struct tb_diff d = {0};
     enum tb_exit status = TB_EXIT_INPUT;
-    struct tb_log_file *new = tb_golden_new(run, s->form, s->diag);
+    struct tb_log_file *golden = tb_log_file_open(s->args->golden, s->diag);
+    struct tb_log_file *new = golden ? tb_golden_new(run, s->form, s->diag) : NULL;
     if (new)
-        status = tb_diff_files(s->golden, new, &s->compare, &d, s->diag);
+        status = tb_diff_files(golden, new, &s->compare, &d, s->diag);
     if (tb_diag_count(s->diag)) {
         status = cli_errors(s->diag);
     } else {
@@ -481,6 +488,7 @@ static enum tb_exit compare(struct session *s, struct tb_golden_run *run, json_t
             printf("  %-10s %s: equal\n", "golden", s->args->golden);
     }
     tb_diff_clear(&d);
+    tb_log_file_free(golden);
     tb_log_file_free(new);
     return status;
 }
@@ -495,8 +503,12 @@ static enum tb_exit hold_to_golden(struct session *s, enum tb_exit so_far, json_
         return TB_EXIT_OK;
     if (!s->args->bless)
         return compare(s, &run, result);
-    if (so_far == TB_EXIT_OK)
+    if (so_far == (s->args->failed ? TB_EXIT_VIOLATION : TB_EXIT_OK))
         return bless(s, &run);
+    if (so_far == TB_EXIT_OK) {
+        fprintf(stderr, "%s: not blessed, the run did not fail (--failed)\n", s->args->golden);
+        return TB_EXIT_VIOLATION;
+    }
     fprintf(stderr, "%s: not blessed, the run itself failed\n", s->args->golden);
     return so_far;
 }
@@ -678,7 +690,6 @@ enum tb_exit cli_run(const struct cli_args *args)
     free(s.log_path);
     free(s.print_path);
     free(s.trace_path);
-    tb_log_file_free(s.golden);
     tb_diag_free(s.diag);
     cli_free_sets(args, s.sets);
     return status;

@@ -6,8 +6,11 @@
 #include "scenario.h"
 #include "table.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -- Loading -------------------------------------------------------------------------------------
  */
@@ -41,7 +44,7 @@ static enum tb_exit check_file(const struct cli_args *args, const char *path)
 {
     struct tb_diag *diag = tb_diag_new();
     if (tb_log_file_is(path))
-        tb_log_file_free(tb_log_file_load(path, diag));
+        tb_log_file_valid(path, diag);
     else
         check_yaml(args, path, diag);
     enum tb_exit status = cli_errors(diag);
@@ -51,11 +54,94 @@ static enum tb_exit check_file(const struct cli_args *args, const char *path)
     return status;
 }
 
+/* -- check --goldens
+ * --------------------------------------------------------------------------------- */
+
+/* The name of a file without folder and ending. */
+static const char *stem(const char *path, size_t *length)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    *length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    return name;
+}
+
+static char *golden_of(const char *folder, const char *file)
+{
+    size_t length;
+    const char *name = stem(file, &length);
+    char *path;
+    if (asprintf(&path, "%s/%.*s.log", folder, (int)length, name) < 0)
+        exit(cli_host("no memory", ENOMEM));
+    return path;
+}
+
+/* There is one, and it is whole. */
+static enum tb_exit check_golden_of(const char *folder, const char *file)
+{
+    char *path = golden_of(folder, file);
+    struct tb_diag *diag = tb_diag_new();
+    enum tb_exit status = TB_EXIT_OK;
+    if (access(path, F_OK) != 0) {
+        fprintf(stderr, "%s has no golden: there is no %s\n", file, path);
+        status = TB_EXIT_VIOLATION;
+    } else if (!tb_log_file_valid(path, diag)) {
+        status = cli_errors(diag);
+    }
+    tb_diag_free(diag);
+    free(path);
+    return status;
+}
+
+static bool has_scenario(const struct cli_args *args, const char *golden)
+{
+    size_t length, other;
+    const char *name = stem(golden, &length);
+    for (size_t i = 0; i < args->word_count; i++) {
+        const char *file = stem(args->words[i], &other);
+        if (other == length && memcmp(file, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int is_log_name(const struct dirent *e)
+{
+    size_t length = strlen(e->d_name);
+    return length > 4 && strcmp(e->d_name + length - 4, ".log") == 0;
+}
+
+/* Every scenario has a golden, every golden a scenario. */
+static enum tb_exit check_goldens(const struct cli_args *args)
+{
+    struct dirent **entries;
+    enum tb_exit worst = TB_EXIT_OK;
+    int count = scandir(args->goldens, &entries, is_log_name, alphasort);
+    if (count < 0) {
+        fprintf(stderr, "%s: %s\n", args->goldens, strerror(errno));
+        return TB_EXIT_INPUT;
+    }
+    for (size_t i = 0; i < args->word_count; i++)
+        worst = cli_worse(worst, check_golden_of(args->goldens, args->words[i]));
+    for (int i = 0; i < count; i++) {
+        if (!has_scenario(args, entries[i]->d_name)) {
+            fprintf(stderr, "%s/%s is a golden without a scenario\n", args->goldens,
+                    entries[i]->d_name);
+            worst = cli_worse(worst, TB_EXIT_VIOLATION);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return worst;
+}
+
 enum tb_exit cli_check(const struct cli_args *args)
 {
     enum tb_exit worst = TB_EXIT_OK;
     for (size_t i = 0; i < args->word_count; i++)
         worst = cli_worse(worst, check_file(args, args->words[i]));
+    if (args->goldens)
+        worst = cli_worse(worst, check_goldens(args));
     return worst;
 }
 

@@ -1,261 +1,169 @@
-/* Comparing logs; see diff.h. */
+/* Comparing logs: both are read in step; see diff.h. */
 #include "diff.h"
 
-#include "tollbridge/param.h"
+#include "window.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* -- Options --------------------------------------------------------------------------------- */
+enum { GOLDEN, NEW };
 
-/* "12.5" (before a %) in millionths of the whole: 125000. */
-static bool parse_percent(const char *text, size_t length, uint64_t *per_million)
-{
-    uint64_t value = 0, unit = 10000;
-    bool point = false, any = false;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '.' && !point) {
-            point = true;
-        } else if (text[i] >= '0' && text[i] <= '9' && value < 1000000000 && (!point || unit > 1)) {
-            value = value * 10 + (uint64_t)(text[i] - '0');
-            unit = point ? unit / 10 : unit;
-            any = true;
-        } else {
-            return false;
-        }
-    }
-    *per_million = value * unit;
-    return any;
-}
-
-bool tb_diff_tolerance(struct tb_diff_options *o, const char *text, char *why)
-{
-    size_t length = strlen(text);
-    uint64_t value;
-    if (length > 0 && text[length - 1] == '%') {
-        if (!parse_percent(text, length - 1, &o->per_million)) {
-            snprintf(why, 200, "'%.60s' is no percentage with at most four decimals", text);
-            return false;
-        }
-    } else if (!tb_value_parse(TB_TIME, text, &value, why)) {
-        return false;
-    } else {
-        o->within = value;
-    }
-    o->tolerant = true;
-    return true;
-}
-
-static bool is_name(const char *name, const char *word, size_t length)
-{
-    return strlen(name) == length && memcmp(name, word, length) == 0;
-}
-
-/* Ignores the keys that have the name, or all of an ingredient (name NULL). */
-static bool ignore_keys(struct tb_diff_options *o, const char *word, size_t length, int ingredient)
-{
-    bool any = false;
-    for (unsigned k = 0; k < TB_TXN_KINDS; k++) {
-        const struct tb_key *keys = tb_line_kinds[k].keys;
-        for (unsigned i = 0; keys[i].name; i++) {
-            bool hit = ingredient >= 0 ? (int)keys[i].ingredient == ingredient
-                                       : is_name(keys[i].name, word, length);
-            o->keys[k][i] |= hit;
-            any |= hit;
-        }
-    }
-    return any;
-}
-
-static bool ignore_word(struct tb_diff_options *o, const char *word, size_t length)
-{
-    if (is_name("order", word, length))
-        return o->order = true;
-    if (is_name("scenario", word, length))
-        return o->scenario = true;
-    if (is_name("header", word, length))
-        return o->scenario = o->notes_off = true;
-    for (int i = 0; i < TB_INGREDIENTS; i++)
-        if (is_name(tb_ingredient_names[i], word, length))
-            return ignore_keys(o, word, length, i);
-    return ignore_keys(o, word, length, -1);
-}
-
-bool tb_diff_ignore(struct tb_diff_options *o, const char *list, char *why)
-{
-    for (const char *at = list;;) {
-        size_t length = strcspn(at, ",");
-        if (is_name("txn", at, length) || is_name("by", at, length)) {
-            snprintf(why, 200, "'%.*s' cannot be ignored: transactions are matched by it",
-                     (int)length, at);
-            return false;
-        }
-        if (!ignore_word(o, at, length)) {
-            snprintf(why, 200,
-                     "'%.*s' is no key of the log, no ingredient and no part of the header",
-                     (int)(length < 60 ? length : 60), at);
-            return false;
-        }
-        if (!at[length])
-            return true;
-        at += length + 1;
-    }
-}
-
-/* -- Values ----------------------------------------------------------------------------------- */
-
-static bool near(const struct tb_diff_options *o, tb_time a, tb_time b, tb_time whole)
-{
-    tb_time apart = a > b ? a - b : b - a;
-    return apart <= o->within ||
-           (unsigned __int128)apart * 1000000 <= (unsigned __int128)whole * o->per_million;
-}
-
-/* A percentage is one of the golden's `t` for t, and of the golden's `lat` for lat and the parts of
- * it. */
-static bool time_differs(const struct tb_diff_options *o, const struct tb_line *golden,
-                         const struct tb_line *new, unsigned key)
-{
-    tb_time a, b, whole = 0;
-    if (!o->tolerant || !tb_line_time(golden, key, &a) || !tb_line_time(new, key, &b))
-        return true;
-    unsigned base = key == TB_KEY_T ? TB_KEY_T : (unsigned)tb_line_key(golden->kind, "lat");
-    tb_line_time(golden, base, &whole);
-    return !near(o, a, b, whole);
-}
-
-bool tb_diff_key(const struct tb_diff_options *o, const struct tb_line *golden,
-                 const struct tb_line *new, unsigned key)
-{
-    if (golden->value[key].length == new->value[key].length &&
-        memcmp(golden->text + golden->value[key].at, new->text + new->value[key].at,
-               golden->value[key].length) == 0)
-        return false;
-    if (o->keys[golden->kind - tb_line_kinds][key])
-        return false;
-    return golden->kind->keys[key].ingredient != TB_TIMES || time_differs(o, golden, new, key);
-}
-
-/* -- Matching --------------------------------------------------------------------------------- */
-
-/* The runs being compared. `place[i]`: which new line matches golden line i. */
-struct match {
-    struct tb_diff *d;
-    struct tb_diag *diag;
-    size_t run_number;
-    const struct tb_log_run *golden, *new;
-    uint32_t *place; /* golden -> new */
-    uint32_t *back;  /* new -> golden */
-    uint32_t *slots; /* hash table of golden lines */
-    size_t mask;
-    bool duplicates;
+/* A line that waits for its match. */
+struct waiting {
+    struct tb_kept kept;
+    uint64_t place;       /* lines of its own side before it */
+    uint64_t other_place; /* and of the other side's when it came */
+    uint64_t other_offset;
+    tb_time other_time; /* when the golden's line beside it ended */
 };
 
-static const char *by_of(const struct tb_log_file *f, const struct tb_log_entry *e)
-{
-    return f->text + e->offset + e->by_at;
-}
+/* One of the two logs. */
+struct side {
+    struct tb_log_file *file;
+    bool ended; /* the run */
+    bool have;  /* a line that is still to be placed */
+    bool split; /* and was checked */
+    struct tb_log_at at;
+    struct tb_line line;
+    uint64_t place;  /* lines of this run before it */
+    uint64_t passed; /* the furthest place that was matched, and one */
+    tb_time time;    /* the golden's: when that ended */
+    struct tb_window window;
+    struct waiting *waiting; /* by the window's slots */
+    size_t bytes;            /* that they hold */
+};
 
-static uint64_t hash_of(const struct tb_log_file *f, const struct tb_log_entry *e)
+struct compare {
+    struct tb_diff *d;
+    struct tb_diag *diag;
+    struct side side[2];
+    size_t run;
+    bool failed; /* no memory */
+};
+
+/* -- Who a transaction is -----------------------------------------------------------------------
+ */
+
+static uint64_t key_of(const struct tb_line *line)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ e->kind;
-    const char *by = by_of(f, e);
-    for (unsigned i = 0; i < e->by_length; i++)
+    uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)(line->kind - tb_line_kinds);
+    const char *by = line->text + line->value[TB_KEY_BY].at;
+    for (unsigned i = 0; i < line->value[TB_KEY_BY].length; i++)
         h = (h ^ (unsigned char)by[i]) * 0x100000001b3u;
-    h = (h ^ e->txn) * 0x9e3779b97f4a7c15u;
-    return h ^ h >> 32;
+    return (h ^ tb_line_number(line)) * 0x9e3779b97f4a7c15u;
 }
 
-static bool same_transaction(const struct tb_log_file *f, const struct tb_log_entry *a,
-                             const struct tb_log_file *g, const struct tb_log_entry *b)
+static bool same_value(const struct tb_line *a, const struct tb_line *b, unsigned key)
 {
-    return a->txn == b->txn && a->kind == b->kind && a->by_length == b->by_length &&
-           memcmp(by_of(f, a), by_of(g, b), a->by_length) == 0;
+    return a->value[key].length == b->value[key].length &&
+           memcmp(a->text + a->value[key].at, b->text + b->value[key].at, a->value[key].length) ==
+               0;
 }
 
-static void report_duplicate(struct match *m, const struct tb_log_file *f,
-                             const struct tb_log_entry *first, const struct tb_log_entry *again)
+static bool same_transaction(const struct tb_line *a, const struct tb_line *b)
 {
-    struct tb_place place = {f->name, again->line, again->by_at + 1u};
-    tb_diag_at(m->diag, place, "%s %u of %.*s was already in line %u",
-               tb_line_kinds[again->kind].name, again->txn, (int)again->by_length, by_of(f, again),
-               first->line);
-    m->duplicates = true;
+    return a->kind == b->kind && tb_line_number(a) == tb_line_number(b) &&
+           same_value(a, b, TB_KEY_BY);
 }
 
-/* The slot of the golden line that is the same transaction, or the free one. */
-static uint32_t *find_slot(struct match *m, const struct tb_log_file *f,
-                           const struct tb_log_entry *e)
+static struct tb_component *component_of(struct compare *c, const struct tb_line *line)
 {
-    const struct tb_log_file *golden = m->d->golden;
-    for (size_t i = hash_of(f, e) & m->mask;; i = (i + 1) & m->mask) {
-        uint32_t *slot = &m->slots[i];
-        if (*slot == TB_NO_ENTRY || same_transaction(golden, &m->golden->entries[*slot], f, e))
-            return slot;
-    }
+    return tb_component_of(c->d, line->text + line->value[TB_KEY_BY].at,
+                           line->value[TB_KEY_BY].length, &c->failed);
 }
 
-static void index_golden(struct match *m)
+static tb_time time_of(const struct tb_line *line)
 {
-    for (uint32_t i = 0; i < m->golden->count; i++) {
-        const struct tb_log_entry *e = &m->golden->entries[i];
-        uint32_t *slot = find_slot(m, m->d->golden, e);
-        if (*slot != TB_NO_ENTRY)
-            report_duplicate(m, m->d->golden, &m->golden->entries[*slot], e);
-        else
-            *slot = i;
-    }
+    tb_time t = 0;
+    tb_line_time(line, TB_KEY_T, &t);
+    return t;
 }
 
-static void match_new(struct match *m)
-{
-    for (uint32_t j = 0; j < m->new->count; j++) {
-        const struct tb_log_entry *e = &m->new->entries[j];
-        uint32_t i = *find_slot(m, m->d->new, e);
-        m->back[j] = i;
-        if (i == TB_NO_ENTRY)
-            continue;
-        if (m->place[i] != TB_NO_ENTRY)
-            report_duplicate(m, m->d->new, &m->new->entries[m->place[i]], e);
-        m->place[i] = j;
-    }
-}
+/* -- Lines --------------------------------------------------------------------------------------
+ */
 
-static bool make_match(struct match *m)
+/* The next line of the run, if it has one. */
+static void fetch(struct side *s)
 {
-    size_t golden = m->golden->count, new = m->new->count;
-    for (m->mask = 15; m->mask < golden * 2; m->mask = m->mask * 2 + 1)
-        continue;
-    m->place = malloc((golden + 1) * sizeof *m->place);
-    m->back = malloc((new + 1) * sizeof *m->back);
-    m->slots = malloc((m->mask + 1) * sizeof *m->slots);
-    if (!m->place || !m->back || !m->slots)
-        return false;
-    memset(m->place, 0xff, golden * sizeof *m->place);
-    memset(m->slots, 0xff, (m->mask + 1) * sizeof *m->slots);
-    index_golden(m);
-    match_new(m);
-    return true;
-}
-
-static void free_match(struct match *m)
-{
-    free(m->place);
-    free(m->back);
-    free(m->slots);
-}
-
-/* -- Comparing a run -------------------------------------------------------------------------- */
-
-/* Remembers a divergence at place `at` of the golden if it is the first. */
-static void note_first(struct match *m, enum tb_divergence what, uint32_t golden, uint32_t new,
-                       uint32_t golden_at, uint32_t new_at)
-{
-    struct tb_first *f = &m->d->first;
-    if (f->what != TB_SAME && (f->run != m->run_number || f->golden_at <= golden_at))
+    if (s->have || s->ended)
         return;
-    *f = (struct tb_first){what, m->run_number, golden, new, golden_at, new_at};
+    s->have = tb_log_file_next(s->file, &s->at) == TB_LOG_LINE;
+    s->ended = !s->have;
+    s->split = false;
 }
+
+static void pass(struct side *s)
+{
+    s->have = false;
+    s->place++;
+}
+
+static void note_twice(struct compare *c, const struct side *s, const struct tb_line *line)
+{
+    struct tb_place place = {s->file->name, s->at.line, line->value[TB_KEY_BY].at + 1u};
+    tb_diag_at(c->diag, place, "%s %u of %.*s was already in this run", line->kind->name,
+               tb_line_number(line), line->value[TB_KEY_BY].length,
+               line->text + line->value[TB_KEY_BY].at);
+}
+
+static void see(struct compare *c, struct side *s, struct tb_component *of,
+                const struct tb_line *line)
+{
+    unsigned kind = (unsigned)(line->kind - tb_line_kinds);
+    tb_log_file_count(s->file, line);
+    if (of && !tb_component_see(of, s == &c->side[NEW], kind, tb_line_number(line), &c->failed))
+        note_twice(c, s, line);
+}
+
+/* Checks the line of a side: it is passed if it is none. */
+static bool split(struct compare *c, struct side *s)
+{
+    if (!s->have || s->split)
+        return s->have;
+    s->split = tb_log_file_check(s->file, &s->at, &s->line);
+    if (s->split)
+        see(c, s, component_of(c, &s->line), &s->line);
+    else
+        pass(s);
+    return s->split;
+}
+
+/* -- Divergences --------------------------------------------------------------------------------
+ */
+
+static struct tb_kept keep(struct compare *c, const struct tb_log_at *at)
+{
+    char *text = strndup(at->text, at->length);
+    c->failed |= !text;
+    return (struct tb_kept){text, at->length, at->line, at->offset};
+}
+
+/* `place` counts in the golden. The lines are copied if they are wanted. */
+static void diverge(struct compare *c, struct tb_component *of, enum tb_divergence what,
+                    uint64_t place, const struct tb_log_at *golden, const struct tb_log_at *new)
+{
+    if (!of) {
+        c->d->overlooked++;
+        return;
+    }
+    of->changed += what == TB_KEYS_DIFFER;
+    of->reordered += what == TB_REORDERED;
+    of->missing += what == TB_MISSING;
+    of->extra += what == TB_EXTRA;
+    if (!tb_component_is_first(of, c->run, place))
+        return;
+    struct tb_first first = {.what = what, .run = c->run, .place = place};
+    first.golden.offset = golden->offset;
+    first.new.offset = new->offset;
+    if (what != TB_EXTRA)
+        first.golden = keep(c, golden);
+    if (what != TB_MISSING)
+        first.new = keep(c, new);
+    tb_component_set_first(of, &first);
+}
+
+/* -- Pairs --------------------------------------------------------------------------------------
+ */
 
 static void add_latencies(struct tb_diff *d, const struct tb_line *golden,
                           const struct tb_line *new)
@@ -268,262 +176,295 @@ static void add_latencies(struct tb_diff *d, const struct tb_line *golden,
     d->new_lat += b;
 }
 
-/* Counts the keys that differ; true if any does. */
-static bool compare_lines(struct tb_diff *d, const struct tb_line *golden,
-                          const struct tb_line *new)
+static void count_keys(struct tb_diff *d, const struct tb_line_kind *kind, uint32_t differ)
 {
-    bool moved[TB_INGREDIENTS] = {false}, any = false;
-    add_latencies(d, golden, new);
-    for (unsigned k = 0; k < golden->keys; k++) {
-        if (!tb_diff_key(d->options, golden, new, k))
-            continue;
-        d->by_key[golden->kind - tb_line_kinds][k]++;
-        moved[golden->kind->keys[k].ingredient] = any = true;
+    bool moved[TB_INGREDIENTS] = {false};
+    for (; differ; differ &= differ - 1) {
+        unsigned k = (unsigned)__builtin_ctz(differ);
+        d->by_key[kind - tb_line_kinds][k]++;
+        moved[kind->keys[k].ingredient] = true;
     }
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         d->moved[i] += moved[i];
-    d->differing += any;
-    return any;
+    d->differing++;
 }
 
-static bool identical(const struct match *m, const struct tb_log_entry *a,
-                      const struct tb_log_entry *b)
+static void compare_pair(struct compare *c, uint64_t place, const struct tb_line *golden,
+                         const struct tb_log_at *golden_at, const struct tb_line *new,
+                         const struct tb_log_at *new_at)
 {
-    return a->length == b->length &&
-           memcmp(m->d->golden->text + a->offset, m->d->new->text + b->offset, a->length) == 0;
+    uint32_t differ = tb_diff_keys(c->d->options, golden, new);
+    c->d->matched++;
+    if (!differ)
+        return;
+    count_keys(c->d, golden->kind, differ);
+    add_latencies(c->d, golden, new);
+    tb_causes_add(c->d, golden, new, differ, c->run, place, golden_at->line);
+    diverge(c, component_of(c, golden), TB_KEYS_DIFFER, place, golden_at, new_at);
 }
 
-static void compare_golden(struct match *m)
+/* Both sides are further than ever before. */
+static void advance(struct compare *c, const struct tb_line *golden)
 {
-    uint32_t last = 0; /* where new lines are, for context */
-    for (uint32_t i = 0; i < m->golden->count; i++) {
-        uint32_t j = m->place[i];
-        if (j == TB_NO_ENTRY) {
-            m->d->missing++;
-            note_first(m, TB_MISSING, i, TB_NO_ENTRY, i, last);
-            continue;
-        }
-        last = j + 1;
-        struct tb_line golden, new;
-        m->d->matched++;
-        if (identical(m, &m->golden->entries[i], &m->new->entries[j]))
-            continue;
-        tb_log_file_line(m->d->golden, &m->golden->entries[i], &golden);
-        tb_log_file_line(m->d->new, &m->new->entries[j], &new);
-        if (!compare_lines(m->d, &golden, &new))
-            continue;
-        note_first(m, TB_KEYS_DIFFER, i, j, i, j);
-        tb_causes_add(m->d, &golden, &new, m->run_number, i, j);
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    if (c->d->options->tolerant)
+        a->time = time_of(golden);
+    a->passed = a->place + 1;
+    b->passed = b->place + 1;
+}
+
+static bool same_bytes(const struct side *a, const struct side *b)
+{
+    return a->have && b->have && a->at.length == b->at.length &&
+           memcmp(a->at.text, b->at.text, a->at.length) == 0;
+}
+
+/* The same bytes are looked at once: what is wrong with one is wrong with both. */
+static void pass_equal(struct compare *c)
+{
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    struct tb_line *line = a->split ? &a->line : b->split ? &b->line : &a->line;
+    if (!a->split && !b->split && !tb_log_file_check(a->file, &a->at, line)) {
+        pass(a);
+        pass(b);
+        return;
     }
+    struct tb_component *of = component_of(c, line);
+    if (!a->split)
+        see(c, a, of, line);
+    if (!b->split)
+        see(c, b, of, line);
+    advance(c, line);
+    c->d->matched++;
+    pass(a);
+    pass(b);
 }
 
-static void compare_extra(struct match *m)
+/* -- Out of step --------------------------------------------------------------------------------
+ */
+
+static struct tb_log_at at_of(const struct waiting *w)
 {
-    uint32_t last = 0;
-    for (uint32_t j = 0; j < m->new->count; j++) {
-        if (m->back[j] != TB_NO_ENTRY) {
-            last = m->back[j] + 1;
-            continue;
-        }
-        m->d->extra++;
-        note_first(m, TB_EXTRA, TB_NO_ENTRY, j, last, j);
-    }
+    return (struct tb_log_at){w->kept.text, w->kept.length, w->kept.offset, w->kept.line};
 }
 
-static tb_time time_of(const struct tb_log_file *f, const struct tb_log_entry *e)
+static void read_again(const struct waiting *w, struct tb_line *line)
 {
-    struct tb_line line = {.text = f->text + e->offset};
-    tb_time t = 0;
-    const char *space = memchr(line.text, ' ', e->length);
-    line.value[TB_KEY_T].at = 2;
-    line.value[TB_KEY_T].length = (uint16_t)(space - line.text - 2);
-    tb_line_time(&line, TB_KEY_T, &t);
-    return t;
+    char why[200];
+    size_t column;
+    tb_line_read(w->kept.text, w->kept.length, line, &column, why);
 }
 
-/* The golden line that is in the new log where golden line i is in the golden. */
-static void note_reordered(struct match *m, uint32_t i)
+static void forget(struct side *s, uint32_t slot)
 {
-    note_first(m, TB_REORDERED, i, m->place[i], i, m->place[i]);
+    s->bytes -= s->waiting[slot].kept.length;
+    free(s->waiting[slot].kept.text);
+    s->waiting[slot].kept.text = NULL;
+    tb_window_take(&s->window, slot);
 }
 
-/* A transaction is out of order when one that was before it in the golden is behind it now. With a
- * tolerance, times that were within it of each other may change places. */
-static void compare_order(struct match *m)
+/* What waited longest has no match. */
+static void give_up(struct compare *c, unsigned which)
 {
-    const struct tb_diff_options *o = m->d->options;
-    uint32_t behind = 0; /* golden lines before this one are certainly earlier than line i */
-    uint32_t furthest = 0;
-    bool any = false;
-    for (uint32_t i = 0; i < m->golden->count; i++) {
-        if (m->place[i] == TB_NO_ENTRY)
-            continue;
-        tb_time now = o->tolerant ? time_of(m->d->golden, &m->golden->entries[i]) : 0;
-        for (; behind < i; behind++) {
-            const struct tb_log_entry *e = &m->golden->entries[behind];
-            if (o->tolerant && near(o, now, time_of(m->d->golden, e), now))
-                break;
-            if (m->place[behind] == TB_NO_ENTRY)
-                continue;
-            if (!any || m->place[behind] > furthest)
-                furthest = m->place[behind];
-            any = true;
-        }
-        if (!any || furthest < m->place[i])
-            continue;
-        m->d->moved[TB_ORDER]++;
-        note_reordered(m, i);
-    }
-}
-
-static enum tb_exit compare_run(struct tb_diff *d, size_t number, struct tb_diag *diag)
-{
-    struct match m = {.d = d,
-                      .diag = diag,
-                      .run_number = number,
-                      .golden = &d->golden->runs[number],
-                      .new = &d->new->runs[number]};
-    enum tb_exit status = TB_EXIT_OK;
-    if (!make_match(&m)) {
-        tb_diag_host(diag, "no memory to compare %s", d->new->name);
-        status = TB_EXIT_HOST;
-    } else if (m.duplicates) {
-        status = TB_EXIT_INPUT;
+    struct side *s = &c->side[which];
+    uint32_t slot = tb_window_oldest(&s->window);
+    const struct waiting *w = &s->waiting[slot];
+    struct tb_log_at here = at_of(w), there = {.offset = w->other_offset};
+    struct tb_line line;
+    read_again(w, &line);
+    if (which == GOLDEN) {
+        c->d->missing++;
+        diverge(c, component_of(c, &line), TB_MISSING, w->place, &here, &there);
     } else {
-        compare_golden(&m);
-        compare_extra(&m);
-        if (!d->options->order)
-            compare_order(&m);
+        c->d->extra++;
+        diverge(c, component_of(c, &line), TB_EXTRA, w->other_place, &there, &here);
     }
-    free_match(&m);
-    return status;
+    forget(s, slot);
 }
 
-/* -- Comparing fingerprints -------------------------------------------------------------------- */
-
-static bool all_ignored(const struct tb_diff_options *o, unsigned ingredient)
+static bool make_window(struct side *s)
 {
-    if (ingredient == TB_ORDER)
-        return o->order;
-    for (unsigned k = 0; k < TB_TXN_KINDS; k++)
-        for (unsigned i = 0; tb_line_kinds[k].keys[i].name; i++)
-            if (tb_line_kinds[k].keys[i].ingredient == ingredient && !o->keys[k][i])
-                return false;
-    return true;
+    s->waiting = calloc(TB_DIFF_WAITING, sizeof *s->waiting);
+    return tb_window_make(&s->window, TB_DIFF_WAITING) && s->waiting;
 }
 
-static bool some_ignored(const struct tb_diff_options *o, unsigned ingredient)
+/* Where a side is. */
+struct beside {
+    uint64_t place, offset;
+    tb_time time;
+};
+
+static struct beside where_is(const struct side *s)
 {
-    for (unsigned k = 0; k < TB_TXN_KINDS; k++)
-        for (unsigned i = 0; tb_line_kinds[k].keys[i].name; i++)
-            if (tb_line_kinds[k].keys[i].ingredient == ingredient && o->keys[k][i])
-                return true;
+    const struct tb_log_file *f = s->file;
+    return (struct beside){s->place, s->have ? s->at.offset : f->base + f->next,
+                           s->have ? time_of(&s->line) : s->time};
+}
+
+static void wait_for_match(struct compare *c, unsigned which, struct beside other)
+{
+    struct side *s = &c->side[which];
+    if (!s->window.room && !make_window(s)) {
+        c->failed = true;
+        pass(s);
+        return;
+    }
+    while (tb_window_full(&s->window) ||
+           (s->bytes + s->at.length > TB_DIFF_WAITING_BYTES && !tb_window_empty(&s->window))) {
+        give_up(c, which);
+        c->d->gave_up++;
+    }
+    uint32_t slot = tb_window_put(&s->window, key_of(&s->line));
+    s->waiting[slot] = (struct waiting){.kept = keep(c, &s->at),
+                                        .place = s->place,
+                                        .other_place = other.place,
+                                        .other_offset = other.offset,
+                                        .other_time = other.time};
+    s->bytes += s->at.length;
+    pass(s);
+}
+
+/* Whether a pair of which one side waited has changed places with another pair. */
+static bool is_reordered(const struct compare *c, const struct side *late, const struct waiting *w,
+                         const struct tb_line *golden)
+{
+    const struct tb_diff_options *o = c->d->options;
+    const struct side *early = late == &c->side[GOLDEN] ? &c->side[NEW] : &c->side[GOLDEN];
+    tb_time now = time_of(golden);
+    if (o->order || early->passed <= w->place)
+        return false;
+    tb_time beside = early == &c->side[GOLDEN] ? early->time : w->other_time;
+    return !o->tolerant || !tb_diff_near(o, now, beside, now);
+}
+
+/* The line of a side and one of the other side that waited for it. */
+static void match_late(struct compare *c, unsigned which, uint32_t slot, const struct tb_line *found)
+{
+    struct side *late = &c->side[which], *early = &c->side[!which];
+    const struct waiting *w = &early->waiting[slot];
+    struct tb_log_at found_at = at_of(w);
+    const struct tb_line *golden = which == GOLDEN ? &late->line : found;
+    const struct tb_line *new = which == GOLDEN ? found : &late->line;
+    const struct tb_log_at *golden_at = which == GOLDEN ? &late->at : &found_at;
+    const struct tb_log_at *new_at = which == GOLDEN ? &found_at : &late->at;
+    compare_pair(c, which == GOLDEN ? late->place : w->place, golden, golden_at, new, new_at);
+    if (is_reordered(c, late, w, golden)) {
+        uint64_t first = which == GOLDEN ? w->other_place : w->place;
+        c->d->moved[TB_ORDER]++;
+        diverge(c, component_of(c, golden), TB_REORDERED, first, golden_at, new_at);
+    }
+    if (early->passed <= w->place)
+        early->passed = w->place + 1;
+    late->passed = late->place + 1;
+    if (which == GOLDEN && c->d->options->tolerant)
+        late->time = time_of(golden);
+    forget(early, slot);
+    pass(late);
+}
+
+/* Matches the line of a side with one of the other side's that waited. */
+static bool find_match(struct compare *c, unsigned which)
+{
+    struct side *s = &c->side[which], *other = &c->side[!which];
+    if (!s->have || tb_window_empty(&other->window))
+        return false;
+    uint64_t key = key_of(&s->line);
+    struct tb_line found;
+    for (uint32_t slot = tb_window_find(&other->window, key, TB_WINDOW_NONE);
+         slot != TB_WINDOW_NONE; slot = tb_window_find(&other->window, key, slot)) {
+        read_again(&other->waiting[slot], &found);
+        if (!same_transaction(&s->line, &found))
+            continue;
+        match_late(c, which, slot, &found);
+        return true;
+    }
     return false;
 }
 
-static struct tb_moved_blocks compare_hashes(const struct tb_fingerprint *a,
-                                             const struct tb_fingerprint *b, unsigned i)
-{
-    struct tb_moved_blocks moved = {0, 0, memcmp(a->all[i], b->all[i], sizeof a->all[i]) != 0};
-    size_t longest = a->block_count > b->block_count ? a->block_count : b->block_count;
-    for (size_t n = 0; n < longest; n++) {
-        if (n < a->block_count && n < b->block_count &&
-            memcmp(a->blocks[n].hash[i], b->blocks[n].hash[i], TB_BLOCK_HASH) == 0)
-            continue;
-        if (moved.count++ == 0)
-            moved.first = n;
-    }
-    return moved;
-}
-
-/* What hashes cannot answer is refused. */
-static bool can_tell(const struct tb_diff *d, size_t run, struct tb_diag *diag)
-{
-    const struct tb_diff_options *o = d->options;
-    const struct tb_moved_blocks *moved = &d->blocks[run * TB_INGREDIENTS];
-    size_t before = tb_diag_count(diag);
-    struct tb_place place = {.file = d->golden->fingerprint ? d->golden->name : d->new->name};
-    if (moved[TB_TIMES].differs && !all_ignored(o, TB_TIMES) && o->tolerant)
-        tb_diag_at(diag, place,
-                   "a golden of fingerprints cannot serve a time tolerance: its times "
-                   "are a hash, and that differs (--ignore times compares the rest)");
-    for (unsigned i = 0; i < TB_INGREDIENTS; i++) {
-        if (!moved[i].differs || all_ignored(o, i))
-            continue;
-        if (some_ignored(o, i))
-            tb_diag_at(diag, place,
-                       "a golden of fingerprints cannot ignore a single key: the hash of %s "
-                       "differs (--ignore %s leaves out all of them)",
-                       tb_ingredient_names[i], tb_ingredient_names[i]);
-        else if (o->order && moved[TB_ORDER].differs)
-            tb_diag_at(diag, place,
-                       "a golden of fingerprints cannot ignore the order: its hashes "
-                       "run over the lines in their order");
-        else
-            continue;
-        break;
-    }
-    return tb_diag_count(diag) == before;
-}
-
-/* The lines in clear tell more than hashes, if it is there that they differ. */
-static void compare_clear(struct tb_diff *d, size_t number)
-{
-    const struct tb_log_run *golden = &d->golden->runs[number], *new = &d->new->runs[number];
-    size_t count = golden->count < new->count ? golden->count : new->count;
-    struct match m = {.d = d, .run_number = number, .golden = golden, .new = new};
-    for (uint32_t i = 0; i < count && i < TB_CLEAR_LINES; i++) {
-        struct tb_line a, b;
-        if (identical(&m, &golden->entries[i], &new->entries[i]))
-            continue;
-        tb_log_file_line(d->golden, &golden->entries[i], &a);
-        tb_log_file_line(d->new, &new->entries[i], &b);
-        bool same = same_transaction(d->golden, &golden->entries[i], d->new, &new->entries[i]);
-        bool differ = !same;
-        for (unsigned k = 0; same && k < a.keys; k++)
-            differ |= tb_diff_key(d->options, &a, &b, k);
-        if (differ)
-            note_first(&m, same ? TB_KEYS_DIFFER : TB_REORDERED, i, i, i, i);
-    }
-}
-
-static enum tb_exit compare_print(struct tb_diff *d, size_t number, struct tb_diag *diag)
-{
-    const struct tb_fingerprint *a = &d->golden->runs[number].print;
-    const struct tb_fingerprint *b = &d->new->runs[number].print;
-    for (unsigned i = 0; i < TB_INGREDIENTS; i++)
-        d->blocks[number * TB_INGREDIENTS + i] = compare_hashes(a, b, i);
-    if (!can_tell(d, number, diag))
-        return TB_EXIT_INPUT;
-    bool any = false;
-    for (unsigned i = 0; i < TB_INGREDIENTS; i++) {
-        struct tb_moved_blocks *moved = &d->blocks[number * TB_INGREDIENTS + i];
-        if (all_ignored(d->options, i))
-            *moved = (struct tb_moved_blocks){0};
-        d->moved[i] += moved->differs ? moved->count + !moved->count : 0;
-        any |= moved->differs;
-    }
-    if (any)
-        compare_clear(d, number);
-    return TB_EXIT_OK;
-}
-
-static bool prepare_prints(struct tb_diff *d, struct tb_log_file *golden, struct tb_log_file *new)
-{
-    d->blocks = calloc(golden->count * TB_INGREDIENTS, sizeof *d->blocks);
-    return d->blocks && tb_log_file_print(golden) && tb_log_file_print(new);
-}
-
-/* -- Comparing files ----------------------------------------------------------------------------
+/* -- Runs ---------------------------------------------------------------------------------------
  */
 
-static uint64_t lines_of(const struct tb_log_file *f, bool print)
+/* One step: places a line of one side or of both. */
+static void step(struct compare *c)
 {
-    uint64_t lines = 0;
-    for (size_t i = 0; i < f->count; i++)
-        lines += print ? f->runs[i].print.lines : f->runs[i].count;
-    return lines;
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    if (same_bytes(a, b)) {
+        pass_equal(c);
+        return;
+    }
+    bool golden = split(c, a), new = split(c, b);
+    if (golden && new &&same_transaction(&a->line, &b->line)) {
+        compare_pair(c, a->place, &a->line, &a->at, &b->line, &b->at);
+        advance(c, &a->line);
+        pass(a);
+        pass(b);
+    } else if (!find_match(c, GOLDEN) && !find_match(c, NEW)) {
+        const struct beside at[2] = {where_is(a), where_is(b)};
+        if (golden)
+            wait_for_match(c, GOLDEN, at[NEW]);
+        if (new)
+            wait_for_match(c, NEW, at[GOLDEN]);
+    }
 }
+
+static void begin_run(struct side *s)
+{
+    s->ended = s->have = false;
+    s->place = s->passed = 0;
+    s->time = 0;
+}
+
+/* Both files are at the beginning of a run. */
+static void compare_run(struct compare *c)
+{
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    begin_run(a);
+    begin_run(b);
+    tb_components_begin_run(c->d);
+    while (!c->failed) {
+        fetch(a);
+        fetch(b);
+        if (!a->have && !b->have)
+            break;
+        step(c);
+    }
+    for (unsigned which = GOLDEN; which <= NEW; which++)
+        while (!tb_window_empty(&c->side[which].window))
+            give_up(c, which);
+    c->run++;
+}
+
+/* A log's header comes before its first line. */
+static void find_first_run(struct tb_log_file *f)
+{
+    struct tb_log_at at;
+    while (tb_log_file_next(f, &at) == TB_LOG_LINE)
+        continue;
+}
+
+static void compare_logs(struct compare *c)
+{
+    struct tb_log_file *golden = c->side[GOLDEN].file, *new = c->side[NEW].file;
+    find_first_run(golden);
+    find_first_run(new);
+    while (!c->failed && golden->count > c->run && new->count > c->run)
+        compare_run(c);
+    for (unsigned which = GOLDEN; which <= NEW; which++) {
+        tb_log_file_drain(c->side[which].file, false);
+        tb_window_free(&c->side[which].window);
+        free(c->side[which].waiting);
+    }
+    for (size_t i = 0; i < golden->count; i++)
+        c->d->transactions += golden->runs[i].lines;
+    for (size_t i = 0; i < new->count; i++)
+        c->d->new_transactions += new->runs[i].lines;
+    tb_components_end(c->d);
+    if (c->failed)
+        tb_diag_host(c->diag, "no memory to compare %s", new->name);
+}
+
+/* -- Files --------------------------------------------------------------------------------------
+ */
 
 static bool other_runs(const struct tb_diff *d)
 {
@@ -549,27 +490,31 @@ enum tb_exit tb_diff_files(struct tb_log_file *golden, struct tb_log_file *new,
                            const struct tb_diff_options *options, struct tb_diff *d,
                            struct tb_diag *diag)
 {
+    size_t errors = tb_diag_count(diag);
+    enum tb_exit status = TB_EXIT_OK;
     *d = (struct tb_diff){.golden = golden, .new = new, .options = options};
-    tb_causes_begin(&d->causes);
     d->by_fingerprint = golden->fingerprint || new->fingerprint;
+    if (d->by_fingerprint) {
+        if (tb_log_file_drain(golden, true) && tb_log_file_drain(new, true))
+            status = tb_diff_hashes(d, diag);
+    } else {
+        struct compare c = {.d = d, .diag = diag};
+        c.side[GOLDEN].file = golden;
+        c.side[NEW].file = new;
+        compare_logs(&c);
+    }
+    if (tb_diag_count(diag) > errors)
+        return tb_diag_is_host(diag) ? TB_EXIT_HOST : TB_EXIT_INPUT;
+    if (status != TB_EXIT_OK)
+        return status;
     d->other_runs = other_runs(d);
-    if (d->by_fingerprint && !prepare_prints(d, golden, new)) {
-        tb_diag_host(diag, "no memory to compare %s", new->name);
-        return TB_EXIT_HOST;
-    }
-    d->transactions = lines_of(golden, d->by_fingerprint);
-    d->new_transactions = lines_of(new, d->by_fingerprint);
-    for (size_t i = 0; i < golden->count && i < new->count; i++) {
-        enum tb_exit status =
-            d->by_fingerprint ? compare_print(d, i, diag) : compare_run(d, i, diag);
-        if (status != TB_EXIT_OK)
-            return status;
-    }
     return tb_diff_any(d) ? TB_EXIT_VIOLATION : TB_EXIT_OK;
 }
 
 void tb_diff_clear(struct tb_diff *d)
 {
+    tb_components_clear(d);
+    tb_first_clear(&d->clear);
     free(d->blocks);
     d->blocks = NULL;
 }

@@ -4,6 +4,10 @@
  * differ; times may be given a tolerance, any key can be ignored. A hash or seed in the header that
  * differs is noted, and is no difference of its own. A file of fingerprints is compared as far as
  * its hashes can tell, and what they cannot tell is refused, not guessed.
+ *
+ * Both logs are read once, in step, in bounded memory: what comes at another place waits for its
+ * match, at most TB_DIFF_WAITING lines and TB_DIFF_WAITING_BYTES on each side. What is further from
+ * its place than that counts as missing and as extra.
  */
 #ifndef TB_DIFF_H
 #define TB_DIFF_H
@@ -13,6 +17,11 @@
 #include "tollbridge/sim.h"
 
 #include <jansson.h>
+
+#define TB_DIFF_WAITING       65536
+#define TB_DIFF_WAITING_BYTES ((size_t)32 << 20)
+#define TB_DIFF_COMPONENTS    1024 /* whose first divergences are kept */
+#define TB_DIFF_TWICE         8192 /* numbers back that a transaction is known to have been there */
 
 struct tb_diff_options {
     bool tolerant;
@@ -29,18 +38,40 @@ bool tb_diff_tolerance(struct tb_diff_options *o, const char *text, char *why);
 /* Reads "lat,tlb": keys of lines, ingredients (times, order, addresses, outcome, data), or header
  * words (scenario, header). */
 bool tb_diff_ignore(struct tb_diff_options *o, const char *list, char *why);
-
-#define TB_NO_ENTRY UINT32_MAX
+/* Whether an ingredient is ignored: all its keys, or any of them. */
+bool tb_diff_ignored(const struct tb_diff_options *o, unsigned ingredient, bool all);
+/* Whether two times are within the tolerance of each other; `whole` is what percentages are of. */
+bool tb_diff_near(const struct tb_diff_options *o, tb_time a, tb_time b, tb_time whole);
+/* The keys in which two lines of one kind differ, by the options: a bit for each. */
+uint32_t tb_diff_keys(const struct tb_diff_options *o, const struct tb_line *golden,
+                      const struct tb_line *new);
 
 enum tb_divergence { TB_SAME, TB_KEYS_DIFFER, TB_MISSING, TB_EXTRA, TB_REORDERED };
+extern const char *const tb_divergence_words[];
 
-/* Where two logs first differ: entries of the golden and the new one, TB_NO_ENTRY where there is
- * none. */
+/* A line that is kept. */
+struct tb_kept {
+    char *text; /* NULL: there is none on this side */
+    size_t length;
+    unsigned line;   /* of the file; 0: of a run in memory */
+    uint64_t offset; /* where it stands; without a text, where it would */
+};
+
+/* Where two logs first differ. */
 struct tb_first {
     enum tb_divergence what;
     size_t run;
-    uint32_t golden, new;       /* the lines */
-    uint32_t golden_at, new_at; /* how far context may go */
+    uint64_t place; /* lines of the golden's run before it */
+    struct tb_kept golden, new;
+};
+
+/* All that one model began. */
+struct tb_component {
+    char *name;
+    uint64_t hash;
+    uint64_t changed, reordered, missing, extra;
+    struct tb_first first; /* its first divergence, by the place in the golden */
+    struct tb_seen *seen;  /* NULL or one per side and kind */
 };
 
 /* What a comparison of fingerprints says of an ingredient in a run. */
@@ -66,8 +97,11 @@ enum tb_why {
 
 struct tb_causes {
     uint64_t count[TB_WHYS];
-    size_t run; /* the first cause, by its place in the golden; golden TB_NO_ENTRY: none */
-    uint32_t golden, new;
+    bool any; /* the first cause, by its place in the golden */
+    size_t run;
+    uint64_t place;
+    unsigned line;
+    char what[200]; /* "dma 5 of ide0" */
     struct tb_moved_part parts[TB_TXN_KINDS][TB_PARTS];
 };
 
@@ -82,16 +116,22 @@ struct tb_diff {
     uint64_t moved[TB_INGREDIENTS]; /* transactions (by_fingerprint: blocks), by ingredient */
     uint64_t by_key[TB_TXN_KINDS][TB_LINE_KEYS];
     uint64_t missing, extra;
-    unsigned __int128 golden_lat, new_lat; /* sums over matched transactions */
+    uint64_t gave_up; /* of these: what waited until others needed its place */
+    unsigned __int128 golden_lat, new_lat; /* sums over those that differ */
     uint64_t matched;
-    struct tb_first first;
-    struct tb_causes causes;        /* not by_fingerprint */
-    struct tb_moved_blocks *blocks; /* run * TB_INGREDIENTS + ingredient; by_fingerprint only */
+    struct tb_first *first;          /* the very first; NULL: none */
+    struct tb_component *components; /* those with a divergence first, by its place */
+    size_t component_count;          /* of all that began anything */
+    size_t diverged;                 /* of these, how many have one */
+    size_t overlooked;               /* divergences of models beyond TB_DIFF_COMPONENTS */
+    struct tb_first clear;           /* by_fingerprint: in the lines in clear */
+    struct tb_causes causes;         /* not by_fingerprint */
+    struct tb_moved_blocks *blocks;  /* run * TB_INGREDIENTS + ingredient; by_fingerprint only */
 };
 
-/* Compares. TB_EXIT_OK: equal, TB_EXIT_VIOLATION: different, TB_EXIT_INPUT: cannot be compared
- * (diag says why), TB_EXIT_HOST. *d is filled unless it cannot; it refers to the files and options.
- */
+/* Compares, and reads both files to their end. TB_EXIT_OK: equal, TB_EXIT_VIOLATION: different,
+ * TB_EXIT_INPUT: cannot be compared (diag says why), TB_EXIT_HOST. *d refers to the files and
+ * options, and is filled unless it cannot. */
 enum tb_exit tb_diff_files(struct tb_log_file *golden, struct tb_log_file *new,
                            const struct tb_diff_options *options, struct tb_diff *d,
                            struct tb_diag *diag);
@@ -99,17 +139,33 @@ void tb_diff_clear(struct tb_diff *d);
 /* Whether anything differs. */
 bool tb_diff_any(const struct tb_diff *d);
 
-/* Whether a key of two lines of one kind differs, by the options. */
-bool tb_diff_key(const struct tb_diff_options *o, const struct tb_line *golden,
-                 const struct tb_line *new, unsigned key);
+/* diff_hash.c: compares the fingerprints of two drained files. */
+enum tb_exit tb_diff_hashes(struct tb_diff *d, struct tb_diag *diag);
 
-/* diff_cause.c: counts a matched pair that differs; says where it went and why. */
-void tb_causes_begin(struct tb_causes *c);
+/* diff_first.c: who differs first. The component of a name (NULL: there are too many, or no memory:
+ * *failed). */
+struct tb_component *tb_component_of(struct tb_diff *d, const char *name, size_t length,
+                                     bool *failed);
+/* Notes a transaction's number; false: it was there before, as far as that is known. */
+bool tb_component_see(struct tb_component *c, bool new, unsigned kind, uint32_t number,
+                      bool *failed);
+/* A run begins: numbers are counted anew. */
+void tb_components_begin_run(struct tb_diff *d);
+/* Whether a divergence at that place would be the component's first so far. */
+bool tb_component_is_first(const struct tb_component *c, size_t run, uint64_t place);
+/* Has it be so: takes over the lines. */
+void tb_component_set_first(struct tb_component *c, const struct tb_first *first);
+/* Sorts them, and finds the very first. */
+void tb_components_end(struct tb_diff *d);
+void tb_components_clear(struct tb_diff *d);
+void tb_first_clear(struct tb_first *f);
+
+/* diff_cause.c: counts a matched pair that differs in these keys; says where it went and why. */
 void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new,
-                   size_t run, uint32_t golden_entry, uint32_t new_entry);
+                   uint32_t differ, size_t run, uint64_t place, unsigned line);
 void tb_causes_print(const struct tb_diff *d, FILE *to);
 json_t *tb_causes_json(const struct tb_diff *d);
-/* "only times moved", "only times and order moved"; "" if nothing or everything did. */
+/* "only times moved: ", "only times and order moved: "; "" if nothing or everything did. */
 const char *tb_diff_only(const struct tb_diff *d, char out[120]);
 
 /* The comparison as a JUnit file: a test for every ingredient, for what is missing and for what is

@@ -1,16 +1,10 @@
 /* Where times moved, and which transactions are a cause and which only followed; see diff.h. */
 #include "diff.h"
 
-#include "report_draw.h"
 #include "summary.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-void tb_causes_begin(struct tb_causes *c)
-{
-    *c = (struct tb_causes){.golden = TB_NO_ENTRY, .new = TB_NO_ENTRY};
-}
 
 /* Time spent waiting for others: when it moves, somebody else is to blame. */
 static bool is_waiting(unsigned part)
@@ -29,8 +23,8 @@ static void add_part(struct tb_moved_part *m, tb_time golden, tb_time new)
 
 /* Parts come after one another in every kind's lines. Sets what moved; true if a part did that is
  * the transaction's own. */
-static bool add_parts(struct tb_causes *c, const struct tb_diff *d, const struct tb_line *golden,
-                      const struct tb_line *new, bool *waited)
+static bool add_parts(struct tb_causes *c, const struct tb_line *golden, const struct tb_line *new,
+                      uint32_t differ, bool *waited)
 {
     unsigned kind = (unsigned)(golden->kind - tb_line_kinds);
     int first = tb_line_key(golden->kind, tb_part_names[0]);
@@ -38,7 +32,7 @@ static bool add_parts(struct tb_causes *c, const struct tb_diff *d, const struct
     for (unsigned p = 0; p < TB_PARTS && first >= 0; p++) {
         tb_time a, b;
         unsigned key = (unsigned)first + p;
-        if (!tb_diff_key(d->options, golden, new, key))
+        if (!(differ >> key & 1))
             continue;
         if (tb_line_time(golden, key, &a) && tb_line_time(new, key, &b))
             add_part(&c->parts[kind][p], a, b);
@@ -50,27 +44,29 @@ static bool add_parts(struct tb_causes *c, const struct tb_diff *d, const struct
     return own;
 }
 
-static bool does_something_else(const struct tb_diff *d, const struct tb_line *golden,
-                                const struct tb_line *new)
+static bool does_something_else(const struct tb_line_kind *kind, uint32_t differ)
 {
-    for (unsigned k = 0; k < golden->keys; k++)
-        if (golden->kind->keys[k].ingredient != TB_TIMES && tb_diff_key(d->options, golden, new, k))
+    for (; differ; differ &= differ - 1)
+        if (kind->keys[__builtin_ctz(differ)].ingredient != TB_TIMES)
             return true;
     return false;
 }
 
 void tb_causes_add(struct tb_diff *d, const struct tb_line *golden, const struct tb_line *new,
-                   size_t run, uint32_t golden_entry, uint32_t new_entry)
+                   uint32_t differ, size_t run, uint64_t place, unsigned line)
 {
     struct tb_causes *c = &d->causes;
-    bool waited = false, own = add_parts(c, d, golden, new, &waited);
-    own |= does_something_else(d, golden, new);
+    bool waited = false, own = add_parts(c, golden, new, differ, &waited);
+    own |= does_something_else(golden->kind, differ);
     c->count[own ? TB_WHY_OWN : waited ? TB_WHY_WAITED : TB_WHY_SHIFTED]++;
-    if (!own || c->golden != TB_NO_ENTRY)
+    if (!own || (c->any && (c->run < run || (c->run == run && c->place < place))))
         return;
+    c->any = true;
     c->run = run;
-    c->golden = golden_entry;
-    c->new = new_entry;
+    c->place = place;
+    c->line = line;
+    snprintf(c->what, sizeof c->what, "%s %u of %.*s", golden->kind->name, tb_line_number(golden),
+             golden->value[TB_KEY_BY].length, golden->text + golden->value[TB_KEY_BY].at);
 }
 
 /* -- For a person
@@ -106,12 +102,8 @@ static void print_cause(const struct tb_diff *d, FILE *to)
     for (unsigned k = 0; k < TB_WHYS; k++)
         if (c->count[k])
             fprintf(to, "  %10" PRIu64 " %s\n", c->count[k], why[k]);
-    if (c->golden == TB_NO_ENTRY)
-        return;
-    const struct tb_log_entry *e = &d->golden->runs[c->run].entries[c->golden];
-    fprintf(to, "  first by itself: %s:%u: %s %u of %.*s\n", d->golden->name, e->line,
-            tb_line_kinds[e->kind].name, e->txn, (int)e->by_length,
-            d->golden->text + e->offset + e->by_at);
+    if (c->any)
+        fprintf(to, "  first by itself: %s:%u: %s\n", d->golden->name, c->line, c->what);
 }
 
 void tb_causes_print(const struct tb_diff *d, FILE *to)
@@ -139,8 +131,8 @@ const char *tb_diff_only(const struct tb_diff *d, char out[120])
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         moved += d->moved[i] != 0;
     *out = '\0';
-    if (d->by_fingerprint || d->other_runs || d->missing || d->extra || moved == 0 ||
-        moved == TB_INGREDIENTS)
+    if (d->other_runs || d->missing || d->extra || d->transactions != d->new_transactions ||
+        moved == 0 || moved == TB_INGREDIENTS)
         return out;
     size_t length = (size_t)snprintf(out, 120, "only ");
     unsigned told = 0;
@@ -166,10 +158,10 @@ json_t *tb_causes_json(const struct tb_diff *d)
     json_t *o = json_object(), *kinds = json_object();
     for (unsigned k = 0; k < TB_WHYS; k++)
         json_object_set_new(o, why[k], json_integer((json_int_t)c->count[k]));
-    if (c->golden != TB_NO_ENTRY)
-        json_object_set_new(
-            o, "first_own_line",
-            json_integer((json_int_t)d->golden->runs[c->run].entries[c->golden].line));
+    if (c->any) {
+        json_object_set_new(o, "first_own_line", json_integer((json_int_t)c->line));
+        json_object_set_new(o, "first_own", json_string(c->what));
+    }
     for (unsigned k = 0; k < TB_TXN_KINDS; k++) {
         json_t *kind = json_object();
         for (unsigned p = 0; p < TB_PARTS; p++) {
@@ -188,39 +180,3 @@ json_t *tb_causes_json(const struct tb_diff *d)
     return o;
 }
 
-static void junit_case(struct tb_outfile *to, const char *name, uint64_t count, bool failed,
-                       const char *of)
-{
-    tb_outfile_print(to, "  <testcase classname='tollbridge.diff' name='%s'", name);
-    if (failed)
-        tb_outfile_print(to, "><failure message='%" PRIu64 " %s'/></testcase>\n", count, of);
-    else
-        tb_outfile_print(to, "/>\n");
-}
-
-/* By fingerprint blocks are counted; an ingredient whose only trace is in lines that are not kept
- * counts none. */
-static bool ingredient_differs(const struct tb_diff *d, unsigned ingredient)
-{
-    bool differs = d->moved[ingredient] != 0;
-    for (size_t r = 0; d->blocks && r < d->golden->count && r < d->new->count; r++)
-        differs |= d->blocks[r * TB_INGREDIENTS + ingredient].differs;
-    return differs;
-}
-
-void tb_diff_junit(const struct tb_diff *d, const char *golden, struct tb_outfile *to)
-{
-    unsigned failures = (d->missing != 0) + (d->extra != 0) + d->other_runs;
-    for (unsigned i = 0; i < TB_INGREDIENTS; i++)
-        failures += ingredient_differs(d, i);
-    tb_outfile_print(to, "<?xml version='1.0' encoding='UTF-8'?>\n<testsuite name='");
-    tb_draw_text(to, golden);
-    tb_outfile_print(to, "' tests='%d' failures='%u'>\n", TB_INGREDIENTS + 3, failures);
-    junit_case(to, "runs", 1, d->other_runs, "other scenario or number of runs");
-    for (unsigned i = 0; i < TB_INGREDIENTS; i++)
-        junit_case(to, tb_ingredient_names[i], d->moved[i], ingredient_differs(d, i),
-                   d->by_fingerprint ? "blocks differ" : "transactions differ");
-    junit_case(to, "missing", d->missing, d->missing != 0, "transactions are missing");
-    junit_case(to, "extra", d->extra, d->extra != 0, "transactions are extra");
-    tb_outfile_print(to, "</testsuite>\n");
-}

@@ -2,9 +2,24 @@
 #include "diff.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define CONTEXT 3 /* lines shown before the first divergence */
+#define CONTEXT    3 /* lines shown before a divergence */
+#define COMPONENTS 8 /* models whose first divergence is shown */
+
+/* Logs are read in step: what comes too late is taken for missing, and for extra where it comes. */
+#define WINDOW_NOTE                                                                                \
+    "  (of these %" PRIu64 " may only be far from their place: at most %d lines or %zu MiB wait "  \
+    "for their match)\n"
+
+const char *const tb_divergence_words[] = {
+    [TB_SAME] = "",
+    [TB_KEYS_DIFFER] = "the same transaction, with other values",
+    [TB_MISSING] = "a transaction of the golden log that is not in the new one",
+    [TB_EXTRA] = "a transaction that is not in the golden log",
+    [TB_REORDERED] = "another place in the order",
+};
 
 struct paper {
     FILE *to;
@@ -18,47 +33,67 @@ static void say(const struct paper *p, const char *colour, const char *sign, con
             p->colour && *colour ? "\033[0m" : "");
 }
 
-static void say_entry(const struct paper *p, const char *colour, const char *sign,
-                      const struct tb_log_file *f, const struct tb_log_entry *e)
+static void say_text(const struct paper *p, const char *colour, const char *sign, const char *text)
 {
-    say(p, colour, sign, f->text + e->offset, e->length);
+    say(p, colour, sign, text, strlen(text));
 }
 
-/* -- The first divergence --------------------------------------------------------------------- */
+/* -- Divergences ------------------------------------------------------------------------------- */
 
-static bool same_context(const struct tb_diff *d, uint32_t lines)
+/* Of fingerprints, lines in clear. */
+static size_t clear_before(const struct tb_fingerprint *print, uint64_t place, char **lines)
 {
-    const struct tb_log_entry *a = d->golden->runs[d->first.run].entries + d->first.golden_at;
-    const struct tb_log_entry *b = d->new->runs[d->first.run].entries + d->first.new_at;
-    for (uint32_t i = 1; i <= lines; i++)
-        if (a[-(int)i].length != b[-(int)i].length ||
-            memcmp(d->golden->text + a[-(int)i].offset, d->new->text + b[-(int)i].offset,
-                   a[-(int)i].length) != 0)
+    const char *at = print->clear, *newline;
+    size_t n = 0;
+    for (uint64_t i = 0; i < place; i++, at = newline + 1) {
+        newline = strchr(at, '\n');
+        if (i + CONTEXT >= place)
+            lines[n++] = strndup(at, (size_t)(newline - at));
+    }
+    return n;
+}
+
+static size_t lines_before(const struct tb_diff *d, const struct tb_first *f, bool new,
+                           const char *by, char **lines)
+{
+    const struct tb_log_file *file = new ? d->new : d->golden;
+    if (d->by_fingerprint)
+        return clear_before(&file->runs[f->run].print, f->place, lines);
+    return tb_log_file_before(file, f->run, new ? f->new.offset : f->golden.offset, by,
+                              CONTEXT, lines);
+}
+
+static void print_lines(const struct paper *p, const char *sign, char **lines, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lines[i])
+            say_text(p, "", sign, lines[i]);
+}
+
+static bool same_lines(char *const *a, char *const *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!a[i] || !b[i] || strcmp(a[i], b[i]) != 0)
             return false;
     return true;
 }
 
-static uint32_t at_most(uint32_t a, uint32_t b)
+/* What came before: of all, or of one model. */
+static void print_context(const struct paper *p, const struct tb_diff *d, const struct tb_first *f,
+                          const char *by)
 {
-    return a < b ? a : b;
-}
-
-static void print_before(const struct paper *p, const struct tb_log_file *f, size_t run,
-                         uint32_t at, const char *sign)
-{
-    for (uint32_t i = at_most(at, CONTEXT); i > 0; i--)
-        say_entry(p, "", sign, f, &f->runs[run].entries[at - i]);
-}
-
-static void print_context(const struct paper *p, const struct tb_diff *d)
-{
-    uint32_t golden = at_most(d->first.golden_at, CONTEXT), new = at_most(d->first.new_at, CONTEXT);
-    if (golden == new &&same_context(d, golden)) {
-        print_before(p, d->golden, d->first.run, d->first.golden_at, "    ");
-        return;
+    char *a[CONTEXT] = {NULL}, *b[CONTEXT] = {NULL};
+    size_t golden = lines_before(d, f, false, by, a), new = lines_before(d, f, true, by, b);
+    if (golden == new &&same_lines(a, b, golden)) {
+        print_lines(p, "    ", a, golden);
+    } else {
+        print_lines(p, "  < ", a, golden);
+        print_lines(p, "  > ", b, new);
     }
-    print_before(p, d->golden, d->first.run, d->first.golden_at, "  < ");
-    print_before(p, d->new, d->first.run, d->first.new_at, "  > ");
+    while (golden > 0)
+        free(a[--golden]);
+    while (new > 0)
+        free(b[--new]);
 }
 
 static void print_move(const struct paper *p, tb_time a, tb_time b)
@@ -73,69 +108,85 @@ static void print_move(const struct paper *p, tb_time a, tb_time b)
     fprintf(p->to, ")");
 }
 
-static void print_keys(const struct paper *p, const struct tb_diff *d, const struct tb_line *golden,
-                       const struct tb_line *new)
+static void print_key(const struct paper *p, const struct tb_line *golden,
+                      const struct tb_line *new, unsigned k)
 {
-    for (unsigned k = 0; k < golden->keys; k++) {
-        if (!tb_diff_key(d->options, golden, new, k))
-            continue;
-        tb_time a, b;
-        fprintf(p->to, "      %-8s %.*s -> %.*s", golden->kind->keys[k].name,
-                (int)golden->value[k].length, golden->text + golden->value[k].at,
-                (int)new->value[k].length, new->text + new->value[k].at);
-        if (golden->kind->keys[k].ingredient == TB_TIMES && tb_line_time(golden, k, &a) &&
-            tb_line_time(new, k, &b))
-            print_move(p, a, b);
-        fprintf(p->to, "\n");
-    }
+    tb_time a, b;
+    fprintf(p->to, "      %-8s %.*s -> %.*s", golden->kind->keys[k].name,
+            (int)golden->value[k].length, golden->text + golden->value[k].at,
+            (int)new->value[k].length, new->text + new->value[k].at);
+    if (golden->kind->keys[k].ingredient == TB_TIMES && tb_line_time(golden, k, &a) &&
+        tb_line_time(new, k, &b))
+        print_move(p, a, b);
+    fprintf(p->to, "\n");
+}
+
+static void print_keys(const struct paper *p, const struct tb_diff *d, const struct tb_first *f)
+{
+    struct tb_line golden, new;
+    size_t column;
+    char why[200];
+    if (tb_line_read(f->golden.text, f->golden.length, &golden, &column, why) ||
+        tb_line_read(f->new.text, f->new.length, &new, &column, why))
+        return; /* they were read before */
+    for (uint32_t differ = tb_diff_keys(d->options, &golden, &new); differ; differ &= differ - 1)
+        print_key(p, &golden, &new, (unsigned)__builtin_ctz(differ));
 }
 
 static void print_place(const struct paper *p, const struct tb_log_file *f,
-                        const struct tb_log_entry *e)
+                        const struct tb_kept *kept)
 {
-    if (e && e->line)
-        fprintf(p->to, " %s:%u", f->name, e->line);
+    if (kept->line)
+        fprintf(p->to, " %s:%u", f->name, kept->line);
     else
         fprintf(p->to, " %s", f->name);
 }
 
-static const char *const divergence_words[] = {
-    [TB_SAME] = "",
-    [TB_KEYS_DIFFER] = "the same transaction, with other values",
-    [TB_MISSING] = "a transaction of the golden log that is not in the new one",
-    [TB_EXTRA] = "a transaction that is not in the golden log",
-    [TB_REORDERED] = "another place in the order",
-};
-
-static const struct tb_log_entry *entry_of(const struct tb_log_file *f, size_t run, uint32_t entry)
+static void print_divergence(const struct paper *p, const struct tb_diff *d,
+                             const struct tb_first *f, const char *by)
 {
-    return entry == TB_NO_ENTRY ? NULL : &f->runs[run].entries[entry];
+    print_place(p, d->golden, &f->golden);
+    fprintf(p->to, " and");
+    print_place(p, d->new, &f->new);
+    if (d->golden->count > 1)
+        fprintf(p->to, ", run %zu", f->run + 1);
+    fprintf(p->to, ": %s\n", tb_divergence_words[f->what]);
+    print_context(p, d, f, by);
+    if (f->golden.text)
+        say(p, "\033[31m", "  - ", f->golden.text, f->golden.length);
+    if (f->new.text)
+        say(p, "\033[32m", "  + ", f->new.text, f->new.length);
+    if (f->what == TB_KEYS_DIFFER)
+        print_keys(p, d, f);
+    fprintf(p->to, "\n");
 }
 
 static void print_first(const struct paper *p, const struct tb_diff *d)
 {
-    const struct tb_first *f = &d->first;
-    const struct tb_log_entry *golden = entry_of(d->golden, f->run, f->golden);
-    const struct tb_log_entry *new = entry_of(d->new, f->run, f->new);
     fprintf(p->to, "first difference:");
-    print_place(p, d->golden, golden);
-    fprintf(p->to, " and");
-    print_place(p, d->new, new);
-    if (d->golden->count > 1)
-        fprintf(p->to, ", run %zu", f->run + 1);
-    fprintf(p->to, ": %s\n", divergence_words[f->what]);
-    print_context(p, d);
-    if (golden)
-        say_entry(p, "\033[31m", "  - ", d->golden, golden);
-    if (new)
-        say_entry(p, "\033[32m", "  + ", d->new, new);
-    if (f->what == TB_KEYS_DIFFER) {
-        struct tb_line a, b;
-        tb_log_file_line(d->golden, golden, &a);
-        tb_log_file_line(d->new, new, &b);
-        print_keys(p, d, &a, &b);
+    print_divergence(p, d, d->first, NULL);
+}
+
+/* The very first is some model's, and was told. */
+static void print_components(const struct paper *p, const struct tb_diff *d)
+{
+    for (size_t i = 1; i < d->diverged && i < COMPONENTS; i++) {
+        fprintf(p->to, "first of %s:", d->components[i].name);
+        print_divergence(p, d, &d->components[i].first, d->components[i].name);
     }
-    fprintf(p->to, "\n");
+    if (d->diverged > COMPONENTS)
+        fprintf(p->to, "and the first of %zu models more, from %s on (--json has all)\n\n",
+                d->diverged - COMPONENTS, d->components[COMPONENTS].name);
+    if (d->diverged < 2)
+        return;
+    fprintf(p->to, "who differs (transactions):\n");
+    for (size_t i = 0; i < d->diverged && i < 2 * COMPONENTS; i++) {
+        const struct tb_component *c = &d->components[i];
+        fprintf(p->to,
+                "  %-16s %" PRIu64 " changed, %" PRIu64 " out of order, %" PRIu64
+                " missing, %" PRIu64 " extra\n",
+                c->name, c->changed, c->reordered, c->missing, c->extra);
+    }
 }
 
 /* -- What moved ---------------------------------------------------------------------------------
@@ -198,6 +249,12 @@ static void print_moved(const struct paper *p, const struct tb_diff *d)
     }
     fprintf(p->to, "  %-10s %" PRIu64 "\n  %-10s %" PRIu64 "\n", "missing", d->missing, "extra",
             d->extra);
+    if (d->gave_up)
+        fprintf(p->to, WINDOW_NOTE, d->gave_up, TB_DIFF_WAITING,
+                TB_DIFF_WAITING_BYTES >> 20);
+    if (d->overlooked)
+        fprintf(p->to, "  (%zu divergences are of models beyond the first %d)\n", d->overlooked,
+                TB_DIFF_COMPONENTS);
     if (d->differing)
         print_mean(p, d);
     tb_causes_print(d, p->to);
@@ -280,8 +337,9 @@ static void print_verdict(const struct paper *p, const struct tb_diff *d)
         length = snprintf(text, sizeof text, "equal: %" PRIu64 " transactions", d->transactions);
     else if (d->by_fingerprint)
         length =
-            snprintf(text, sizeof text, "different: golden %" PRIu64 " transactions, new %" PRIu64,
-                     d->transactions, d->new_transactions);
+            snprintf(text, sizeof text,
+                     "different: %sgolden %" PRIu64 " transactions, new %" PRIu64,
+                     tb_diff_only(d, only), d->transactions, d->new_transactions);
     else
         length = snprintf(text, sizeof text,
                           "different: %s%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64
@@ -295,71 +353,12 @@ void tb_diff_print(const struct tb_diff *d, FILE *to, bool colour)
 {
     const struct paper p = {to, colour};
     print_notes(&p, d);
-    if (d->first.what != TB_SAME)
+    if (d->first)
         print_first(&p, d);
+    print_components(&p, d);
     if (tb_diff_any(d) && d->by_fingerprint)
         print_prints(&p, d);
     else if (tb_diff_any(d))
         print_moved(&p, d);
     print_verdict(&p, d);
-}
-
-/* -- For machines ---------------------------------------------------------------------------------
- */
-
-static json_t *first_json(const struct tb_diff *d)
-{
-    const struct tb_log_entry *a = entry_of(d->golden, d->first.run, d->first.golden);
-    const struct tb_log_entry *b = entry_of(d->new, d->first.run, d->first.new);
-    json_t *o = json_object();
-    json_object_set_new(o, "what", json_string(divergence_words[d->first.what]));
-    json_object_set_new(o, "run", json_integer((json_int_t)d->first.run + 1));
-    if (a) {
-        json_object_set_new(o, "golden", json_stringn(d->golden->text + a->offset, a->length));
-        json_object_set_new(o, "golden_line", json_integer(a->line));
-    }
-    if (b) {
-        json_object_set_new(o, "new", json_stringn(d->new->text + b->offset, b->length));
-        json_object_set_new(o, "new_line", json_integer(b->line));
-    }
-    return o;
-}
-
-static json_t *blocks_json(const struct tb_diff *d)
-{
-    json_t *runs = json_array();
-    for (size_t r = 0; r < d->golden->count && r < d->new->count; r++) {
-        json_t *o = json_object();
-        for (unsigned i = 0; i < TB_INGREDIENTS; i++) {
-            const struct tb_moved_blocks *m = &d->blocks[r * TB_INGREDIENTS + i];
-            json_object_set_new(o, tb_ingredient_names[i],
-                                m->differs ? json_pack("{s:I,s:I}", "first", (json_int_t)m->first,
-                                                       "count", (json_int_t)m->count)
-                                           : json_null());
-        }
-        json_array_append_new(runs, o);
-    }
-    return runs;
-}
-
-json_t *tb_diff_json(const struct tb_diff *d)
-{
-    json_t *o = json_object(), *moved = json_object();
-    json_object_set_new(o, "equal", json_boolean(!tb_diff_any(d)));
-    json_object_set_new(o, "fingerprints", json_boolean(d->by_fingerprint));
-    json_object_set_new(o, "transactions", json_integer((json_int_t)d->transactions));
-    json_object_set_new(o, "new_transactions", json_integer((json_int_t)d->new_transactions));
-    json_object_set_new(o, "differing", json_integer((json_int_t)d->differing));
-    json_object_set_new(o, "missing", json_integer((json_int_t)d->missing));
-    json_object_set_new(o, "extra", json_integer((json_int_t)d->extra));
-    for (unsigned i = 0; i < TB_INGREDIENTS && !d->by_fingerprint; i++)
-        json_object_set_new(moved, tb_ingredient_names[i], json_integer((json_int_t)d->moved[i]));
-    json_object_set_new(o, "moved", d->by_fingerprint ? blocks_json(d) : moved);
-    if (d->by_fingerprint)
-        json_decref(moved);
-    if (d->first.what != TB_SAME)
-        json_object_set_new(o, "first", first_json(d));
-    if (!d->by_fingerprint)
-        json_object_set_new(o, "times", tb_causes_json(d));
-    return o;
 }

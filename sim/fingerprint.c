@@ -79,7 +79,7 @@ static void end_block(struct tb_fingerprint *f)
     }
 }
 
-static void keep_clear(struct tb_fingerprint *f, const struct tb_line *line)
+void tb_fingerprint_keep(struct tb_fingerprint *f, const struct tb_line *line)
 {
     size_t need = f->clear_size + line->length + 1;
     if (!grow(f, &f->clear, &f->clear_room, need, 1))
@@ -126,7 +126,7 @@ void tb_fingerprint_line(struct tb_fingerprint *f, const struct tb_line *line)
     hash_line(f, line);
     f->counts[line->kind - tb_line_kinds][tb_line_status(line)]++;
     if (f->clear_lines < TB_CLEAR_LINES)
-        keep_clear(f, line);
+        tb_fingerprint_keep(f, line);
     if (++f->lines % TB_BLOCK_LINES == 0)
         end_block(f);
 }
@@ -166,19 +166,26 @@ static void write_counts(const struct tb_fingerprint *f, struct tb_outfile *to)
                                  tb_status_names[s], f->counts[k][s]);
 }
 
+void tb_fingerprint_write_all(const struct tb_fingerprint *f, struct tb_outfile *to)
+{
+    tb_outfile_print(to, "#all");
+    for (unsigned i = 0; i < TB_INGREDIENTS; i++)
+        write_hash(to, i, f->all[i], sizeof f->all[i]);
+    tb_outfile_print(to, "\n");
+}
+
 void tb_fingerprint_write(const struct tb_fingerprint *f, struct tb_outfile *to)
 {
     tb_log_header_write(&f->header, to);
     tb_outfile_print(to, "#lines %" PRIu64 "\n", f->lines);
     write_counts(f, to);
-    tb_outfile_print(to, "#all");
-    for (unsigned i = 0; i < TB_INGREDIENTS; i++)
-        write_hash(to, i, f->all[i], sizeof f->all[i]);
+    tb_fingerprint_write_all(f, to);
     for (size_t b = 0; b < f->block_count; b++) {
-        tb_outfile_print(to, "\n#block %zu", b);
+        tb_outfile_print(to, "#block %zu", b);
         for (unsigned i = 0; i < TB_INGREDIENTS; i++)
             write_hash(to, i, f->blocks[b].hash[i], TB_BLOCK_HASH);
+        tb_outfile_print(to, "\n");
     }
-    tb_outfile_print(to, "\n#clear %zu\n", f->clear_lines);
+    tb_outfile_print(to, "#clear %zu\n", f->clear_lines);
     tb_outfile_put(to, f->clear ? f->clear : "", f->clear_size);
 }

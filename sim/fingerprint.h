@@ -55,6 +55,8 @@ struct tb_fingerprint {
 void tb_fingerprint_begin(struct tb_fingerprint *f);
 /* Adds the next line. */
 void tb_fingerprint_line(struct tb_fingerprint *f, const struct tb_line *line);
+/* Only keeps a line in clear, behind those that are there. */
+void tb_fingerprint_keep(struct tb_fingerprint *f, const struct tb_line *line);
 /* Ends it: `all` is valid. */
 void tb_fingerprint_end(struct tb_fingerprint *f);
 /* Frees what it holds, header included. */
@@ -64,6 +66,8 @@ void tb_fingerprint_clear(struct tb_fingerprint *f);
 #define TB_FINGERPRINT_MAGIC "#tollbridge-fingerprint v1"
 #define TB_LOG_MAGIC         "#tollbridge-log v1"
 
+/* Writes the `#all` line. */
+void tb_fingerprint_write_all(const struct tb_fingerprint *f, struct tb_outfile *to);
 /* Writes the section of one run; the magic line is the caller's. */
 void tb_fingerprint_write(const struct tb_fingerprint *f, struct tb_outfile *to);
 

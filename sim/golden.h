@@ -1,6 +1,6 @@
 /* Golden logs: holding a run against one, and writing one.
  *
- * A golden is a whole log or a file of fingerprints; blessing keeps the form of what is there, and
+ * A golden is a whole log, with the hashes of its lines in its header, or a file of fingerprints; blessing keeps the form of what is there, and
  * a new one becomes fingerprints above TB_GOLDEN_LINES lines. Writing is atomic.
  */
 #ifndef TB_GOLDEN_H
@@ -25,8 +25,8 @@ struct tb_golden_run {
 /* The form of the file; TB_GOLDEN_NONE: it does not exist. */
 enum tb_golden_form tb_golden_form(const char *path);
 
-/* The new side of a comparison with a golden of that form: log or fingerprints, whichever answers
- * most. NULL: errors are in diag. */
+/* The new side of a comparison with a golden of that form, opened: log or fingerprints, whichever
+ * answers most. NULL: errors are in diag. */
 struct tb_log_file *tb_golden_new(struct tb_golden_run *run, enum tb_golden_form form,
                                   struct tb_diag *diag);
 
@@ -41,6 +41,11 @@ struct tb_blessed {
  * `reason` (NULL: none was given). false: the host failed, errno says how. */
 bool tb_golden_bless(const char *path, const struct tb_golden_run *run, const char *reason,
                      struct tb_blessed *out);
+
+/* Writes a log as a golden: behind the header of each run stand how many lines it has and their
+ * hash per ingredient. Both paths may be the same. false: errno says how the host failed, or diag
+ * what is wrong with the log. */
+bool tb_golden_write_log(const char *path, const char *log, struct tb_diag *diag);
 
 /* Writes fingerprints as a file. */
 bool tb_golden_write_prints(const char *path, const struct tb_fingerprint *prints, size_t count);

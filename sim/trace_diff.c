@@ -501,7 +501,9 @@ char *tb_trace_diff_path(const char *path)
 {
     struct stat st;
     char *file, magic[TB_TRACE_MAGIC_BYTES];
-    bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    bool exists = stat(path, &st) == 0, folder = exists && S_ISDIR(st.st_mode);
+    if (exists && !folder && !S_ISREG(st.st_mode))
+        return NULL; /* a look at a pipe would take away from it */
     if (asprintf(&file, "%s%s", path, folder ? "/trace.tbt" : "") < 0)
         return NULL;
     FILE *in = fopen(file, "rb");

@@ -7,7 +7,7 @@ endif()
 
 # What looks at the sources is done once.
 add_test(NAME style COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/style/check.sh ${PROJECT_BINARY_DIR})
-add_test(NAME complete COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/golden/complete.sh)
+add_test(NAME complete COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/golden/complete.sh $<TARGET_FILE:tollbridge>)
 
 # tb_variant(NAME TARGET "ctest arguments" cmake-arguments...)
 function(tb_variant name target select)

@@ -30,7 +30,7 @@ expect() {
 expect 2 'usage: tollbridge' "$program"
 expect 0 'run SCENARIO' "$program" --help
 expect 0 'tollbridge 0.' "$program" --version
-for verb in run check diff report resolve models schema graph; do
+for verb in run check diff fingerprint report resolve models schema graph; do
     expect 0 "usage: tollbridge $verb" "$program" $verb --help
     expect 2 "try: tollbridge $verb --help" "$program" $verb --unknown
 done
@@ -139,7 +139,8 @@ expect 1 '"own": 300' "$program" diff golden.log kept.log --json
 expect 1 '' "$program" diff golden.log kept.log --junit junit.xml
 grep -q "name='times'><failure message='300 transactions differ'" junit.xml || fail 'JUnit does not tell of times'
 grep -q "name='data'/>" junit.xml || fail 'JUnit does not tell that data is equal'
-sed -E 's/ by=dma / by=nic /; s/ to=dram / to=hbm /' golden.log >renamed.log
+grep -vE '^#(lines|all) ' golden.log >plain.log # a golden that is edited is refused
+sed -E 's/ by=dma / by=nic /; s/ to=dram / to=hbm /' plain.log >renamed.log
 expect 1 '300 missing' "$program" diff golden.log renamed.log
 expect 0 'equal' "$program" diff golden.log renamed.log --map dma=nic --map dram=hbm
 expect 1 'addresses  300' "$program" diff golden.log renamed.log --map dma=nic
@@ -148,10 +149,94 @@ expect 1 'first difference' "$program" run tiny.yaml --golden golden.log --set d
 expect 1 'first difference' "$program" run tiny.yaml --golden golden.log --seed 2
 expect 0 'equal' "$program" run tiny.yaml --golden golden.log --set dram.latency=41ns --time-tolerance 10%
 expect 0 'equal' "$program" diff golden.log out/tiny/tiny.log --ignore times,order
-sed 's/status=ok/status=abort/;1,9b' golden.log >wrong.log
-expect 1 'outcome' "$program" diff golden.log wrong.log
-sed '5d' golden.log >missing.log
-expect 1 '1 missing' "$program" diff golden.log missing.log
+
+# What must be found: a wrong number, a line that is missing, too many, at another place, cut off; another header.
+sed '12s/status=ok/status=abort/' plain.log >wrong.log
+expect 1 'only outcome moved: 1 of 300' "$program" diff golden.log wrong.log
+sed '12s/ lat=[0-9.]*/ lat=1.000/' plain.log >wrong.log
+expect 1 'only times moved: 1 of 300' "$program" diff golden.log wrong.log
+sed '5d' plain.log >missing.log
+expect 1 '0 of 300 transactions changed, 0 out of order, 1 missing, 0 extra' "$program" diff golden.log missing.log
+expect 1 '0 of 299 transactions changed, 0 out of order, 0 missing, 1 extra' "$program" diff missing.log plain.log
+sed '$d' plain.log >missing.log
+expect 1 '1 missing, 0 extra' "$program" diff golden.log missing.log
+sed '7{h;d};8{G}' plain.log >swapped.log
+expect 1 'only order moved: 0 of 300 transactions changed, 1 out of order' "$program" diff golden.log swapped.log
+expect 1 'only order moved: 0 of 300 transactions changed, 1 out of order' "$program" diff swapped.log plain.log
+expect 0 'equal' "$program" diff golden.log swapped.log --ignore order
+sed '2s/scenario tiny/scenario other/' plain.log >header.log
+expect 1 'scenario tiny -> other' "$program" diff golden.log header.log
+sed '1s/v1/v2/' plain.log >header.log
+expect 2 'header.log:1:1' "$program" diff golden.log header.log
+sed '20s/txn=/txn=x/' plain.log >bad.log # malformed on both sides, to the byte: found all the same
+expect 2 'bad.log:20:' "$program" diff bad.log bad.log
+head -c -1 plain.log >cut.log
+expect 2 'the file ends within a line' "$program" diff golden.log cut.log
+
+# A golden's header has hashes of its lines: what was edited by hand is refused, wherever it is read.
+grep -qx '#lines 300' golden.log && grep -qE '^#all times=[0-9a-f]{64} order=' golden.log || fail 'no hashes in a golden'
+grep -qE '^#(lines|all)' out/tiny/tiny.log && fail 'a log of a run has hashes'
+sed '12s/status=ok/status=abort/' golden.log >edited.log
+expect 2 '(outcome differ): edited by hand?' "$program" diff edited.log plain.log
+expect 2 '(outcome differ)' "$program" run tiny.yaml --golden edited.log --out ran
+[ -e ran ] && fail 'an edited golden still ran'
+expect 2 'edited.log:4:1' "$program" check edited.log
+expect 0 'unchanged' "$program" run tiny.yaml --golden golden.log --bless --reason 'nothing moves'
+sed '4s/outcome=\(...\)./outcome=\10/;4s/outcome=\(....\)./outcome=\11/' golden.log >edited.log
+expect 2 '(outcome differ)' "$program" diff golden.log edited.log
+sed '4s/data=./data=x/' golden.log >edited.log
+expect 2 "edited.log:4:1: expected one '#all" "$program" diff golden.log edited.log
+sed '5d' golden.log >edited.log
+expect 2 "edited.log:2:1: this run has 299 transactions, '#lines' says 300" "$program" diff golden.log edited.log
+sed '7{h;d};8{G}' golden.log >edited.log
+expect 2 '(order, ' "$program" diff golden.log edited.log
+expect 0 'equal' "$program" diff golden.log plain.log # old goldens have none
+expect 0 'times      ' "$program" fingerprint golden.log plain.log
+[ "$(grep -c '^  data' printed)" -eq 2 ] && [ "$(grep '^  data' printed | sort -u | wc -l)" -eq 1 ] || fail 'two hashes of the same'
+cp plain.log told.log
+expect 2 'CI=true' env CI=true "$program" fingerprint --write told.log
+expect 0 'has the hashes now' "$program" fingerprint --write told.log golden.log
+cmp -s told.log golden.log || fail 'fingerprint --write is not what --bless writes'
+expect 2 'edited.log:4:1' "$program" fingerprint --write edited.log
+expect 0 '"transactions": 300' "$program" fingerprint golden.log --json
+mkfifo fifo
+expect 2 'regular file' "$program" run tiny.yaml --golden fifo --out ran
+
+# Pipes are read as they come.
+expect 0 'equal: 300' sh -c "cat plain.log | $program diff golden.log -"
+expect 1 'standard input:12' sh -c "sed '12s/ lat=[0-9.]*/ lat=1.000/' plain.log | $program diff golden.log -"
+
+# Every model's first divergence, in order.
+sed -E '9s/ by=dma / by=nic /;30s/ by=dma / by=nic /' plain.log >two.log
+sed -E '9s/ lat=[0-9.]*/ lat=1.000/;6s/ lat=[0-9.]*/ lat=2.000/' two.log >two-moved.log
+expect 1 'first difference: two.log:6 and two-moved.log:6: the same transaction' "$program" diff two.log two-moved.log
+expect 1 'first of nic: two.log:9 and two-moved.log:9: the same transaction' "$program" diff two.log two-moved.log
+expect 1 '  nic              1 changed, 0 out of order' "$program" diff two.log two-moved.log
+expect 1 '"by": "nic"' "$program" diff two.log two-moved.log --json
+
+# A run that is meant to fail is blessed on request, and no other.
+printf '%s\n' 'scenario: fails' 'platform:' '  platform: p' '  models: {dram: {model: memory, size: 1MiB}, host: {model: host}}' \
+    '  links: [{from: host, to: dram}]' 'steps:' '  - read: {at: 0}' \
+    '  - expect: {memory: {at: 0, size: 4KiB, pattern: mix64, seed: 3}}' >fails.yaml
+expect 1 'not blessed, the run itself failed' "$program" run fails.yaml --golden fails.log --bless
+[ -e fails.log ] && fail 'a failed run was blessed'
+expect 1 'blessed:' "$program" run fails.yaml --golden fails.log --bless --failed
+expect 1 'equal' "$program" run fails.yaml --golden fails.log
+expect 1 'the run did not fail' "$program" run tiny.yaml --golden failed.log --bless --failed
+[ -e failed.log ] && fail 'a good run was blessed as one that fails'
+expect 2 '--failed is for --bless' "$program" run tiny.yaml --golden golden.log --failed
+
+# Scenarios without a golden, goldens without a scenario, goldens that are not whole.
+mkdir -p kept && cp golden.log kept/tiny.log && cp fails.log kept/fails.log
+expect 0 '' "$program" check tiny.yaml fails.yaml --goldens kept --quiet
+[ -s printed ] && fail 'complete goldens are complained of'
+expect 1 'kept/fails.log is a golden without a scenario' "$program" check tiny.yaml --goldens kept
+rm kept/tiny.log
+expect 1 'tiny.yaml has no golden: there is no kept/tiny.log' "$program" check tiny.yaml fails.yaml --goldens kept
+cp edited.log kept/tiny.log
+expect 2 'kept/tiny.log:' "$program" check tiny.yaml fails.yaml --goldens kept
+expect 2 'nothere' "$program" check tiny.yaml --goldens nothere
+
 head -c 5000 golden.log >cut.log
 expect 2 'cut.log:' "$program" diff golden.log cut.log
 expect 2 'cut.log:' "$program" run tiny.yaml --golden cut.log

@@ -51,6 +51,7 @@ static struct tb_log_file *make_file(const struct change *change, uint32_t lines
     unlink(path);
     struct tb_diag *diag = tb_diag_new();
     struct tb_log_file *f = tb_log_file_text("golden", text, strlen(text), diag);
+    CU_ASSERT_TRUE(f && tb_log_file_drain(f, true));
     tb_diag_print(diag, stdout);
     tb_diag_free(diag);
     return f;
@@ -128,7 +129,7 @@ static void test_equal(void)
     CU_ASSERT_EQUAL(compare(golden, new, NULL, NULL, &d, &printed), TB_EXIT_OK);
     CU_ASSERT_EQUAL(d.transactions, LINES);
     CU_ASSERT_EQUAL(golden->runs[0].print.block_count, 3);
-    CU_ASSERT_EQUAL(golden->runs[0].count, TB_CLEAR_LINES);
+    CU_ASSERT_EQUAL(golden->runs[0].lines, TB_CLEAR_LINES);
     free(printed);
     tb_diff_clear(&d);
     CU_ASSERT_EQUAL(compare(golden, new, "5%", NULL, &d, &printed), TB_EXIT_OK);
@@ -153,7 +154,7 @@ static void test_changes(void)
         snprintf(expected, sizeof expected, "%-10s begins to differ in block %zu",
                  tb_ingredient_names[changes[i].shows], changes[i].block);
         CU_ASSERT_PTR_NOT_NULL(strstr(printed, expected));
-        CU_ASSERT_EQUAL(d.first.what,
+        CU_ASSERT_EQUAL(d.clear.what,
                         i == 0 ? TB_KEYS_DIFFER : TB_SAME); /* in the lines in clear */
         free(printed);
         tb_diff_clear(&d);
@@ -219,7 +220,7 @@ static void test_from_log(void)
     run_log(&log, NULL, LINES);
     CU_ASSERT_TRUE(tb_log_commit(&log));
     struct tb_log_file *print = tb_log_file_prints("p", log.prints, log.run_count);
-    struct tb_log_file *full = tb_log_file_load(path, diag);
+    struct tb_log_file *full = tb_log_file_open(path, diag);
     struct tb_diff d;
     char *printed;
     CU_ASSERT_PTR_NOT_NULL_FATAL(full);
@@ -259,7 +260,9 @@ static void test_malformed(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tb_diag *diag = tb_diag_new();
         char *text = log_text_edit(log_text_read(path), cases[i].line, cases[i].from, cases[i].to);
-        CU_ASSERT_PTR_NULL(tb_log_file_text("f", text, strlen(text), diag));
+        struct tb_log_file *f = tb_log_file_text("f", text, strlen(text), diag);
+        CU_ASSERT_FALSE(f && tb_log_file_drain(f, true));
+        tb_log_file_free(f);
         CU_ASSERT_TRUE_FATAL(tb_diag_count(diag) > 0);
         CU_ASSERT_PTR_NOT_NULL(strstr(tb_diag_text(diag, 0), cases[i].says));
         tb_diag_free(diag);
