@@ -81,10 +81,9 @@ static const struct option {
 };
 #define OPTIONS (sizeof options / sizeof *options)
 
-static const char *const run_options[] = {"--set",    "--seed",  "--until",  "--out",
-                                          "--golden", "--bless", "--failed", "--reason",
-                                          "--time-tolerance", "--ignore", "--json",  "--quiet",
-                                          NULL};
+static const char *const run_options[] = {
+    "--set",    "--seed",           "--until",  "--out",  "--golden", "--bless", "--failed",
+    "--reason", "--time-tolerance", "--ignore", "--json", "--quiet",  NULL};
 static const char *const diff_options[] = {"--time-tolerance", "--ignore", "--map", "--junit",
                                            "--json",           "--quiet",  NULL};
 static const char *const trace_options[] = {"--from",   "--to",      "--model", "--kind",   "--at",

@@ -448,9 +448,9 @@ static enum tb_exit may_bless(const struct cli_args *args)
 {
     const char *ci = getenv("CI");
     if (!args->bless)
-        return args->reason || args->failed
-                   ? cli_usage(args->verb, "%s is for --bless", args->reason ? "--reason" : "--failed")
-                   : TB_EXIT_OK;
+        return args->reason || args->failed ? cli_usage(args->verb, "%s is for --bless",
+                                                        args->reason ? "--reason" : "--failed")
+                                            : TB_EXIT_OK;
     if (!args->golden)
         return cli_usage(args->verb, "--bless needs --golden FILE");
     if (ci && strcmp(ci, "true") == 0)

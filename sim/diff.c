@@ -338,7 +338,8 @@ static bool is_reordered(const struct compare *c, const struct side *late, const
 }
 
 /* The line of a side and one of the other side that waited for it. */
-static void match_late(struct compare *c, unsigned which, uint32_t slot, const struct tb_line *found)
+static void match_late(struct compare *c, unsigned which, uint32_t slot,
+                       const struct tb_line *found)
 {
     struct side *late = &c->side[which], *early = &c->side[!which];
     const struct waiting *w = &early->waiting[slot];

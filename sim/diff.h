@@ -116,7 +116,7 @@ struct tb_diff {
     uint64_t moved[TB_INGREDIENTS]; /* transactions (by_fingerprint: blocks), by ingredient */
     uint64_t by_key[TB_TXN_KINDS][TB_LINE_KEYS];
     uint64_t missing, extra;
-    uint64_t gave_up; /* of these: what waited until others needed its place */
+    uint64_t gave_up;                      /* of these: what waited until others needed its place */
     unsigned __int128 golden_lat, new_lat; /* sums over those that differ */
     uint64_t matched;
     struct tb_first *first;          /* the very first; NULL: none */

@@ -179,4 +179,3 @@ json_t *tb_causes_json(const struct tb_diff *d)
     json_object_set_new(o, "parts", kinds);
     return o;
 }
-

@@ -74,7 +74,7 @@ bool tb_component_see(struct tb_component *c, bool new, unsigned kind, uint32_t 
         *failed = true;
         return true;
     }
-    struct tb_seen *s = &c->seen[new * TB_TXN_KINDS + kind];
+    struct tb_seen *s = &c->seen[new *TB_TXN_KINDS + kind];
     uint64_t bit = (uint64_t)1 << number % 64;
     if (!s->any || number > s->top)
         move_on(s, number);

@@ -29,11 +29,11 @@ static json_t *components_json(const struct tb_diff *d)
     json_t *list = json_array();
     for (size_t i = 0; i < d->diverged; i++) {
         const struct tb_component *c = &d->components[i];
-        json_array_append_new(
-            list, json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "by", c->name, "changed",
-                            (json_int_t)c->changed, "order", (json_int_t)c->reordered, "missing",
-                            (json_int_t)c->missing, "extra", (json_int_t)c->extra, "first",
-                            first_json(&c->first)));
+        json_array_append_new(list,
+                              json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "by", c->name, "changed",
+                                        (json_int_t)c->changed, "order", (json_int_t)c->reordered,
+                                        "missing", (json_int_t)c->missing, "extra",
+                                        (json_int_t)c->extra, "first", first_json(&c->first)));
     }
     return list;
 }

@@ -59,8 +59,8 @@ static size_t lines_before(const struct tb_diff *d, const struct tb_first *f, bo
     const struct tb_log_file *file = new ? d->new : d->golden;
     if (d->by_fingerprint)
         return clear_before(&file->runs[f->run].print, f->place, lines);
-    return tb_log_file_before(file, f->run, new ? f->new.offset : f->golden.offset, by,
-                              CONTEXT, lines);
+    return tb_log_file_before(file, f->run, new ? f->new.offset : f->golden.offset, by, CONTEXT,
+                              lines);
 }
 
 static void print_lines(const struct paper *p, const char *sign, char **lines, size_t count)
@@ -250,8 +250,7 @@ static void print_moved(const struct paper *p, const struct tb_diff *d)
     fprintf(p->to, "  %-10s %" PRIu64 "\n  %-10s %" PRIu64 "\n", "missing", d->missing, "extra",
             d->extra);
     if (d->gave_up)
-        fprintf(p->to, WINDOW_NOTE, d->gave_up, TB_DIFF_WAITING,
-                TB_DIFF_WAITING_BYTES >> 20);
+        fprintf(p->to, WINDOW_NOTE, d->gave_up, TB_DIFF_WAITING, TB_DIFF_WAITING_BYTES >> 20);
     if (d->overlooked)
         fprintf(p->to, "  (%zu divergences are of models beyond the first %d)\n", d->overlooked,
                 TB_DIFF_COMPONENTS);
@@ -336,10 +335,9 @@ static void print_verdict(const struct paper *p, const struct tb_diff *d)
     if (!tb_diff_any(d))
         length = snprintf(text, sizeof text, "equal: %" PRIu64 " transactions", d->transactions);
     else if (d->by_fingerprint)
-        length =
-            snprintf(text, sizeof text,
-                     "different: %sgolden %" PRIu64 " transactions, new %" PRIu64,
-                     tb_diff_only(d, only), d->transactions, d->new_transactions);
+        length = snprintf(text, sizeof text,
+                          "different: %sgolden %" PRIu64 " transactions, new %" PRIu64,
+                          tb_diff_only(d, only), d->transactions, d->new_transactions);
     else
         length = snprintf(text, sizeof text,
                           "different: %s%" PRIu64 " of %" PRIu64 " transactions changed, %" PRIu64

@@ -1,7 +1,8 @@
 /* Golden logs: holding a run against one, and writing one.
  *
- * A golden is a whole log, with the hashes of its lines in its header, or a file of fingerprints; blessing keeps the form of what is there, and
- * a new one becomes fingerprints above TB_GOLDEN_LINES lines. Writing is atomic.
+ * A golden is a whole log, with the hashes of its lines in its header, or a file of fingerprints;
+ * blessing keeps the form of what is there, and a new one becomes fingerprints above
+ * TB_GOLDEN_LINES lines. Writing is atomic.
  */
 #ifndef TB_GOLDEN_H
 #define TB_GOLDEN_H

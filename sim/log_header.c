@@ -119,7 +119,8 @@ static bool header_scenario(struct tb_log_file *f)
               (h.resolved = take_copy(&c)) && take_word(&c, "seed") && take_number(&c, &h.seed) &&
               at_end(&c);
     if (!ok)
-        tb_log_file_complain(f, 1, "expected '#scenario NAME  platform NAME  resolved HASH  seed NUMBER'");
+        tb_log_file_complain(
+            f, 1, "expected '#scenario NAME  platform NAME  resolved HASH  seed NUMBER'");
     else if (!f->announced && f->count > 0)
         tb_log_file_complain(f, 1, "a second '#scenario' without '#run' before it");
     if (f->announced) {
@@ -142,7 +143,8 @@ static bool header_only(struct tb_log_file *f)
     return run_of(f)->header.only || no_memory(f);
 }
 
-/* -- What the lines must be, and lines that only fingerprints have ------------------------------ */
+/* -- What the lines must be, and lines that only fingerprints have ------------------------------
+ */
 
 /* A log's header tells of its lines before the first of them. */
 static bool is_late(struct tb_log_file *f)
@@ -248,9 +250,10 @@ static bool print_block(struct tb_log_file *f)
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         ok = ok && take_hash(&c, tb_ingredient_names[i], b.hash[i], TB_BLOCK_HASH);
     if (!ok || !at_end(&c)) {
-        tb_log_file_complain(f, 1,
-                 "expected '#block N times=HASH ...' with the next number and five hashes "
-                 "of 16 hexadecimal digits");
+        tb_log_file_complain(
+            f, 1,
+            "expected '#block N times=HASH ...' with the next number and five hashes "
+            "of 16 hexadecimal digits");
         return true;
     }
     if (p->block_count == p->block_room) {
@@ -285,10 +288,10 @@ static const struct directive {
     bool run, print;
     bool (*read)(struct tb_log_file *f);
 } directives[] = {
-    {"#run", false, false, header_run},   {"#scenario", false, false, header_scenario},
-    {"#only", true, false, header_only},  {"#lines", true, false, claim_lines},
-    {"#all", true, false, claim_all},     {"#count", true, true, print_count},
-    {"#block", true, true, print_block},  {"#clear", true, true, print_clear},
+    {"#run", false, false, header_run},  {"#scenario", false, false, header_scenario},
+    {"#only", true, false, header_only}, {"#lines", true, false, claim_lines},
+    {"#all", true, false, claim_all},    {"#count", true, true, print_count},
+    {"#block", true, true, print_block}, {"#clear", true, true, print_clear},
 };
 
 static bool is_directive(const struct tb_log_file *f, const char *name)
@@ -321,7 +324,8 @@ bool tb_log_file_header(struct tb_log_file *f, bool *run)
     return true;
 }
 
-/* -- When all lines were read ------------------------------------------------------------------- */
+/* -- When all lines were read -------------------------------------------------------------------
+ */
 
 /* A fingerprint must have all its parts, and as many as it says. */
 static void end_print(struct tb_log_file *f, struct tb_log_run *run)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC ((size_t)64) /* bytes that hold the first line */
+#define MAGIC  ((size_t)64)      /* bytes that hold the first line */
 #define BEFORE ((size_t)1 << 16) /* bytes that context is looked for in */
 
 static const char beginning[] = "#tollbridge-"; /* of either form */
@@ -208,9 +208,8 @@ static bool read_magic(struct tb_log_file *f)
     if (f->length > 0 && f->text[f->length - 1] == '\r')
         tb_log_file_complain(f, f->length, "lines end in CR and LF: a log's end in LF alone");
     else
-        tb_log_file_complain(f, 1,
-                             "the first line must be '" TB_LOG_MAGIC "' or '" TB_FINGERPRINT_MAGIC
-                             "'");
+        tb_log_file_complain(
+            f, 1, "the first line must be '" TB_LOG_MAGIC "' or '" TB_FINGERPRINT_MAGIC "'");
     return false;
 }
 
@@ -240,8 +239,7 @@ struct tb_log_file *tb_log_file_open(const char *path, struct tb_diag *diag)
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
-        tb_diag_at(diag, (struct tb_place){0}, "%s: %s", path,
-                   strerror(fd >= 0 ? EISDIR : errno));
+        tb_diag_at(diag, (struct tb_place){0}, "%s: %s", path, strerror(fd >= 0 ? EISDIR : errno));
         if (fd > STDIN_FILENO)
             close(fd);
         return NULL;

@@ -1,9 +1,9 @@
 /* Reading a transaction log, or a file of fingerprints, back: line by line, as it is compared.
  *
- * Of a file TB_LOG_BUFFER bytes are in memory, whatever its length; a pipe can be read as well. What
- * stands in '#' lines is taken in on the way; lines of transactions are handed out as text, and who
- * takes one has it checked against the table of kinds (tb_log_file_check) unless the same bytes
- * were. What is wrong goes to diag with file, line and column; reading goes on behind it.
+ * Of a file TB_LOG_BUFFER bytes are in memory, whatever its length; a pipe can be read as well.
+ * What stands in '#' lines is taken in on the way; lines of transactions are handed out as text,
+ * and who takes one has it checked against the table of kinds (tb_log_file_check) unless the same
+ * bytes were. What is wrong goes to diag with file, line and column; reading goes on behind it.
  *
  * A log's header may say how many lines the run has and what their hashes are (`#lines`, `#all`, as
  * a golden's does): then they are computed on the way too, and another result is an error.
@@ -17,7 +17,8 @@
 #include "tollbridge/diag.h"
 
 #define TB_LOG_BUFFER ((size_t)1 << 18)
-#define TB_LOG_MAPPED ((size_t)2 * TB_LINE_LONGEST) /* bytes of a line with other names, at most */
+#define TB_LOG_MAPPED ((size_t)2 * TB_LINE_LONGEST) /* bytes of a line with other names, at most   \
+                                                     */
 
 /* What the header of a run says of its lines. */
 struct tb_log_claim {
@@ -30,11 +31,12 @@ struct tb_log_claim {
 /* One run of a log: as far as it was read. */
 struct tb_log_run {
     struct tb_log_header header;
-    unsigned line; /* where its header stands */
+    unsigned line;  /* where its header stands */
     uint64_t begin; /* where in the file its first line is */
     uint64_t lines; /* of transactions, met so far; of a fingerprint: those in clear */
     struct tb_log_claim claim;
-    struct tb_fingerprint print; /* of a file of fingerprints; of a log: if `hashed`, while it is read */
+    struct tb_fingerprint
+        print; /* of a file of fingerprints; of a log: if `hashed`, while it is read */
     bool hashed;
     size_t clear_left; /* of a fingerprint: lines in clear still to come */
 };
@@ -61,9 +63,9 @@ struct tb_log_file {
     size_t errors_before; /* another file's */
     int fd;               /* -1: the text is all in memory */
     char *buffer;
-    size_t used, next;  /* bytes in it; where the next line begins */
-    uint64_t base;      /* of the buffer, in the file */
-    bool end, failed;   /* nothing more to be read; nor worth it */
+    size_t used, next; /* bytes in it; where the next line begins */
+    uint64_t base;     /* of the buffer, in the file */
+    bool end, failed;  /* nothing more to be read; nor worth it */
     unsigned line_number;
     const char *text; /* the current line */
     size_t length;
@@ -86,14 +88,14 @@ struct tb_log_file *tb_log_file_prints(const char *name, struct tb_fingerprint *
                                        size_t count);
 void tb_log_file_free(struct tb_log_file *f);
 
-/* Names of models are replaced from now on: a NULL-terminated list of "old=new", the caller's. false:
- * it holds fingerprints, which have none: an error in diag. */
+/* Names of models are replaced from now on: a NULL-terminated list of "old=new", the caller's.
+ * false: it holds fingerprints, which have none: an error in diag. */
 bool tb_log_file_map(struct tb_log_file *f, const char *const *maps);
 /* The line with the names that the maps give, in `out` (TB_LOG_MAPPED bytes): its length. */
 size_t tb_log_map_line(const char *const *maps, const char *text, size_t length, char *out);
 
-/* What comes next: a line of the current run, unchecked, valid until the next call; the beginning of
- * a run (runs[count - 1]); the end, everything having been checked. */
+/* What comes next: a line of the current run, unchecked, valid until the next call; the beginning
+ * of a run (runs[count - 1]); the end, everything having been checked. */
 enum tb_log_event tb_log_file_next(struct tb_log_file *f, struct tb_log_at *at);
 
 /* Splits a line into its values. false: it is none, and diag has why. */
@@ -106,8 +108,8 @@ static inline void tb_log_file_count(struct tb_log_file *f, const struct tb_line
         tb_fingerprint_line(&run->print, line);
 }
 
-/* Reads to the end, everything checked; `print`: the fingerprints of every run are there then. false:
- * errors are in diag. */
+/* Reads to the end, everything checked; `print`: the fingerprints of every run are there then.
+ * false: errors are in diag. */
 bool tb_log_file_drain(struct tb_log_file *f, bool print);
 /* Opens, reads to the end, frees: whether the file is all right. */
 bool tb_log_file_valid(const char *path, struct tb_diag *diag);

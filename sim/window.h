@@ -1,8 +1,9 @@
 /* What waits for its match when two logs or traces are read in step.
  *
  * A bounded queue of slots, in the order in which they were taken into it, that can be searched by
- * key. What a slot holds lies in an array of the caller's, by the slot's number; two different things
- * may have one key where the caller can tell them apart. Nothing allocates after tb_window_make.
+ * key. What a slot holds lies in an array of the caller's, by the slot's number; two different
+ * things may have one key where the caller can tell them apart. Nothing allocates after
+ * tb_window_make.
  */
 #ifndef TB_WINDOW_H
 #define TB_WINDOW_H

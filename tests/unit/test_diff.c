@@ -1,4 +1,5 @@
 /* The comparison of logs: what must be equal, and above all what must not. */
+#include "golden.h"
 #include "log_text.h"
 #include "suite.h"
 
@@ -178,6 +179,9 @@ static void test_malformed_files(void)
     CU_ASSERT_TRUE(says(cut, NULL, NULL, TB_EXIT_INPUT, "new.log:12:"));
     char *twice = edited(4, "\n", "\n#scenario x  platform y  resolved z  seed 1\n");
     CU_ASSERT_TRUE(says(twice, NULL, NULL, TB_EXIT_INPUT, "without '#run'"));
+    char *within = log_text_dmas(10);
+    within[strlen(within) - 1] = '\0';
+    CU_ASSERT_TRUE(says(within, NULL, NULL, TB_EXIT_INPUT, "the file ends within a line"));
 }
 
 static void test_comments_are_skipped(void)
@@ -266,10 +270,165 @@ static void test_cause(void)
     CU_ASSERT_TRUE(says(new, "1ns", NULL, TB_EXIT_VIOLATION, "1 only waited"));
 }
 
-SUITE("diff", {"equal", test_equal}, {"wrong numbers", test_wrong_numbers},
-      {"a missing line", test_missing_line}, {"an extra line", test_extra_line},
-      {"swapped lines", test_swapped_lines}, {"another header", test_other_header},
-      {"tolerance", test_tolerance}, {"ignored keys", test_ignore},
-      {"bad options", test_bad_options}, {"malformed files", test_malformed_files},
-      {"comments", test_comments_are_skipped}, {"several runs", test_runs},
-      {"the first divergence", test_first_divergence}, {"cause and effect", test_cause})
+/* A log whose two halves, of `half` lines each, have changed places. */
+static struct outcome halves(uint32_t half)
+{
+    char *golden = log_text_dmas(2 * half), *new = NULL;
+    char *first = log_text_line(golden, HEADER), *cut = log_text_line(first, half);
+    if (asprintf(&new, "%.*s%s%.*s", (int)(first - golden), golden, cut, (int)(cut - first),
+                 first) < 0)
+        abort();
+    struct outcome o = compare(golden, new, NULL, NULL);
+    CU_ASSERT_EQUAL(o.status, TB_EXIT_VIOLATION);
+    CU_ASSERT_EQUAL(o.d.transactions, 2 * half);
+    CU_ASSERT_EQUAL(o.d.new_transactions, 2 * half);
+    CU_ASSERT_EQUAL(o.d.missing, o.d.extra);
+    CU_ASSERT_EQUAL(o.d.matched + o.d.missing, 2 * half);
+    CU_ASSERT_EQUAL(o.d.differing, 0);
+    free(golden);
+    free(new);
+    return o;
+}
+
+/* What is far from its place waits for its match; one line further than the window reaches it is
+ * missing where it was and extra where it came, nothing passes for equal, and that is said. */
+static void test_window(void)
+{
+    struct outcome o = halves(TB_DIFF_WAITING);
+    CU_ASSERT_EQUAL(o.d.missing, 0);
+    CU_ASSERT_EQUAL(o.d.moved[TB_ORDER], TB_DIFF_WAITING);
+    CU_ASSERT_PTR_NULL(strstr(o.printed, "far from their place"));
+    free(o.printed);
+    o = halves(TB_DIFF_WAITING + 1);
+    CU_ASSERT_TRUE(o.d.missing > 0);
+    CU_ASSERT_TRUE(o.d.gave_up > 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "may only be far from their place: at most 65536"));
+    free(o.printed);
+}
+
+/* What moved is what changed places, not all that lies between. */
+static void test_moved_line(void)
+{
+    char *golden = log_text_dmas(50), *new = NULL;
+    char *a = log_text_line(golden, HEADER + 5), *b = strchr(a, '\n') + 1;
+    char *c = log_text_line(golden, HEADER + 40);
+    if (asprintf(&new, "%.*s%.*s%.*s%s", (int)(a - golden), golden, (int)(c - b), b, (int)(b - a),
+                 a, c) < 0)
+        abort();
+    struct outcome later = compare(golden, new, NULL, NULL);
+    struct outcome earlier = compare(new, golden, NULL, NULL);
+    CU_ASSERT_EQUAL(later.d.moved[TB_ORDER], 1);
+    CU_ASSERT_EQUAL(earlier.d.moved[TB_ORDER], 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(later.printed, "golden.log:8 and new.log:42: another place"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(earlier.printed, "golden.log:42 and new.log:8: another place"));
+    free(later.printed);
+    free(earlier.printed);
+    free(golden);
+    free(new);
+}
+
+/* The first divergence of each model, by its place in the golden, with what that model did before.
+ */
+static void test_components(void)
+{
+    char *golden = log_text_dmas(30);
+    for (unsigned i = 1; i < 30; i += 3)
+        golden = log_text_edit(golden, HEADER + i, "by=ide0", "by=nic0");
+    char *new = strdup(golden);
+    new = log_text_edit(new, HEADER + 19, "lat=100.000", "lat=105.000"); /* nic0 */
+    new = log_text_edit(new, HEADER + 22, "lat=100.000", "lat=106.000"); /* nic0 */
+    new = log_text_cut(new, HEADER + 12);                                /* ide0 */
+    struct outcome o = compare(golden, new, NULL, NULL);
+    CU_ASSERT_EQUAL(o.status, TB_EXIT_VIOLATION);
+    CU_ASSERT_EQUAL(o.d.missing, 1);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(o.printed, "first difference: golden.log:15 and new.log: a trans"));
+    char *nic = strstr(o.printed, "first of nic0: golden.log:22 and new.log:21: the same trans");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(nic);
+    char *before = strstr(nic, "    t=260.000 txn=16 by=nic0"), *it = strstr(nic, "  - t=290.000");
+    CU_ASSERT_TRUE(before && it && before < it); /* its own lines, none of ide0's */
+    CU_ASSERT_TRUE(!strstr(nic, "by=ide0") || strstr(nic, "by=ide0") > it);
+    CU_ASSERT_PTR_NOT_NULL(strstr(nic, "lat      100.000 -> 105.000"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "nic0             2 changed, 0 out of order, 0 miss"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "ide0             0 changed, 0 out of order, 1 miss"));
+    free(o.printed);
+    free(golden);
+    free(new);
+}
+
+/* Twenty models differ: eight are shown, the rest are counted. */
+static void test_many_components(void)
+{
+    char *golden = log_text_dmas(20), name[20], *new;
+    for (unsigned i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "by=m%u", i);
+        golden = log_text_edit(golden, HEADER + i, "by=ide0", name);
+    }
+    new = strdup(golden);
+    for (unsigned i = 0; i < 20; i++)
+        new = log_text_edit(new, HEADER + i, "lat=100.000", "lat=101.000");
+    struct outcome o = compare(golden, new, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "first of m7:"));
+    CU_ASSERT_PTR_NULL(strstr(o.printed, "first of m8:"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(o.printed, "and the first of 12 models more, from m8 on"));
+    free(o.printed);
+    free(golden);
+    free(new);
+}
+
+/* A log that tells the hashes of its lines, as a golden does. */
+static char *told(void)
+{
+    char path[80], *text = log_text_dmas(10);
+    struct tb_diag *diag = tb_diag_new();
+    log_text_path(path, sizeof path, "told.log");
+    FILE *to = fopen(path, "w");
+    fputs(text, to);
+    fclose(to);
+    CU_ASSERT_TRUE(tb_golden_write_log(path, path, diag));
+    CU_ASSERT_TRUE(tb_golden_write_log(path, path, diag)); /* once is enough */
+    free(text);
+    text = log_text_read(path);
+    unlink(path);
+    tb_diag_free(diag);
+    return text;
+}
+
+static void test_hashes_in_header(void)
+{
+    static const struct {
+        unsigned line;
+        const char *from, *to, *says;
+    } cases[] = {
+        {8, "status=ok", "status=abort",
+         "new.log:4:1: the lines of this run are not those whose "
+         "hashes stand here (outcome differ)"},
+        {8, "lat=100.000", "lat=100.001", "(times differ)"},
+        {8, "pa=0x0000000000100", "pa=0x0000000000200", "(addresses differ)"},
+        {8, "data=", "data=0", "new.log:9:"},
+        {2, "#lines 10", "#lines 11",
+         "new.log:2:1: this run has 10 transactions, '#lines' says 11"},
+        {2, "#lines 10", "#lines ten", "new.log:3:1: expected one '#lines"},
+        {3, "times=", "times=0", "new.log:4:1: expected one '#all"},
+        {3, "\n", "\n#lines 10\n", "new.log:5:1: expected one '#lines"},
+        {5, "t=", "#lines 10\nt=", "new.log:6:1: expected this before the first"},
+        {5, "t=", "#block 0\nt=", "new.log:6:1: a log has no such line"},
+    };
+    CU_ASSERT_TRUE(says(told(), NULL, NULL, TB_EXIT_OK, "equal: 10"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CU_ASSERT_TRUE(says(log_text_edit(told(), cases[i].line, cases[i].from, cases[i].to), NULL,
+                            NULL, TB_EXIT_INPUT, cases[i].says));
+    CU_ASSERT_TRUE(says(log_text_cut(told(), 13), NULL, NULL, TB_EXIT_INPUT, "this run has 9"));
+    CU_ASSERT_TRUE(says(log_text_swap(told(), 7), NULL, NULL, TB_EXIT_INPUT, "(times, order, "));
+}
+
+SUITE("diff", {"the window", test_window}, {"a moved line", test_moved_line},
+      {"components", test_components}, {"many components", test_many_components},
+      {"hashes in the header", test_hashes_in_header}, {"equal", test_equal},
+      {"wrong numbers", test_wrong_numbers}, {"a missing line", test_missing_line},
+      {"an extra line", test_extra_line}, {"swapped lines", test_swapped_lines},
+      {"another header", test_other_header}, {"tolerance", test_tolerance},
+      {"ignored keys", test_ignore}, {"bad options", test_bad_options},
+      {"malformed files", test_malformed_files}, {"comments", test_comments_are_skipped},
+      {"several runs", test_runs}, {"the first divergence", test_first_divergence},
+      {"cause and effect", test_cause})
