@@ -35,60 +35,68 @@ static void show(const struct cli_args *args, const struct tb_diff *d, enum tb_e
         tb_diff_print(d, stdout, cli_colour(stdout));
 }
 
-static enum tb_exit write_junit(const struct cli_args *args, const struct tb_diff *d)
+/* One of the two was compared. */
+static enum tb_exit write_junit(const struct cli_args *args, const struct tb_diff *d,
+                                const struct tb_trace_diff *t)
 {
     struct tb_outfile out;
+    if (!args->junit)
+        return TB_EXIT_OK;
     tb_outfile_open(&out, args->junit);
-    tb_diff_junit(d, args->words[0], &out);
+    if (d)
+        tb_diff_junit(d, args->words[0], &out);
+    else
+        tb_trace_diff_junit(t, args->words[0], &out);
     return tb_outfile_commit(&out) ? TB_EXIT_OK : cli_host(args->junit, out.error);
 }
 
-/* Traces are compared whole: what they hold has no text to be ignored or mapped. */
-static enum tb_exit diff_traces(const struct cli_args *args, const char *golden, const char *new)
+static enum tb_exit check_maps(const struct cli_args *args)
 {
-    struct tb_trace_diff d;
-    if (args->tolerance || args->ignores || args->maps || args->junit)
-        return cli_usage(
-            args->verb,
-            "--time-tolerance, --ignore, --map and --junit are for logs, not for traces");
-    struct tb_diag *diag = tb_diag_new();
-    enum tb_exit status = tb_trace_diff(golden, new, &d, diag);
-    if (tb_diag_count(diag))
-        status = cli_errors(diag);
-    else if (args->json)
-        status = cli_worse(status, cli_dump(tb_trace_diff_json(&d)));
-    else if (!args->quiet || status != TB_EXIT_OK)
-        tb_trace_diff_print(&d, stdout, cli_colour(stdout));
-    tb_trace_diff_clear(&d);
-    tb_diag_free(diag);
-    return status;
-}
-
-static enum tb_exit diff_logs(const struct cli_args *args)
-{
-    struct tb_diff_options options;
-    struct tb_diff d = {0};
-    enum tb_exit status = cli_diff_options(args, &options);
-    if (status != TB_EXIT_OK)
-        return status;
     for (size_t i = 0; args->maps && args->maps[i]; i++) {
         const char *equals = strchr(args->maps[i], '=');
         if (!equals || equals == args->maps[i] || !equals[1] || strpbrk(args->maps[i], " \n"))
             return cli_usage(args->verb, "--map %s: it is old=new, two names of models",
                              args->maps[i]);
     }
+    return TB_EXIT_OK;
+}
+
+static enum tb_exit diff_traces(const struct cli_args *args, const struct tb_diff_options *options,
+                                const char *golden, const char *new)
+{
+    const struct tb_trace_diff_options o = {*options, args->maps};
+    struct tb_trace_diff d;
+    struct tb_diag *diag = tb_diag_new();
+    enum tb_exit status = tb_trace_diff(golden, new, &o, &d, diag);
+    if (tb_diag_count(diag))
+        status = cli_errors(diag);
+    else if (args->json)
+        status = cli_worse(status, cli_dump(tb_trace_diff_json(&d)));
+    else if (!args->quiet || status != TB_EXIT_OK)
+        tb_trace_diff_print(&d, stdout, cli_colour(stdout));
+    if (!tb_diag_count(diag))
+        status = cli_worse(status, write_junit(args, NULL, &d));
+    tb_trace_diff_clear(&d);
+    tb_diag_free(diag);
+    return status;
+}
+
+static enum tb_exit diff_logs(const struct cli_args *args, const struct tb_diff_options *options)
+{
+    struct tb_diff d = {0};
+    enum tb_exit status = TB_EXIT_INPUT;
     struct tb_diag *diag = tb_diag_new();
     struct tb_log_file *golden = tb_log_file_open(args->words[0], diag);
     struct tb_log_file *new = tb_log_file_open(args->words[1], diag);
     bool mapped = !golden || !args->maps || tb_log_file_map(golden, args->maps);
     if (golden && new &&mapped)
-        status = tb_diff_files(golden, new, &options, &d, diag);
+        status = tb_diff_files(golden, new, options, &d, diag);
     if (tb_diag_count(diag))
         status = cli_errors(diag);
     else
         show(args, &d, status);
-    if (!tb_diag_count(diag) && args->junit)
-        status = cli_worse(status, write_junit(args, &d));
+    if (!tb_diag_count(diag))
+        status = cli_worse(status, write_junit(args, &d, NULL));
     tb_diff_clear(&d);
     tb_log_file_free(golden);
     tb_log_file_free(new);
@@ -98,12 +106,15 @@ static enum tb_exit diff_logs(const struct cli_args *args)
 
 enum tb_exit cli_diff(const struct cli_args *args)
 {
+    struct tb_diff_options options;
+    enum tb_exit status = cli_diff_options(args, &options);
+    if (status != TB_EXIT_OK || (status = check_maps(args)) != TB_EXIT_OK)
+        return status;
     char *golden = tb_trace_diff_path(args->words[0]), *new = tb_trace_diff_path(args->words[1]);
-    enum tb_exit status;
     if (!golden && !new)
-        status = diff_logs(args);
+        status = diff_logs(args, &options);
     else if (golden && new)
-        status = diff_traces(args, golden, new);
+        status = diff_traces(args, &options, golden, new);
     else
         status = cli_usage(args->verb, "%s is a trace, %s is none", args->words[golden ? 0 : 1],
                            args->words[golden ? 1 : 0]);

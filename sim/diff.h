@@ -172,6 +172,12 @@ const char *tb_diff_only(const struct tb_diff *d, char out[120]);
  * extra. */
 void tb_diff_junit(const struct tb_diff *d, const char *golden, struct tb_outfile *to);
 
+/* The parts of such a file: of `failed`, `count` and what they are of. */
+void tb_junit_begin(struct tb_outfile *to, const char *golden, unsigned tests, unsigned failures);
+void tb_junit_case(struct tb_outfile *to, const char *name, uint64_t count, bool failed,
+                   const char *of);
+void tb_junit_end(struct tb_outfile *to);
+
 /* Prints what a person wants to know: the first divergence with its context, what moved, a verdict.
  */
 void tb_diff_print(const struct tb_diff *d, FILE *to, bool colour);

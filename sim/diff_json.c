@@ -83,14 +83,26 @@ json_t *tb_diff_json(const struct tb_diff *d)
 /* -- JUnit ---------------------------------------------------------------------------------------
  */
 
-static void junit_case(struct tb_outfile *to, const char *name, uint64_t count, bool failed,
-                       const char *of)
+void tb_junit_begin(struct tb_outfile *to, const char *golden, unsigned tests, unsigned failures)
+{
+    tb_outfile_print(to, "<?xml version='1.0' encoding='UTF-8'?>\n<testsuite name='");
+    tb_draw_text(to, golden);
+    tb_outfile_print(to, "' tests='%u' failures='%u'>\n", tests, failures);
+}
+
+void tb_junit_case(struct tb_outfile *to, const char *name, uint64_t count, bool failed,
+                   const char *of)
 {
     tb_outfile_print(to, "  <testcase classname='tollbridge.diff' name='%s'", name);
     if (failed)
         tb_outfile_print(to, "><failure message='%" PRIu64 " %s'/></testcase>\n", count, of);
     else
         tb_outfile_print(to, "/>\n");
+}
+
+void tb_junit_end(struct tb_outfile *to)
+{
+    tb_outfile_print(to, "</testsuite>\n");
 }
 
 /* By fingerprint blocks are counted; an ingredient whose only trace is in lines that are not kept
@@ -108,14 +120,12 @@ void tb_diff_junit(const struct tb_diff *d, const char *golden, struct tb_outfil
     unsigned failures = (d->missing != 0) + (d->extra != 0) + d->other_runs;
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
         failures += ingredient_differs(d, i);
-    tb_outfile_print(to, "<?xml version='1.0' encoding='UTF-8'?>\n<testsuite name='");
-    tb_draw_text(to, golden);
-    tb_outfile_print(to, "' tests='%d' failures='%u'>\n", TB_INGREDIENTS + 3, failures);
-    junit_case(to, "runs", 1, d->other_runs, "other scenario or number of runs");
+    tb_junit_begin(to, golden, TB_INGREDIENTS + 3, failures);
+    tb_junit_case(to, "runs", 1, d->other_runs, "other scenario or number of runs");
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
-        junit_case(to, tb_ingredient_names[i], d->moved[i], ingredient_differs(d, i),
-                   d->by_fingerprint ? "blocks differ" : "transactions differ");
-    junit_case(to, "missing", d->missing, d->missing != 0, "transactions are missing");
-    junit_case(to, "extra", d->extra, d->extra != 0, "transactions are extra");
-    tb_outfile_print(to, "</testsuite>\n");
+        tb_junit_case(to, tb_ingredient_names[i], d->moved[i], ingredient_differs(d, i),
+                      d->by_fingerprint ? "blocks differ" : "transactions differ");
+    tb_junit_case(to, "missing", d->missing, d->missing != 0, "transactions are missing");
+    tb_junit_case(to, "extra", d->extra, d->extra != 0, "transactions are extra");
+    tb_junit_end(to);
 }

@@ -1,47 +1,370 @@
-/* Comparing traces; see trace_diff.h. */
+/* Comparing traces: matching; see trace_diff.h. */
 #include "trace_diff.h"
 
-#include "summary.h"
 #include "trace.h"
+#include "trace_pair.h"
+#include "window.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define NONE UINT32_MAX
+enum { GOLDEN, NEW };
 
-/* Records of one side that wait for their match: a ring in the order in which they came, and a hash
- * table of it. */
+/* A record that waits for its match. */
 struct waiting {
-    struct tb_trace_record *ring;
-    bool *taken;     /* it has found its match */
-    uint32_t *table; /* 2 * TB_TRACE_DIFF_WAITING places in the ring */
-    uint64_t head, tail;
+    struct tb_trace_record record;
+    uint64_t place,
+        other_place;    /* records of its own side before it; of the other's when it came */
+    tb_time other_time; /* when the golden's beside it ended */
 };
 
-enum { TABLE = 4 * TB_TRACE_DIFF_WAITING };
+struct side {
+    struct tb_trace_file *file;
+    const struct tb_trace_record *at; /* still to be placed; NULL: none, or the run has ended */
+    bool ended;
+    uint64_t place;  /* records of this run before it */
+    uint64_t passed; /* the furthest place that was matched, and one */
+    tb_time time;    /* the golden's: when that ended */
+    struct tb_window window;
+    struct waiting *waiting;
+    uint32_t *component_of; /* of this run's models: in d->components, or TB_NOWHERE */
+};
 
 struct compare {
     struct tb_trace_diff *d;
-    struct tb_trace_file *file[2];
-    const struct tb_trace_run *run[2];
-    uint32_t *model_of, *site_of; /* of the new run's: the golden's, or NONE */
-    uint32_t *hop_of;             /* golden's site * TB_TRACE_WORDS + part: in d->hops, or NONE */
-    struct waiting waiting[2];
+    const struct tb_trace_diff_options *options;
+    struct tb_trace_pairing pairing;
+    struct side side[2];
 };
 
-/* -- Names
- * --------------------------------------------------------------------------------------------------
+/* -- Who differs --------------------------------------------------------------------------------
  */
 
-static uint32_t find_site(const struct tb_trace_run *r, const char *name, unsigned from,
-                          unsigned to)
+static const char *name_of(const struct compare *c, unsigned which, uint16_t model)
 {
-    for (unsigned i = from; i < to; i++)
-        if (strcmp(r->sites[i].name, name) == 0)
-            return i;
-    return NONE;
+    return which == GOLDEN ? tb_trace_name_of(&c->pairing, model)
+                           : tb_trace_model(c->pairing.run[NEW], model);
+}
+
+static struct tb_trace_component *new_component(struct tb_trace_diff *d, const char *name)
+{
+    struct tb_trace_component *more =
+        realloc(d->components, (d->component_count + 1) * sizeof *more);
+    if (!more)
+        return NULL;
+    d->components = more;
+    more[d->component_count] = (struct tb_trace_component){.by = strdup(name)};
+    return more[d->component_count].by ? &more[d->component_count++] : NULL;
+}
+
+static struct tb_trace_component *component_of(struct compare *c, unsigned which, uint16_t model)
+{
+    struct tb_trace_diff *d = c->d;
+    uint32_t *known = &c->side[which].component_of[model];
+    const char *name = name_of(c, which, model);
+    for (uint32_t i = 0; *known == TB_NOWHERE && i < d->component_count; i++)
+        if (strcmp(d->components[i].by, name) == 0)
+            *known = i;
+    if (*known != TB_NOWHERE)
+        return &d->components[*known];
+    struct tb_trace_component *new = new_component(d, name);
+    d->failed |= !new;
+    if (new)
+        *known = (uint32_t)(new - d->components);
+    return new;
+}
+
+static char *sentence(const struct compare *c, unsigned which, const struct tb_trace_record *a,
+                      const char *what)
+{
+    char *text;
+    const struct tb_trace_run *r = c->pairing.run[which];
+    int n = asprintf(&text, "run %u: %s %" PRIu32 " of %s, created at %" PRIu64 ".%03u ns: %s",
+                     r->number + 1, r->kinds.word[a->kind], a->number, name_of(c, which, a->by),
+                     a->created / TB_NS, (unsigned)(a->created % TB_NS), what);
+    return n < 0 ? NULL : text;
+}
+
+static bool is_first(const struct compare *c, const struct tb_trace_component *of, uint64_t place)
+{
+    unsigned run = c->pairing.run[GOLDEN]->number;
+    return !of->first || run < of->run || (run == of->run && place < of->place);
+}
+
+/* `place` counts in the golden. */
+static void diverge(struct compare *c, unsigned which, const struct tb_trace_record *t,
+                    uint64_t place, size_t counter, const char *what)
+{
+    struct tb_trace_component *of = component_of(c, which, t->by);
+    if (!of)
+        return;
+    ++*(uint64_t *)((char *)of + counter);
+    if (!is_first(c, of, place))
+        return;
+    free(of->first);
+    of->first = sentence(c, which, t, what);
+    of->run = c->pairing.run[GOLDEN]->number;
+    of->place = place;
+    c->d->failed |= !of->first;
+}
+
+#define COUNTER(name) offsetof(struct tb_trace_component, name)
+
+/* -- A pair -------------------------------------------------------------------------------------
+ */
+
+static void count_cause(struct compare *c, const struct tb_trace_record *a,
+                        const struct tb_trace_moved *m)
+{
+    struct tb_trace_diff *d = c->d;
+    if (m->own)
+        d->own++;
+    else if (m->waited)
+        d->waited++;
+    else
+        d->shifted++;
+    if (m->own && !d->cause && !(d->cause = sentence(c, GOLDEN, a, "changed by itself")))
+        d->failed = true;
+}
+
+static const char *describe(const struct tb_trace_record *a, const struct tb_trace_record *b,
+                            const struct tb_trace_moved *m, char out[200])
+{
+    char golden[40] = "", new[40] = "";
+    *tb_put_time(golden, a->ended - a->created) = '\0';
+    *tb_put_time(new, b->ended - b->created) = '\0';
+    const char *what = m->outcome     ? "another outcome"
+                       : m->addresses ? "another address"
+                       : m->data      ? "other data"
+                                      : "other times";
+    if (a->ended - a->created == b->ended - b->created)
+        snprintf(out, 200, "%s, latency %s ns as before", what, golden);
+    else
+        snprintf(out, 200, "%s, latency %s -> %s ns", what, golden, new);
+    return out;
+}
+
+static void compare_pair(struct compare *c, const struct tb_trace_record *a,
+                         const struct tb_trace_record *b, uint64_t place)
+{
+    struct tb_trace_diff *d = c->d;
+    struct tb_trace_moved m;
+    char what[200];
+    d->matched++;
+    if (!tb_trace_compare(&c->pairing, a, b, &m)) {
+        d->equal++;
+        return;
+    }
+    d->times += m.times;
+    d->addresses += m.addresses;
+    d->outcome += m.outcome;
+    d->data += m.data;
+    count_cause(c, a, &m);
+    struct tb_trace_component *of = component_of(c, GOLDEN, a->by);
+    if (of && !is_first(c, of, place))
+        of->changed++;
+    else
+        diverge(c, GOLDEN, a, place, COUNTER(changed), describe(a, b, &m, what));
+}
+
+/* -- Matching -----------------------------------------------------------------------------------
+ */
+
+/* Who a record is, in the golden's numbers. */
+static uint64_t identity(const struct compare *c, unsigned which, const struct tb_trace_record *t)
+{
+    uint64_t by = which == NEW ? c->pairing.model_of[t->by] : t->by;
+    return by << 40 | (uint64_t)t->kind << 32 | t->number;
+}
+
+static void fetch(struct compare *c, unsigned which)
+{
+    struct side *s = &c->side[which];
+    if (s->at || s->ended)
+        return;
+    s->at = tb_trace_next(s->file);
+    s->ended = !s->at;
+    if (which == GOLDEN)
+        c->d->golden += s->at != NULL;
+    else
+        c->d->new += s->at != NULL;
+}
+
+static void pass(struct side *s)
+{
+    s->at = NULL;
+    s->place++;
+}
+
+/* What waited longest has no match. */
+static void give_up(struct compare *c, unsigned which)
+{
+    struct side *s = &c->side[which];
+    uint32_t slot = tb_window_oldest(&s->window);
+    const struct waiting *w = &s->waiting[slot];
+    if (which == GOLDEN) {
+        c->d->missing++;
+        diverge(c, GOLDEN, &w->record, w->place, COUNTER(missing), "missing");
+    } else {
+        c->d->extra++;
+        diverge(c, NEW, &w->record, w->other_place, COUNTER(extra), "extra");
+    }
+    tb_window_take(&s->window, slot);
+}
+
+/* Records are copied as far as they are used. */
+static void copy_record(struct tb_trace_record *to, const struct tb_trace_record *from)
+{
+    memcpy(to, from,
+           offsetof(struct tb_trace_record, spans) + from->span_count * sizeof *from->spans);
+}
+
+struct beside {
+    uint64_t place;
+    tb_time time;
+};
+
+static void wait_for_match(struct compare *c, unsigned which, struct beside other)
+{
+    struct side *s = &c->side[which];
+    if (tb_window_full(&s->window)) {
+        give_up(c, which);
+        c->d->gave_up++;
+    }
+    struct waiting *w = &s->waiting[tb_window_put(&s->window, identity(c, which, s->at))];
+    copy_record(&w->record, s->at);
+    w->place = s->place;
+    w->other_place = other.place;
+    w->other_time = other.time;
+    pass(s);
+}
+
+/* Whether a pair of which one side waited has changed places with another pair. */
+static bool is_reordered(const struct compare *c, unsigned late, const struct waiting *w,
+                         const struct tb_trace_record *golden)
+{
+    const struct tb_diff_options *o = &c->options->values;
+    const struct side *early = &c->side[!late];
+    if (o->order || early->passed <= w->place)
+        return false;
+    tb_time beside = late == NEW ? early->time : w->other_time;
+    return !o->tolerant || !tb_diff_near(o, golden->ended, beside, golden->ended);
+}
+
+static void match_late(struct compare *c, unsigned which, uint32_t slot)
+{
+    struct side *late = &c->side[which], *early = &c->side[!which];
+    const struct waiting *w = &early->waiting[slot];
+    const struct tb_trace_record *golden = which == GOLDEN ? late->at : &w->record;
+    const struct tb_trace_record *new = which == GOLDEN ? &w->record : late->at;
+    compare_pair(c, golden, new, which == GOLDEN ? late->place : w->place);
+    if (is_reordered(c, which, w, golden)) {
+        c->d->order++;
+        diverge(c, GOLDEN, golden, which == GOLDEN ? w->other_place : w->place, COUNTER(reordered),
+                "another place in the order");
+    }
+    if (early->passed <= w->place)
+        early->passed = w->place + 1;
+    late->passed = late->place + 1;
+    if (which == GOLDEN)
+        late->time = golden->ended;
+    tb_window_take(&early->window, slot);
+    pass(late);
+}
+
+static bool find_match(struct compare *c, unsigned which)
+{
+    struct side *s = &c->side[which], *other = &c->side[!which];
+    if (!s->at || tb_window_empty(&other->window) ||
+        (which == NEW && c->pairing.model_of[s->at->by] == TB_NOWHERE))
+        return false;
+    uint32_t slot = tb_window_find(&other->window, identity(c, which, s->at), TB_WINDOW_NONE);
+    if (slot == TB_WINDOW_NONE)
+        return false;
+    match_late(c, which, slot);
+    return true;
+}
+
+static void add_unknown(struct compare *c)
+{
+    struct side *s = &c->side[NEW];
+    c->d->extra++;
+    diverge(c, NEW, s->at, c->side[GOLDEN].place, COUNTER(extra), "extra");
+    pass(s);
+}
+
+/* Neither side has seen the other's: both wait, but for what no model of the golden's can match. */
+static void place_apart(struct compare *c)
+{
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    const struct beside at[2] = {{a->place, a->at ? a->at->ended : a->time}, {b->place, 0}};
+    if (b->at && c->pairing.model_of[b->at->by] == TB_NOWHERE)
+        add_unknown(c);
+    else if (b->at)
+        wait_for_match(c, NEW, at[GOLDEN]);
+    if (a->at)
+        wait_for_match(c, GOLDEN, at[NEW]);
+}
+
+static bool in_step(const struct compare *c, const struct tb_trace_record *a,
+                    const struct tb_trace_record *b)
+{
+    return a->number == b->number && a->kind == b->kind && a->by == c->pairing.model_of[b->by];
+}
+
+static void step(struct compare *c)
+{
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    if (a->at && b->at && in_step(c, a->at, b->at)) {
+        compare_pair(c, a->at, b->at, a->place);
+        a->time = a->at->ended;
+        a->passed = a->place + 1;
+        b->passed = b->place + 1;
+        pass(a);
+        pass(b);
+    } else if (!find_match(c, GOLDEN) && !find_match(c, NEW)) {
+        place_apart(c);
+    }
+}
+
+static void compare_records(struct compare *c)
+{
+    struct side *a = &c->side[GOLDEN], *b = &c->side[NEW];
+    while (!c->d->failed) {
+        fetch(c, GOLDEN);
+        fetch(c, NEW);
+        if (!a->at && !b->at)
+            break;
+        step(c);
+    }
+    for (unsigned which = GOLDEN; which <= NEW; which++)
+        while (!tb_window_empty(&c->side[which].window))
+            give_up(c, which);
+}
+
+/* -- Runs ---------------------------------------------------------------------------------------
+ */
+
+static bool begin_side(struct side *s, const struct tb_trace_run *r)
+{
+    *s = (struct side){.file = s->file};
+    s->waiting = malloc(TB_TRACE_DIFF_WAITING * sizeof *s->waiting);
+    s->component_of = malloc((r->model_count + 1) * sizeof *s->component_of);
+    if (!s->waiting || !s->component_of || !tb_window_make(&s->window, TB_TRACE_DIFF_WAITING))
+        return false;
+    memset(s->component_of, 0xff, (r->model_count + 1) * sizeof *s->component_of);
+    return true;
+}
+
+static void end_side(struct side *s)
+{
+    tb_window_free(&s->window);
+    free(s->waiting);
+    free(s->component_of);
+    s->waiting = NULL;
+    s->component_of = NULL;
 }
 
 static bool same_words(const struct tb_trace_word_list *a, const struct tb_trace_word_list *b)
@@ -52,368 +375,23 @@ static bool same_words(const struct tb_trace_word_list *a, const struct tb_trace
     return a->count == b->count;
 }
 
-static bool map_names(struct compare *c)
-{
-    const struct tb_trace_run *a = c->run[0], *b = c->run[1];
-    c->model_of = calloc(b->model_count + 1, sizeof *c->model_of);
-    c->site_of = calloc(b->site_count + 1, sizeof *c->site_of);
-    c->hop_of = malloc((size_t)(a->site_count + 1) * TB_TRACE_WORDS * sizeof *c->hop_of);
-    if (!c->model_of || !c->site_of || !c->hop_of)
-        return false;
-    memset(c->hop_of, 0xff, (size_t)(a->site_count + 1) * TB_TRACE_WORDS * sizeof *c->hop_of);
-    for (unsigned i = 0; i < b->site_count; i++) {
-        bool wire = i < b->wire_count;
-        c->site_of[i] = find_site(a, b->sites[i].name, wire ? 0 : a->wire_count,
-                                  wire ? a->wire_count : a->site_count);
-    }
-    for (unsigned i = 0; i < b->model_count; i++) {
-        uint32_t site = c->site_of[b->wire_count + i];
-        c->model_of[i] = site == NONE ? NONE : site - a->wire_count;
-    }
-    return true;
-}
-
-/* A model of the new run by the golden's number; nobody stays nobody. */
-static uint32_t model_of(const struct compare *c, uint16_t model)
-{
-    return model == UINT16_MAX ? UINT16_MAX : c->model_of[model];
-}
-
-/* -- What moved
- * ------------------------------------------------------------------------------------------------
- */
-
-/* The word outlives the file if it is one of this program's own, as it is unless the trace is a
- * stranger's. */
-static const char *part_word(const struct tb_trace_run *r, unsigned part)
-{
-    for (unsigned p = 0; p < TB_PARTS; p++)
-        if (strcmp(tb_part_names[p], r->parts.word[part]) == 0)
-            return tb_part_names[p];
-    return "other";
-}
-
-static struct tb_moved_hop *hop_at(struct compare *c, uint32_t site, unsigned part)
-{
-    struct tb_trace_diff *d = c->d;
-    uint32_t *place = &c->hop_of[(size_t)site * TB_TRACE_WORDS + part];
-    if (*place != NONE)
-        return &d->hops[*place];
-    if (d->hop_count == d->hop_room) {
-        size_t room = d->hop_room ? 2 * d->hop_room : 32;
-        struct tb_moved_hop *more = realloc(d->hops, room * sizeof *more);
-        if (!more)
-            return NULL;
-        d->hops = more;
-        d->hop_room = room;
-    }
-    *place = (uint32_t)d->hop_count;
-    struct tb_moved_hop *h = &d->hops[d->hop_count++];
-    *h = (struct tb_moved_hop){.where = strdup(c->run[0]->sites[site].name),
-                               .part = part_word(c->run[0], part)};
-    return h;
-}
-
-static bool is_waiting(const struct compare *c, const struct tb_trace_record *a, unsigned part)
-{
-    static const char *const words[] = {"queue", "walk", "ats"};
-    const char *name = c->run[0]->parts.word[part];
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(name, words[i]) == 0)
-            return true;
-    return strcmp(c->run[0]->kinds.word[a->kind], "disk") == 0; /* made of others' transfers */
-}
-
-static void move(struct compare *c, uint32_t site, unsigned part, tb_time golden, tb_time new)
-{
-    struct tb_moved_hop *h = golden == new ? NULL : hop_at(c, site, part);
-    if (!h) {
-        c->d->failed |= golden != new;
-        return;
-    }
-    h->count++;
-    if (new > golden)
-        h->more += new - golden;
-    else
-        h->less += golden - new;
-}
-
-static bool same_path(const struct compare *c, const struct tb_trace_record *a,
-                      const struct tb_trace_record *b)
-{
-    if (a->span_count != b->span_count)
-        return false;
-    for (unsigned i = 0; i < a->span_count; i++)
-        if (a->spans[i].part != b->spans[i].part ||
-            a->spans[i].site != c->site_of[b->spans[i].site])
-            return false;
-    return true;
-}
-
-enum { OWN = 1, WAITED = 2, MOVED = 4 };
-
-/* Span by span where both went the same way. */
-static unsigned compare_same_path(struct compare *c, const struct tb_trace_record *a,
-                                  const struct tb_trace_record *b)
-{
-    unsigned what = 0;
-    for (unsigned i = 0; i < a->span_count; i++) {
-        if (a->spans[i].time == b->spans[i].time)
-            continue;
-        what |= MOVED | (is_waiting(c, a, a->spans[i].part) ? WAITED : OWN);
-        move(c, a->spans[i].site, a->spans[i].part, a->spans[i].time, b->spans[i].time);
-    }
-    return what;
-}
-
-/* Another way: what one did not do it took no time for. Going another way is the transaction's own.
- */
-static unsigned compare_paths(struct compare *c, const struct tb_trace_record *a,
-                              const struct tb_trace_record *b)
-{
-    if (same_path(c, a, b))
-        return compare_same_path(c, a, b);
-    for (unsigned i = 0; i < a->span_count; i++)
-        move(c, a->spans[i].site, a->spans[i].part, a->spans[i].time, 0);
-    for (unsigned i = 0; i < b->span_count; i++)
-        if (c->site_of[b->spans[i].site] != NONE)
-            move(c, c->site_of[b->spans[i].site], b->spans[i].part, 0, b->spans[i].time);
-    return OWN | MOVED;
-}
-
-/* -- A pair
- * -----------------------------------------------------------------------------------------------------
- */
-
-static char *sentence(const struct compare *c, const struct tb_trace_record *a, const char *what)
-{
-    char *text;
-    const struct tb_trace_run *r = c->run[0];
-    int n = asprintf(&text, "run %u: %s %" PRIu32 " of %s, created at %" PRIu64 ".%03u ns: %s",
-                     r->number + 1, r->kinds.word[a->kind], a->number, tb_trace_model(r, a->by),
-                     a->created / TB_NS, (unsigned)(a->created % TB_NS), what);
-    return n < 0 ? NULL : text;
-}
-
-static void note(struct compare *c, const struct tb_trace_record *a, const char *what)
-{
-    if (!c->d->first && !(c->d->first = sentence(c, a, what)))
-        c->d->failed = true;
-}
-
-static bool same_address(const struct compare *c, const struct tb_trace_record *a,
-                         const struct tb_trace_record *b)
-{
-    return a->iova == b->iova && a->has_pa == b->has_pa && (!a->has_pa || a->pa == b->pa) &&
-           a->length == b->length && a->to == model_of(c, b->to) && a->requester == b->requester &&
-           a->write == b->write && a->at == b->at && a->has_pasid == b->has_pasid &&
-           a->pasid == b->pasid && a->tag == b->tag;
-}
-
-static void count_cause(struct compare *c, const struct tb_trace_record *a, unsigned what)
-{
-    struct tb_trace_diff *d = c->d;
-    if (what & OWN)
-        d->own++;
-    else if (what & WAITED)
-        d->waited++;
-    else
-        d->shifted++;
-    if ((what & OWN) && !d->cause && !(d->cause = sentence(c, a, "changed by itself")))
-        d->failed = true;
-}
-
-static void compare_pair(struct compare *c, const struct tb_trace_record *a,
-                         const struct tb_trace_record *b)
-{
-    struct tb_trace_diff *d = c->d;
-    unsigned what = compare_paths(c, a, b);
-    bool times = (what & MOVED) || a->created != b->created || a->ended != b->ended;
-    bool addresses = !same_address(c, a, b);
-    bool outcome = a->status != b->status || a->tlb != b->tlb;
-    bool data = a->value[0] != b->value[0] || a->value[1] != b->value[1];
-    d->matched++;
-    d->times += times;
-    d->addresses += addresses;
-    d->outcome += outcome;
-    d->data += data;
-    if (!times && !addresses && !outcome && !data) {
-        d->equal++;
-        return;
-    }
-    note(c, a,
-         outcome     ? "another outcome"
-         : addresses ? "another address"
-         : data      ? "other data"
-                     : "other times");
-    count_cause(c, a, addresses || outcome || data ? what | OWN : what);
-}
-
-/* -- Matching
- * ------------------------------------------------------------------------------------------------------
- */
-
-/* Who a record is, in the golden's numbers. */
-static uint64_t identity(const struct compare *c, unsigned side, const struct tb_trace_record *t)
-{
-    uint64_t by = side ? c->model_of[t->by] : t->by;
-    return by << 40 | (uint64_t)t->kind << 32 | t->number;
-}
-
-static uint32_t slot_of(uint64_t identity)
-{
-    return (uint32_t)((identity * 0x9e3779b97f4a7c15u) >> 32) % TABLE;
-}
-
-/* Its place in the ring, or NONE; records in one run are unique. */
-static uint32_t find(const struct compare *c, unsigned side, uint64_t wanted)
-{
-    const struct waiting *w = &c->waiting[side];
-    for (uint32_t i = slot_of(wanted);; i = (i + 1) % TABLE) {
-        uint32_t at = w->table[i];
-        if (at == NONE)
-            return NONE;
-        if (!w->taken[at] && identity(c, side, &w->ring[at]) == wanted)
-            return at;
-    }
-}
-
-static void enter(struct compare *c, unsigned side, uint32_t at)
-{
-    struct waiting *w = &c->waiting[side];
-    uint32_t i = slot_of(identity(c, side, &w->ring[at]));
-    while (w->table[i] != NONE)
-        i = (i + 1) % TABLE;
-    w->table[i] = at;
-}
-
-/* What was taken still stands in the table: it is built anew when the ring has gone round. */
-static void rebuild(struct compare *c, unsigned side)
-{
-    struct waiting *w = &c->waiting[side];
-    memset(w->table, 0xff, TABLE * sizeof *w->table);
-    for (uint64_t k = w->head; k < w->tail; k++)
-        if (!w->taken[k % TB_TRACE_DIFF_WAITING])
-            enter(c, side, (uint32_t)(k % TB_TRACE_DIFF_WAITING));
-}
-
-static void give_up_on(struct compare *c, unsigned side)
-{
-    struct waiting *w = &c->waiting[side];
-    uint32_t at = (uint32_t)(w->head++ % TB_TRACE_DIFF_WAITING);
-    if (w->taken[at])
-        return;
-    if (side == 0) {
-        c->d->missing++;
-        note(c, &w->ring[at], "missing");
-    } else {
-        c->d->extra++;
-    }
-    w->taken[at] = true;
-}
-
-static void wait(struct compare *c, unsigned side, const struct tb_trace_record *t)
-{
-    struct waiting *w = &c->waiting[side];
-    if (w->tail - w->head == TB_TRACE_DIFF_WAITING)
-        give_up_on(c, side);
-    uint32_t at = (uint32_t)(w->tail % TB_TRACE_DIFF_WAITING);
-    w->ring[at] = *t;
-    w->taken[at] = false;
-    if (w->tail++ % TB_TRACE_DIFF_WAITING == 0)
-        rebuild(c, side);
-    else
-        enter(c, side, at);
-}
-
-/* A record that is not in step: its match waits on the other side, or it waits itself. */
-static void place(struct compare *c, unsigned side, const struct tb_trace_record *t)
-{
-    struct waiting *other = &c->waiting[!side];
-    bool known = side == 0 || c->model_of[t->by] != NONE;
-    uint32_t at = known ? find(c, !side, identity(c, side, t)) : NONE;
-    if (!known) {
-        c->d->extra++;
-    } else if (at == NONE) {
-        wait(c, side, t);
-    } else {
-        other->taken[at] = true;
-        c->d->order++;
-        if (side == 0)
-            note(c, t, "out of order");
-        else
-            note(c, &other->ring[at], "out of order");
-        compare_pair(c, side == 0 ? t : &other->ring[at], side == 0 ? &other->ring[at] : t);
-    }
-    while (other->head < other->tail && other->taken[other->head % TB_TRACE_DIFF_WAITING])
-        other->head++;
-}
-
-static bool in_step(const struct compare *c, const struct tb_trace_record *a,
-                    const struct tb_trace_record *b)
-{
-    return a->number == b->number && a->kind == b->kind && a->by == c->model_of[b->by] &&
-           c->waiting[0].head == c->waiting[0].tail && c->waiting[1].head == c->waiting[1].tail;
-}
-
-static void compare_records(struct compare *c)
-{
-    struct tb_trace_diff *d = c->d;
-    const struct tb_trace_record *a, *b;
-    do {
-        a = tb_trace_next(c->file[0]);
-        b = tb_trace_next(c->file[1]);
-        d->golden += a != NULL;
-        d->new += b != NULL;
-        if (a && b && in_step(c, a, b)) {
-            compare_pair(c, a, b);
-            continue;
-        }
-        if (a)
-            place(c, 0, a);
-        if (b)
-            place(c, 1, b);
-    } while ((a || b) && !d->failed);
-    for (unsigned side = 0; side < 2; side++)
-        while (c->waiting[side].head < c->waiting[side].tail)
-            give_up_on(c, side);
-}
-
-/* -- Runs
- * -------------------------------------------------------------------------------------------------------------
- */
-
-static bool make_waiting(struct waiting *w)
-{
-    w->ring = malloc(TB_TRACE_DIFF_WAITING * sizeof *w->ring);
-    w->taken = calloc(TB_TRACE_DIFF_WAITING, sizeof *w->taken);
-    w->table = malloc(TABLE * sizeof *w->table);
-    if (w->table)
-        memset(w->table, 0xff, TABLE * sizeof *w->table);
-    return w->ring && w->taken && w->table;
-}
-
 static void compare_run(struct compare *c)
 {
-    const struct tb_trace_run *a = c->run[0], *b = c->run[1];
-    if (strcmp(a->scenario, b->scenario) != 0 || !same_words(&a->kinds, &b->kinds) ||
-        !same_words(&a->parts, &b->parts) || !same_words(&a->statuses, &b->statuses)) {
+    const struct tb_trace_run *a = c->pairing.run[GOLDEN], *b = c->pairing.run[NEW];
+    if ((!c->options->values.scenario && strcmp(a->scenario, b->scenario) != 0) ||
+        !same_words(&a->kinds, &b->kinds) || !same_words(&a->parts, &b->parts) ||
+        !same_words(&a->statuses, &b->statuses)) {
         c->d->other_runs = true;
         return;
     }
-    if (map_names(c) && make_waiting(&c->waiting[0]) && make_waiting(&c->waiting[1]))
+    bool ok = begin_side(&c->side[GOLDEN], a) & begin_side(&c->side[NEW], b);
+    if (ok && tb_trace_pairing_begin(&c->pairing))
         compare_records(c);
     else
         c->d->failed = true;
-    for (unsigned side = 0; side < 2; side++) {
-        free(c->waiting[side].ring);
-        free(c->waiting[side].taken);
-        free(c->waiting[side].table);
-        c->waiting[side] = (struct waiting){0};
-    }
-    free(c->model_of);
-    free(c->site_of);
-    free(c->hop_of);
+    tb_trace_pairing_end(&c->pairing);
+    end_side(&c->side[GOLDEN]);
+    end_side(&c->side[NEW]);
 }
 
 /* Goes to the n-th run and stays in it; false: there is none. */
@@ -430,13 +408,14 @@ static bool go_to_run(struct tb_trace_file *f, unsigned n)
 static void compare_files(struct compare *c)
 {
     for (unsigned n = 0; !c->d->failed; n++) {
-        bool golden = go_to_run(c->file[0], n), new = go_to_run(c->file[1], n);
+        struct tb_trace_file *a = c->side[GOLDEN].file, *b = c->side[NEW].file;
+        bool golden = go_to_run(a, n), new = go_to_run(b, n);
         if (golden != new)
             c->d->other_runs = true;
         if (!golden || !new)
             return;
-        c->run[0] = tb_trace_run(c->file[0]);
-        c->run[1] = tb_trace_run(c->file[1]);
+        c->pairing.run[GOLDEN] = tb_trace_run(a);
+        c->pairing.run[NEW] = tb_trace_run(b);
         compare_run(c);
     }
 }
@@ -455,30 +434,57 @@ static int by_amount(const void *a, const void *b)
     return name ? name : strcmp(x->part, y->part);
 }
 
-enum tb_exit tb_trace_diff(const char *golden, const char *new, struct tb_trace_diff *d,
+/* What differs before what does not. */
+static int by_place(const void *a, const void *b)
+{
+    const struct tb_trace_component *x = a, *y = b;
+    if (!x->first != !y->first)
+        return x->first ? -1 : 1;
+    if (x->run != y->run)
+        return x->run < y->run ? -1 : 1;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return strcmp(x->by, y->by);
+}
+
+static void sort_results(struct tb_trace_diff *d)
+{
+    if (d->hop_count)
+        qsort(d->hops, d->hop_count, sizeof *d->hops, by_amount);
+    if (d->component_count)
+        qsort(d->components, d->component_count, sizeof *d->components, by_place);
+    while (d->diverged < d->component_count && d->components[d->diverged].first)
+        d->diverged++;
+}
+
+static void close_side(struct side *s, const char *path, struct tb_diag *diag)
+{
+    if (!s->file)
+        return;
+    if (tb_trace_ok(s->file) && tb_trace_was_cut(s->file))
+        tb_diag_at(diag, (struct tb_place){0}, "%s was cut off: it cannot be compared", path);
+    tb_trace_close(s->file);
+}
+
+enum tb_exit tb_trace_diff(const char *golden, const char *new,
+                           const struct tb_trace_diff_options *options, struct tb_trace_diff *d,
                            struct tb_diag *diag)
 {
-    struct compare c = {.d = d};
+    struct compare c = {.d = d, .options = options, .pairing = {.d = d, .options = options}};
     *d = (struct tb_trace_diff){0};
-    c.file[0] = tb_trace_open(golden, diag);
-    c.file[1] = tb_trace_open(new, diag);
-    if (c.file[0] && c.file[1])
+    c.side[GOLDEN].file = tb_trace_open(golden, diag);
+    c.side[NEW].file = tb_trace_open(new, diag);
+    if (c.side[GOLDEN].file && c.side[NEW].file)
         compare_files(&c);
-    for (unsigned side = 0; side < 2; side++) {
-        if (c.file[side] && tb_trace_ok(c.file[side]) && tb_trace_was_cut(c.file[side]))
-            tb_diag_at(diag, (struct tb_place){0}, "%s was cut off: it cannot be compared",
-                       side ? new : golden);
-        if (c.file[side])
-            tb_trace_close(c.file[side]);
-    }
+    close_side(&c.side[GOLDEN], golden, diag);
+    close_side(&c.side[NEW], new, diag);
     for (size_t i = 0; i < d->hop_count; i++)
         d->failed |= !d->hops[i].where;
     if (d->failed)
         tb_diag_host(diag, "no memory to compare %s", new);
     if (tb_diag_count(diag))
         return tb_diag_is_host(diag) ? TB_EXIT_HOST : TB_EXIT_INPUT;
-    if (d->hop_count)
-        qsort(d->hops, d->hop_count, sizeof *d->hops, by_amount);
+    sort_results(d);
     return tb_trace_diff_any(d) ? TB_EXIT_VIOLATION : TB_EXIT_OK;
 }
 
@@ -492,7 +498,11 @@ void tb_trace_diff_clear(struct tb_trace_diff *d)
     for (size_t i = 0; i < d->hop_count; i++)
         free(d->hops[i].where);
     free(d->hops);
-    free(d->first);
+    for (size_t i = 0; i < d->component_count; i++) {
+        free(d->components[i].by);
+        free(d->components[i].first);
+    }
+    free(d->components);
     free(d->cause);
     *d = (struct tb_trace_diff){0};
 }

@@ -269,7 +269,33 @@ head -c 3000 traced-same/trace.tbt >cut.tbt
 expect 2 'cut off' "$program" diff traced-same cut.tbt
 expect 2 'cut off' "$program" diff cut.tbt traced-same
 expect 2 'is none' "$program" diff traced-same golden.log
-expect 2 'are for logs' "$program" diff traced-same traced-slow --ignore times
+expect 1 '0 of 300 transactions changed, 0 out of order, 1 missing, 0 extra' "$program" diff traced-same traced-count=299
+expect 1 'first difference: run 1: dma 0 of dma, created at 0.000 ns: other times, latency ' "$program" diff traced-same traced-slow
+expect 1 '"by": "dma"' "$program" diff traced-same traced-slow --json
+
+# The same options, with the same meaning, as for logs; JUnit.
+expect 0 'equal: 300' "$program" diff traced-same traced-slow --ignore times
+expect 0 'equal: 300' "$program" diff traced-same traced-slow --ignore t,lat,mem,queue,wire
+expect 1 'only times moved' "$program" diff traced-same traced-slow --ignore t,lat,queue,wire
+expect 1 'only times moved' "$program" diff traced-same traced-slow --ignore mem,queue,wire
+expect 0 'equal: 300' "$program" diff traced-same traced-slow --time-tolerance 10%
+expect 1 'only times moved' "$program" diff traced-same traced-slow --time-tolerance 1ns
+expect 2 "'latt' is no key" "$program" diff traced-same traced-slow --ignore latt
+expect 0 'equal' "$program" diff traced-same traced-length=32B --ignore times,len,iova,pa,data,order
+expect 1 'addresses  300' "$program" diff traced-same traced-length=32B --ignore times,pa,data
+expect 0 'equal' "$program" diff traced-same traced-other --ignore scenario
+expect 1 '' "$program" diff traced-same traced-slow --junit junit.xml
+grep -q "name='times'><failure message='300 transactions differ'" junit.xml || fail 'JUnit does not tell of times'
+grep -q "tests='8' failures='1'" junit.xml || fail 'not one failure of eight tests'
+# A model's random stream is its name's: in order, both go the same way.
+sed 's/pattern: random/pattern: sequential/' traced.yaml >in-order.yaml
+sed 's/dma/nic/g; s/dram/hbm/g' in-order.yaml >renamed.yaml
+expect 0 '' "$program" run in-order.yaml --quiet --out traced-order
+expect 0 '' "$program" run renamed.yaml --quiet --out traced-renamed
+expect 1 '300 missing, 300 extra' "$program" diff traced-order traced-renamed
+expect 0 'equal: 300' "$program" diff traced-order traced-renamed --map dma=nic --map dram=hbm
+expect 1 'addresses  300' "$program" diff traced-order traced-renamed --map dma=nic
+expect 2 'old=new' "$program" diff traced-same traced-renamed --map dma
 
 # Fingerprints: a new golden above 20000 lines becomes one, and keeps its form.
 long='--set dma.count=20500 --out long'
