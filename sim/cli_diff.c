@@ -110,6 +110,8 @@ enum tb_exit cli_diff(const struct cli_args *args)
     enum tb_exit status = cli_diff_options(args, &options);
     if (status != TB_EXIT_OK || (status = check_maps(args)) != TB_EXIT_OK)
         return status;
+    if (strcmp(args->words[0], "-") == 0 && strcmp(args->words[1], "-") == 0)
+        return cli_usage(args->verb, "standard input cannot be read twice");
     char *golden = tb_trace_diff_path(args->words[0]), *new = tb_trace_diff_path(args->words[1]);
     if (!golden && !new)
         status = diff_logs(args, &options);

@@ -19,6 +19,7 @@ int pcie_model_run(const struct knobs *k);
 /* `name`: a scenario of configs/, rw1, rw2 or rw3. */
 int scenario_run(const char *name, const struct knobs *k);
 int trace_run(const struct knobs *k);
+int diff_run(const struct knobs *k);
 /* argv: histograms|trace|FORMAT FILE TRANSACTIONS: one part of it alone. */
 int trace_part(int argc, char **argv);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model|trace [--outstanding N] [--depth N] "
+    "usage: tollbridge-bench rw0|rw1|rw2|rw3|pcie-model|trace|diff [--outstanding N] [--depth N] "
     "[--transactions N] [--breakdown] [--json]\n"
     "Runs a reference workload and prints its results and what they cost.\n"
     "  --outstanding N   rw0: entities; rw1 to rw3: requests in flight\n"
@@ -67,6 +67,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "trace") == 0)
         return trace_run(&k);
+    if (strcmp(argv[1], "diff") == 0)
+        return diff_run(&k);
     if (strcmp(argv[1], "rw0") == 0)
         return rw0_run(&k);
     if (is_scenario(argv[1]))
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "pcie-model") == 0)
         return pcie_model_run(&k);
     fprintf(stderr,
-            "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace)\n",
+            "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace, diff)\n",
             argv[1]);
     return TB_EXIT_INPUT;
 }

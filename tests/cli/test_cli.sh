@@ -206,6 +206,8 @@ expect 2 'regular file' "$program" run tiny.yaml --golden fifo --out ran
 expect 0 'equal: 300' sh -c "cat plain.log | $program diff golden.log -"
 expect 1 'standard input:12' sh -c "sed '12s/ lat=[0-9.]*/ lat=1.000/' plain.log | $program diff golden.log -"
 
+expect 2 'twice' "$program" diff - - </dev/null
+
 # Every model's first divergence, in order.
 sed -E '9s/ by=dma / by=nic /;30s/ by=dma / by=nic /' plain.log >two.log
 sed -E '9s/ lat=[0-9.]*/ lat=1.000/;6s/ lat=[0-9.]*/ lat=2.000/' two.log >two-moved.log
@@ -287,6 +289,19 @@ expect 0 'equal' "$program" diff traced-same traced-other --ignore scenario
 expect 1 '' "$program" diff traced-same traced-slow --junit junit.xml
 grep -q "name='times'><failure message='300 transactions differ'" junit.xml || fail 'JUnit does not tell of times'
 grep -q "tests='8' failures='1'" junit.xml || fail 'not one failure of eight tests'
+# Two requesters that meet nowhere: when one gets slower, only the order of what the two do changes, but for times.
+sed -e 's/^    dram:.*/&\n    dma2: {model: requester, id: "00:03.0", pattern: sequential, length: 64B, window: 64KiB, count: 40}\n    dram2: {model: memory, base: 0, size: 1MiB, latency: 43ns, bandwidth: 12.8GB\/s}/' \
+    -e 's/^    - {from: dma, .*/&\n    - {from: dma2, to: dram2, latency: 10ns, bandwidth: 8GB\/s}/' tiny.yaml >apart.yaml
+echo 'record: {trace: true}' >>apart.yaml
+expect 0 '' "$program" run apart.yaml --quiet --out apart
+expect 0 '' "$program" run apart.yaml --quiet --out apart-slow --set dram2.latency=50ns
+expect 1 'only order moved: 0 of 340 transactions changed, ' "$program" diff apart apart-slow --ignore times
+order=$(grep '^  order' printed)
+expect 1 "$order" "$program" diff apart/tiny.log apart-slow/tiny.log --ignore times
+expect 0 'equal: 340' "$program" diff apart apart-slow --ignore times,order
+expect 1 'only order moved' "$program" diff apart apart-slow --ignore times --time-tolerance 1ns
+expect 0 'equal: 340' "$program" diff apart apart-slow --ignore times --time-tolerance 5us
+
 # A model's random stream is its name's: in order, both go the same way.
 sed 's/pattern: random/pattern: sequential/' traced.yaml >in-order.yaml
 sed 's/dma/nic/g; s/dram/hbm/g' in-order.yaml >renamed.yaml
