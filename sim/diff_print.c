@@ -308,6 +308,23 @@ static void note(const struct paper *p, size_t run, const char *what, const char
         fprintf(p->to, "note: run %zu: %s %s -> %s\n", run + 1, what, a, b);
 }
 
+/* What the hashes say that both headers have, as goldens' do. */
+static void note_hashes(const struct paper *p, size_t run, const struct tb_log_claim *a,
+                        const struct tb_log_claim *b)
+{
+    const char *between = "";
+    if (!a->has_all || !b->has_all || memcmp(a->all, b->all, sizeof a->all) == 0)
+        return;
+    fprintf(p->to, "note: run %zu: by the hashes in the headers, only ", run + 1);
+    for (unsigned i = 0; i < TB_INGREDIENTS; i++) {
+        if (memcmp(a->all[i], b->all[i], sizeof a->all[i]) == 0)
+            continue;
+        fprintf(p->to, "%s%s", between, tb_ingredient_names[i]);
+        between = ", ";
+    }
+    fprintf(p->to, " moved\n");
+}
+
 static void print_notes(const struct paper *p, const struct tb_diff *d)
 {
     for (size_t i = 0; i < d->golden->count && i < d->new->count; i++) {
@@ -322,6 +339,7 @@ static void print_notes(const struct paper *p, const struct tb_diff *d)
         note(p, i, "platform", a->platform, b->platform);
         note(p, i, "resolved values, hash", a->resolved, b->resolved);
         note(p, i, "seed", x, y);
+        note_hashes(p, i, &d->golden->runs[i].claim, &d->new->runs[i].claim);
         note(p, i, "only", a->only ? a->only : "(everything)", b->only ? b->only : "(everything)");
     }
     if (d->golden->count != d->new->count)
