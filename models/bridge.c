@@ -238,6 +238,13 @@ static void add_below(struct tb_model *m, struct tb_ranges *out)
     add_windows(m, out);
 }
 
+static void rerouted(struct tb_model *m)
+{
+    struct bridge *b = m->state;
+    b->below.count = 0;
+    add_below(m, &b->below);
+}
+
 static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
     struct bridge *b = m->state;
@@ -259,8 +266,9 @@ static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 static bool is_claimed(const struct tb_ranges *found, const struct window *w)
 {
     for (size_t i = 0; i < found->count; i++)
-        if (found->at[i].space == w->space && found->at[i].base <= w->base + (w->size - 1) &&
-            w->base <= found->at[i].last)
+        if (found->at[i].off ||
+            (found->at[i].space == w->space && found->at[i].base <= w->base + (w->size - 1) &&
+             w->base <= found->at[i].last))
             return true;
     return false;
 }
@@ -300,8 +308,8 @@ static void start(struct tb_model *m, struct tb_diag *diag)
 static bool is_below(const struct bridge *b, uint8_t space, uint64_t address)
 {
     for (size_t i = 0; i < b->below.count; i++)
-        if (b->below.at[i].space == space && address >= b->below.at[i].base &&
-            address <= b->below.at[i].last)
+        if (!b->below.at[i].off && b->below.at[i].space == space &&
+            address >= b->below.at[i].base && address <= b->below.at[i].last)
             return true;
     return false;
 }
@@ -435,6 +443,7 @@ const struct tb_class tb_class_bridge = {
     .claims = claims,
     .start = start,
     .recv = recv,
+    .rerouted = rerouted,
     .through = through,
     .timer = timer,
     .retired = retired,

@@ -1,10 +1,12 @@
 /* A bus: decodes addresses, and is one medium that all its ports share, one message at a time.
  *
  * Routing: at time 0 the bus asks what is behind each port, and sorts the answers into one table
- * per address space; a range inside another port's is a hole in that (registers in front of
- * memory); what nobody claims goes to who claims subtractively (the bridge above). A request is
- * never sent back where it came from. Completions go back by transaction number: an entry per
- * transaction remembers the port a request came in by.
+ * per address space (and again, in place, whenever somebody's claims have moved); a range inside
+ * another port's is a hole in that (registers in front of memory); what nobody claims goes to who
+ * claims subtractively (the bridge above). A request is never sent back where it came from.
+ * Completions go back by transaction number: an entry per transaction remembers the port a request
+ * came in by. A request is decoded when it gets the medium, as in an address phase: one that waits
+ * for it while claims move goes by the new ones.
  *
  * The medium: a message that finds it idle is sent ahead, ready at the end of its occupancy: one
  * event per hop. One that finds it busy waits in the queue of its port, with its credit; the
@@ -58,6 +60,7 @@ struct entry {
     uint32_t next;  /* in the queue of its port */
     uint16_t from, out;
     tb_credit credit;
+    bool decoded;   /* has had its address phase: keeps its way */
     uint16_t depth; /* requests open in trail */
     uint16_t trail[TRAIL];
 };
@@ -75,12 +78,14 @@ struct route {
 
 struct routes {
     struct route *at;
-    size_t count;
+    size_t count, room;
 };
 
 struct bus {
     struct bus_params p;
     struct routes routes[TB_SPACES][2]; /* [1]: subtractive */
+    struct routes claimed;              /* what one of them is made of */
+    struct tb_ranges *found;            /* per port: what is behind it */
     bool routed;
     unsigned ports;
     struct queue *queues; /* per port */
@@ -89,7 +94,7 @@ struct bus {
     uint32_t held;      /* entry on the medium that is not sent yet, or NOBODY */
     unsigned last_port; /* had the medium last */
     tb_time free_at;    /* end of the present occupancy */
-    uint64_t transfers, busy, waits, preemptions, unclaimed;
+    uint64_t transfers, busy, waits, preemptions, unclaimed, contested;
 };
 
 /* -- Routing --------------------------------------------------------------------------------- */
@@ -128,12 +133,12 @@ static struct tb_range claim_of(const struct tb_ranges *all, const struct route 
     return (struct tb_range){.model = r->model, .space = (uint8_t)space};
 }
 
-static void report_overlap(struct tb_model *m, struct tb_diag *diag, const struct tb_ranges *all,
-                           unsigned space, bool subtractive, const struct route *one,
-                           const struct route *other)
+static void report_overlap(struct tb_model *m, struct tb_diag *diag, unsigned space,
+                           bool subtractive, const struct route *one, const struct route *other)
 {
-    struct tb_range a = claim_of(all, one, space, subtractive);
-    struct tb_range b = claim_of(all, other, space, subtractive);
+    const struct bus *bus = m->state;
+    struct tb_range a = claim_of(bus->found, one, space, subtractive);
+    struct tb_range b = claim_of(bus->found, other, space, subtractive);
     char where[96];
     snprintf(where, sizeof where, "on bus '%s'", m->name);
     a.base = one->base;
@@ -201,22 +206,62 @@ static const struct route *place(struct routes *r, const struct route *next)
     return NULL;
 }
 
-/* Makes a table of what the ports claim: sorted, without overlaps. */
-static void settle(struct tb_model *m, const struct tb_ranges *all, unsigned space,
-                   bool subtractive, struct tb_diag *diag)
+/* What the ports claim of a space, as it was told. */
+static void collect(struct bus *b, unsigned space, bool subtractive)
+{
+    struct routes *r = &b->claimed;
+    r->count = 0;
+    for (unsigned p = 0; p < b->ports; p++)
+        for (size_t i = 0; i < b->found[p].count; i++) {
+            const struct tb_range *a = &b->found[p].at[i];
+            if (a->space == space && a->subtractive == subtractive && !a->off)
+                r->at[r->count++] = (struct route){a->base, a->last, (uint16_t)p, a->model};
+        }
+}
+
+/* Makes a table of it: sorted, without overlaps. Two that cannot be told from each other are an
+ * error of the platform; where software has moved one onto another, the wider one (of equals, the
+ * one whose link is listed first) keeps the addresses and the other answers nowhere. */
+static void settle(struct tb_model *m, unsigned space, bool subtractive, struct tb_diag *diag)
 {
     struct bus *b = m->state;
-    struct routes *r = &b->routes[space][subtractive], claimed = *r;
-    join(&claimed);
-    if (claimed.count)
-        qsort(claimed.at, claimed.count, sizeof *claimed.at, compare_widths);
-    /* A hole makes three of two. */
-    *r = (struct routes){.at = tb_alloc(m, 2 * claimed.count + 1, sizeof *r->at)};
-    for (size_t i = 0; i < claimed.count; i++) {
-        const struct route *other = place(r, &claimed.at[i]);
+    struct routes *r = &b->routes[space][subtractive];
+    collect(b, space, subtractive);
+    join(&b->claimed);
+    if (b->claimed.count)
+        qsort(b->claimed.at, b->claimed.count, sizeof *r->at, compare_widths);
+    r->count = 0;
+    for (size_t i = 0; i < b->claimed.count; i++) {
+        const struct route *other = place(r, &b->claimed.at[i]);
         if (other && diag)
-            report_overlap(m, diag, all, space, subtractive, other, &claimed.at[i]);
+            report_overlap(m, diag, space, subtractive, other, &b->claimed.at[i]);
+        b->contested += other != NULL;
     }
+}
+
+static void make_room(struct tb_model *m, struct routes *r, size_t room)
+{
+    if (r->room >= room)
+        return;
+    r->at = tb_alloc(m, room, sizeof *r->at);
+    r->room = room;
+}
+
+/* Room for all there is: whoever claims something always claims as many ranges. A hole makes three
+ * of two. */
+static void make_tables(struct tb_model *m)
+{
+    struct bus *b = m->state;
+    size_t total[TB_SPACES][2] = {{0}}, most = 0;
+    for (unsigned p = 0; p < b->ports; p++) {
+        for (size_t i = 0; i < b->found[p].count; i++)
+            total[b->found[p].at[i].space][b->found[p].at[i].subtractive]++;
+        most += b->found[p].count;
+    }
+    make_room(m, &b->claimed, most + 1);
+    for (unsigned s = 0; s < TB_SPACES; s++)
+        for (unsigned k = 0; k < 2; k++)
+            make_room(m, &b->routes[s][k], 2 * total[s][k] + 1);
 }
 
 /* Asks what is behind every port and fills the tables. Instant accesses may need them before
@@ -224,30 +269,19 @@ static void settle(struct tb_model *m, const struct tb_ranges *all, unsigned spa
 static void gather(struct tb_model *m, struct tb_diag *diag)
 {
     struct bus *b = m->state;
-    size_t total[TB_SPACES][2] = {{0}};
-    struct tb_ranges *all = tb_alloc(m, b->ports + 1, sizeof *all);
+    if (!b->found)
+        b->found = tb_alloc(m, b->ports + 1, sizeof *b->found);
     for (unsigned p = 0; p < b->ports; p++) {
-        tb_reach(m, p, &all[p]);
-        for (size_t i = 0; i < all[p].count; i++)
-            total[all[p].at[i].space][all[p].at[i].subtractive]++;
+        b->found[p].count = 0;
+        tb_reach(m, p, &b->found[p]);
     }
+    make_tables(m);
     for (unsigned s = 0; s < TB_SPACES; s++)
-        for (unsigned k = 0; k < 2; k++) {
-            b->routes[s][k].count = 0;
-            b->routes[s][k].at = tb_alloc(m, total[s][k] + 1, sizeof(struct route));
-        }
-    for (unsigned p = 0; p < b->ports; p++)
-        for (size_t i = 0; i < all[p].count; i++) {
-            const struct tb_range *a = &all[p].at[i];
-            struct routes *r = &b->routes[a->space][a->subtractive];
-            r->at[r->count++] = (struct route){a->base, a->last, (uint16_t)p, a->model};
-        }
-    for (unsigned s = 0; s < TB_SPACES; s++)
-        settle(m, all, s, false, diag);
+        settle(m, s, false, diag);
     size_t before = diag ? tb_diag_count(diag) : 0;
     for (unsigned s = 0; s < TB_SPACES; s++) {
         bool told = diag && tb_diag_count(diag) > before; /* of two bridges up: once is enough */
-        settle(m, all, s, true, told ? NULL : diag);
+        settle(m, s, true, told ? NULL : diag);
     }
     b->routed = true;
 }
@@ -553,6 +587,7 @@ static void begin(struct tb_model *m, struct entry *e, tb_time when)
     struct bus *b = m->state;
     tb_time start = tb_clock_edge(b->p.clock, when);
     tb_txn_spend(m, e->msg.txn, TB_PART_QUEUE, start - e->since);
+    e->decoded = true;
     e->since = start;
     b->last_port = e->from;
     b->free_at = occupancy_end(b, e, start);
@@ -597,6 +632,37 @@ static void timer(struct tb_model *m, unsigned which, tb_time when)
         arm(m, when);
 }
 
+static void decode_entry(struct bus *b, struct entry *e)
+{
+    e->out = route(b, e);
+    e->words = data_words(b, e);
+    b->unclaimed += e->out == NOWHERE;
+}
+
+/* Takes back what decode_entry did to a request. */
+static void forget_way(struct bus *b, struct entry *e)
+{
+    if (e->out == NOWHERE)
+        b->unclaimed--;
+    else if (e->msg.class == TB_NONPOSTED)
+        e->depth--;
+}
+
+/* Somebody's claims have moved: new tables, and new ways for requests that wait for the medium. */
+static void rerouted(struct tb_model *m)
+{
+    struct bus *b = m->state;
+    gather(m, NULL);
+    for (unsigned p = 0; p < b->ports; p++)
+        for (uint32_t n = b->queues[p].head; n != NOBODY; n = b->entries[n].next) {
+            struct entry *e = &b->entries[n];
+            if (e->decoded || e->msg.class == TB_COMPLETION)
+                continue;
+            forget_way(b, e);
+            decode_entry(b, e);
+        }
+}
+
 static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                  tb_time when)
 {
@@ -606,10 +672,8 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     e->credit = credit;
     e->since = when;
     e->from = (uint16_t)port;
-    e->out = route(b, e);
-    e->words = data_words(b, e);
-    if (e->out == NOWHERE)
-        b->unclaimed++;
+    e->decoded = false;
+    decode_entry(b, e);
     if (!b->waiting && b->held == NOBODY && when >= b->free_at) {
         begin(m, e, when);
     } else if (may_pass_by(b, e, tb_clock_edge(b->p.clock, when))) {
@@ -775,6 +839,7 @@ static const struct tb_counter counters[] = {
     COUNTER(waits, "messages that found the medium occupied"),
     COUNTER(preemptions, "bursts that gave the bus up when their latency timer had run out"),
     COUNTER(unclaimed, "requests that nobody claimed"),
+    COUNTER(contested, "times a range was found moved onto another's, and so answered nowhere"),
     {0},
 };
 
@@ -790,6 +855,7 @@ const struct tb_class tb_class_bus = {
     .claims = claims,
     .start = start,
     .recv = recv,
+    .rerouted = rerouted,
     .timer = timer,
     .debug = debug,
 };

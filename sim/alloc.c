@@ -5,6 +5,7 @@
  */
 #include "kernel.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct chunk {
@@ -25,6 +26,7 @@ static _Noreturn void give_up(struct tb_sim *s, const char *what, size_t bytes)
 void *kernel_alloc(struct tb_sim *s, size_t count, size_t size)
 {
     size_t bytes;
+    assert(!s->rerouting); /* decoders follow in place */
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - sizeof(struct chunk) - 64)
         give_up(s, "a table", SIZE_MAX);
     struct chunk *c = calloc(1, sizeof *c + bytes);

@@ -161,12 +161,14 @@ static void ask_ahead(struct wire *w)
 }
 
 /* What passes through the model at the wire's end goes straight on to the next wire. */
-static void ask_through(struct wire *w)
+static void ask_through(const struct tb_sim *s, struct wire *w)
 {
     struct tb_through through = {0};
     if (!w->to->class->through)
         return;
     unsigned classes = w->to->class->through(w->to, w->to_port, &through);
+    if (through.only && s->claims_vary)
+        return; /* by the time it arrives another address may be the one that passes */
     for (unsigned class = 0; class < TB_CLASSES; class ++)
         if (classes >> class & 1)
             w->lanes[class].through =
@@ -229,9 +231,10 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
     kernel_size_slots(s);
     make_channels(s);
     start_all(s, diag);
+    s->started = true;
     for (uint32_t k = 0; k < s->wire_count; k++) {
         ask_ahead(&s->wires[k]);
-        ask_through(&s->wires[k]);
+        ask_through(s, &s->wires[k]);
         ask_cuts(&s->wires[k]);
     }
     if (s->scenario.record.stats && s->scenario.record.breakdown && !tb_usage_attach(s))

@@ -2,6 +2,7 @@
  */
 #include "kernel.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,7 @@ void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out)
     self->visiting = was;
 }
 
+/* After elaboration nothing is had any more: kernel_alloc asserts it. */
 void tb_ranges_add(struct tb_model *m, struct tb_ranges *to, struct tb_range range)
 {
     if (to->count == to->room) {
@@ -91,6 +93,26 @@ void tb_ranges_add(struct tb_model *m, struct tb_ranges *to, struct tb_range ran
         to->at = more;
     }
     to->at[to->count++] = range;
+}
+
+void tb_claims_vary(struct tb_model *m)
+{
+    m->sim->claims_vary = true;
+}
+
+/* Claims are never told from copies, so whoever asks first gets what holds now. Before everybody
+ * has started nobody has asked. */
+void tb_claims_changed(struct tb_model *m)
+{
+    struct tb_sim *s = m->sim;
+    assert(s->claims_vary);
+    if (!s->started)
+        return;
+    s->rerouting = true;
+    for (size_t k = 0; k < s->model_count; k++)
+        if (s->models[k].pub.class->rerouted)
+            s->models[k].pub.class->rerouted(&s->models[k].pub);
+    s->rerouting = false;
 }
 
 /* Where the platform says that a range is there. */
@@ -137,7 +159,7 @@ static bool would_take(struct tb_model *m, unsigned port, const struct tb_debug 
     if (m->class->claims)
         m->class->claims(m, port, claims);
     for (size_t k = 0; k < claims->count; k++)
-        if (claims->at[k].space == d->space && !claims->at[k].subtractive &&
+        if (claims->at[k].space == d->space && !claims->at[k].subtractive && !claims->at[k].off &&
             d->address >= claims->at[k].base && d->address <= claims->at[k].last)
             return true;
     return false;
@@ -158,14 +180,14 @@ bool tb_debug_send(struct tb_model *m, unsigned port, struct tb_debug *d)
         return would_take(peer, self->ports[port].peer_port, d);
     if (probe && peer)
         m->sim->probe.uncertain |= is_uncertain(peer);
-    if (!peer || !peer->class->debug || instance_of(peer)->visiting)
+    if (!peer || !peer->class->debug || instance_of(peer)->passing)
         return false;
-    bool was = self->visiting;
-    self->visiting = true;
-    instance_of(peer)->visiting = true;
+    bool was = self->passing;
+    self->passing = true;
+    instance_of(peer)->passing = true;
     bool ok = peer->class->debug(peer, self->ports[port].peer_port, d);
-    instance_of(peer)->visiting = false;
-    self->visiting = was;
+    instance_of(peer)->passing = false;
+    self->passing = was;
     return ok;
 }
 

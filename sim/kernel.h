@@ -101,6 +101,7 @@ struct instance {
     uint32_t free_count;
     uint32_t numbers[TB_TXN_KINDS];
     bool visiting;        /* a walk over the graph is inside it */
+    bool passing;         /* so is an access without time */
     bool passes;          /* such a walk went on through it */
     uint32_t walk;        /* the last one that came here */
     struct instance *via; /* from where it came */
@@ -137,6 +138,9 @@ struct tb_sim {
     struct tb_usage
         *usage; /* who is told what the wires do while the breakdown is recorded; NULL: nobody */
     bool finished;
+    bool started;     /* every model was */
+    bool claims_vary; /* software can move what models claim */
+    bool rerouting;   /* it has: decoders are following */
     enum tb_exit status;
     tb_time until, warmup;
     struct {

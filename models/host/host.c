@@ -671,6 +671,11 @@ static void host_start(struct tb_model *m, struct tb_diag *diag)
     host_survey_ranges(m->state);
 }
 
+static void host_rerouted(struct tb_model *m)
+{
+    host_survey_ranges(m->state);
+}
+
 static void host_program(struct tb_model *m, const struct tb_node *scenario, struct tb_diag *diag)
 {
     struct host *h = m->state;
@@ -778,6 +783,7 @@ const struct tb_class tb_class_host = {
     .slots = host_slots,
     .claims = host_claims,
     .start = host_start,
+    .rerouted = host_rerouted,
     .recv = host_recv,
     .timer = host_timer,
     .retired = host_retired,

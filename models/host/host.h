@@ -406,9 +406,7 @@ struct host {
     struct host_flow *locked; /* it is putting a command into a ring: no handler in between */
 
     /* The machine. */
-    struct tb_ranges ranges;        /* all that answers */
-    struct tb_range *memory_ranges; /* of these, memories' */
-    size_t memory_range_count;
+    struct tb_ranges ranges, memory_ranges; /* all that answers; of these, memories' */
     struct host_device *devices;
     struct host_iommu *iommus;
     struct host_line *lines;

@@ -17,13 +17,11 @@ static bool is_memory_model(const struct host *h, uint16_t model)
 
 void host_survey_ranges(struct host *h)
 {
-    h->ranges = (struct tb_ranges){0};
+    h->ranges.count = h->memory_ranges.count = 0;
     tb_reach(h->m, 0, &h->ranges);
-    h->memory_ranges = tb_alloc(h->m, h->ranges.count + 1, sizeof *h->memory_ranges);
-    h->memory_range_count = 0;
     for (size_t i = 0; i < h->ranges.count; i++)
         if (h->ranges.at[i].space == TB_MEMORY && is_memory_model(h, h->ranges.at[i].model))
-            h->memory_ranges[h->memory_range_count++] = h->ranges.at[i];
+            tb_ranges_add(h->m, &h->memory_ranges, h->ranges.at[i]);
 }
 
 /* A register of a device may lie inside memory's range (it answers first): the smallest range
@@ -32,8 +30,8 @@ static bool is_register(const struct host *h, uint64_t address, uint64_t size)
 {
     for (size_t i = 0; i < h->ranges.count; i++) {
         const struct tb_range *r = &h->ranges.at[i];
-        if (r->space == TB_MEMORY && !r->subtractive && address >= r->base && address <= r->last &&
-            r->last - r->base < size && !is_memory_model(h, r->model))
+        if (r->space == TB_MEMORY && !r->subtractive && !r->off && address >= r->base &&
+            address <= r->last && r->last - r->base < size && !is_memory_model(h, r->model))
             return true;
     }
     return false;
@@ -41,9 +39,9 @@ static bool is_register(const struct host *h, uint64_t address, uint64_t size)
 
 bool host_is_memory(const struct host *h, uint64_t address)
 {
-    for (size_t i = 0; i < h->memory_range_count; i++) {
-        const struct tb_range *r = &h->memory_ranges[i];
-        if (address >= r->base && address <= r->last)
+    for (size_t i = 0; i < h->memory_ranges.count; i++) {
+        const struct tb_range *r = &h->memory_ranges.at[i];
+        if (!r->off && address >= r->base && address <= r->last)
             return !is_register(h, address, r->last - r->base);
     }
     return false;
@@ -52,10 +50,10 @@ bool host_is_memory(const struct host *h, uint64_t address)
 static uint64_t memory_top(const struct host *h)
 {
     uint64_t top = 0;
-    for (size_t i = 0; i < h->memory_range_count; i++) {
-        const struct tb_range *r = &h->memory_ranges[i];
+    for (size_t i = 0; i < h->memory_ranges.count; i++) {
+        const struct tb_range *r = &h->memory_ranges.at[i];
         uint64_t end = r->last >= PCI_HOLE - 1 ? PCI_HOLE : r->last + 1;
-        if (r->base < end && end > top)
+        if (!r->off && !r->moves && r->base < end && end > top)
             top = end;
     }
     return top & ~(uint64_t)(HOST_PRD_TABLE - 1);

@@ -491,12 +491,14 @@ static bool is_within(const struct tb_range *r, const struct tb_msg *msg)
            msg->address + (msg->length - 1u) >= msg->address;
 }
 
-/* A memory, as firmware would describe it, not the registers of a device. */
+/* A memory, as firmware would describe it, not the registers of a device; nor what software can
+ * move, which no CPU would cache. */
 static bool is_memory(const struct tb_model *m, const struct tb_range *r)
 {
     uint64_t base, size;
     struct tb_model *of = tb_model_at(m, r->model);
-    return r->space == TB_MEMORY && of && tb_fact(of, "base", &base) && tb_fact(of, "size", &size);
+    return r->space == TB_MEMORY && !r->moves && of && tb_fact(of, "base", &base) &&
+           tb_fact(of, "size", &size);
 }
 
 static bool is_cacheable(const struct llc *s, const struct tb_msg *msg)

@@ -33,16 +33,15 @@ struct trail {
 };
 
 struct route {
-    uint64_t base, last;
-    uint16_t port, model;
-    uint8_t space;
+    struct tb_range to;
+    uint16_t port;
 };
 
 struct pcie_switch {
     struct switch_params p;
     struct route *routes; /* in the order of the ports */
-    size_t route_count;
-    struct tb_ranges below; /* the same, for whoever asks from above */
+    size_t route_count, route_room;
+    struct tb_ranges found; /* what is behind the ports below, in their order */
     bool routed;
     struct trail *trails; /* per transaction of the simulator */
     uint64_t up, down, peer, redirected, refused;
@@ -102,42 +101,60 @@ static void check_overlaps(struct tb_model *m, struct tb_diag *diag)
     for (size_t i = 0; i < s->route_count; i++)
         for (size_t k = i + 1; k < s->route_count; k++) {
             const struct route *a = &s->routes[i], *b = &s->routes[k];
-            if (a->port != b->port && a->space == b->space && a->base <= b->last &&
-                b->base <= a->last)
-                tb_report_overlap(m, &s->below.at[i], &s->below.at[k], "claim", where, diag);
+            if (a->port != b->port && a->to.space == b->to.space && a->to.base <= b->to.last &&
+                b->to.base <= a->to.last)
+                tb_report_overlap(m, &a->to, &b->to, "claim", where, diag);
         }
+}
+
+static void add_routes(struct tb_model *m, unsigned port)
+{
+    struct pcie_switch *s = m->state;
+    for (size_t i = 0; i < s->found.count; i++) {
+        const struct tb_range *r = &s->found.at[i];
+        if (!r->subtractive && !r->off)
+            s->routes[s->route_count++] = (struct route){*r, (uint16_t)port};
+    }
+}
+
+static void reach(struct tb_model *m, unsigned port)
+{
+    struct pcie_switch *s = m->state;
+    s->found.count = 0;
+    tb_reach(m, port, &s->found);
+}
+
+/* Room for all that may ever be there: who claims something always claims as many ranges. */
+static void make_room(struct tb_model *m)
+{
+    struct pcie_switch *s = m->state;
+    for (unsigned port = UP + 1; port < tb_port_count(m); port++) {
+        reach(m, port);
+        s->route_room += s->found.count;
+    }
+    s->routes = tb_alloc(m, s->route_room + 1, sizeof *s->routes);
 }
 
 /* Asks what is behind the ports below. Instant accesses may come before `start`. */
 static void gather(struct tb_model *m)
 {
     struct pcie_switch *s = m->state;
-    unsigned ports = tb_port_count(m);
-    struct tb_ranges *found = tb_alloc(m, ports, sizeof *found);
-    size_t count = 0;
-    for (unsigned port = UP + 1; port < ports; port++) {
-        tb_reach(m, port, &found[port]);
-        count += found[port].count;
-    }
-    s->routes = tb_alloc(m, count + 1, sizeof *s->routes);
-    for (unsigned port = UP + 1; port < ports; port++)
-        for (size_t i = 0; i < found[port].count; i++) {
-            const struct tb_range *r = &found[port].at[i];
-            if (r->subtractive)
-                continue;
-            s->routes[s->route_count++] =
-                (struct route){r->base, r->last, (uint16_t)port, r->model, r->space};
-            tb_ranges_add(m, &s->below, *r);
-        }
+    if (!s->routed)
+        make_room(m);
     s->routed = true;
+    s->route_count = 0;
+    for (unsigned port = UP + 1; port < tb_port_count(m); port++) {
+        reach(m, port);
+        add_routes(m, port);
+    }
 }
 
 static uint16_t find(const struct pcie_switch *s, unsigned space, uint64_t address)
 {
     for (size_t i = 0; i < s->route_count; i++) {
-        const struct route *r = &s->routes[i];
+        const struct tb_range *r = &s->routes[i].to;
         if (r->space == space && address >= r->base && address <= r->last)
-            return r->port;
+            return s->routes[i].port;
     }
     return NOWHERE;
 }
@@ -263,10 +280,12 @@ static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
     struct pcie_switch *s = m->state;
     if (port == UP) {
-        if (!s->routed)
-            gather(m);
-        for (size_t i = 0; i < s->below.count; i++)
-            tb_ranges_add(m, out, s->below.at[i]);
+        for (unsigned below = UP + 1; below < tb_port_count(m); below++) {
+            reach(m, below);
+            for (size_t i = 0; i < s->found.count; i++)
+                if (!s->found.at[i].subtractive)
+                    tb_ranges_add(m, out, s->found.at[i]);
+        }
         return;
     }
     for (uint8_t space = 0; space < TB_SPACES; space++)
@@ -303,7 +322,7 @@ static const char *const root_port_ports[] = {"up", "down", NULL};
 
 #define SHARED                                                                                     \
     .state_size = sizeof(struct pcie_switch), .counters = counters, .claims = claims,              \
-    .start = start, .recv = recv, .cuts = cuts, .debug = debug
+    .rerouted = gather, .start = start, .recv = recv, .cuts = cuts, .debug = debug
 
 const struct tb_class tb_class_switch = {
     .name = "switch",

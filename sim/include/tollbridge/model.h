@@ -54,12 +54,15 @@ struct tb_range {
     uint64_t last;    /* inclusive */
     uint8_t space;    /* enum tb_space */
     bool subtractive; /* takes only what nobody else claims (PCI's subtractive decode) */
-    uint16_t model;   /* who claims it in the end */
+    bool moves;       /* software may move it, or switch it off, while the simulation runs */
+    bool off;       /* it is switched off: answers nowhere, and only keeps its place in the list */
+    uint16_t model; /* who claims it in the end */
     const struct tb_node
         *node; /* where the platform says so; NULL: the model's `base`, or itself */
 };
 
-/* A growing list of ranges (elaboration only). */
+/* A list of ranges. It grows at elaboration only; afterwards it is emptied (count = 0) and filled
+ * anew within its room. */
 struct tb_ranges {
     struct tb_range *at;
     size_t count, room;
@@ -115,7 +118,8 @@ struct tb_through {
     unsigned port;
     enum tb_part part;
     const struct tb_ranges
-        *only; /* requests to other addresses come by recv; NULL: all addresses */
+        *only; /* requests to other addresses come by recv; NULL: all addresses. Where claims can
+                  change everything comes by recv: an address decides when its message is there */
 };
 
 /* The class object: everything the kernel knows of a kind of hardware. Callbacks that are NULL are
@@ -142,8 +146,15 @@ struct tb_class {
     /* How many transaction slots, and bytes of data for each: after check, before start. */
     void (*slots)(const struct tb_model *m, uint32_t *count, uint32_t *bytes);
 
-    /* Adds the ranges that answer when the model is reached through `port`. */
+    /* Adds the ranges that answer now when the model is reached through `port`: never from a copy
+     * that may be out of date. Always as many, of the same address spaces: what is switched off
+     * says so. */
     void (*claims)(struct tb_model *m, unsigned port, struct tb_ranges *out);
+
+    /* Somebody's claims have changed: whoever keeps what tb_reach said asks again, in place.
+     * Requests that it has decoded already keep their way; those that only wait to be decoded do
+     * not. Sends nothing and allocates nothing. The order among models means nothing. */
+    void (*rerouted)(struct tb_model *m);
 
     /* The graph is complete and sized: tb_reach, tb_txn_total and tb_port_capacity work. Builds
      * what depends on them (decode tables, queues). May still tb_alloc. */
@@ -280,6 +291,11 @@ uint32_t tb_txn_total(const struct tb_model *m);
 
 /* Adds everything that can be reached by sending through `port` of m: the claims of the peer. */
 void tb_reach(struct tb_model *m, unsigned port, struct tb_ranges *out);
+/* In check: what m claims may change while the simulation runs. */
+void tb_claims_vary(struct tb_model *m);
+/* What m claims has changed, now: every decoder of the platform follows at once (`rerouted`). Of a
+ * model that said so in check. */
+void tb_claims_changed(struct tb_model *m);
 /* Adds one range. */
 void tb_ranges_add(struct tb_model *m, struct tb_ranges *to, struct tb_range range);
 
