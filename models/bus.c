@@ -206,6 +206,27 @@ static const struct route *place(struct routes *r, const struct route *next)
     return NULL;
 }
 
+/* Of a range that overlaps others, puts in what they leave of it. */
+static void place_rest(struct routes *r, const struct route *next)
+{
+    uint64_t from = next->base;
+    size_t at = 0;
+    while (at < r->count && r->at[at].last < from)
+        at++;
+    for (;; at++) {
+        bool more = at < r->count && r->at[at].base <= next->last;
+        if (!more || r->at[at].base > from) {
+            struct route piece = *next;
+            piece.base = from;
+            piece.last = more ? r->at[at].base - 1 : next->last;
+            insert(r, at++, piece);
+        }
+        if (!more || r->at[at].last >= next->last)
+            return;
+        from = r->at[at].last + 1;
+    }
+}
+
 /* What the ports claim of a space, as it was told. */
 static void collect(struct bus *b, unsigned space, bool subtractive)
 {
@@ -220,8 +241,8 @@ static void collect(struct bus *b, unsigned space, bool subtractive)
 }
 
 /* Makes a table of it: sorted, without overlaps. Two that cannot be told from each other are an
- * error of the platform; where software has moved one onto another, the wider one (of equals, the
- * one whose link is listed first) keeps the addresses and the other answers nowhere. */
+ * error of the platform. Where software has moved one onto another, on hardware both would answer;
+ * here the wider one does (of equals, the one whose link is listed first). */
 static void settle(struct tb_model *m, unsigned space, bool subtractive, struct tb_diag *diag)
 {
     struct bus *b = m->state;
@@ -235,6 +256,8 @@ static void settle(struct tb_model *m, unsigned space, bool subtractive, struct 
         const struct route *other = place(r, &b->claimed.at[i]);
         if (other && diag)
             report_overlap(m, diag, space, subtractive, other, &b->claimed.at[i]);
+        if (other)
+            place_rest(r, &b->claimed.at[i]);
         b->contested += other != NULL;
     }
 }
@@ -839,7 +862,7 @@ static const struct tb_counter counters[] = {
     COUNTER(waits, "messages that found the medium occupied"),
     COUNTER(preemptions, "bursts that gave the bus up when their latency timer had run out"),
     COUNTER(unclaimed, "requests that nobody claimed"),
-    COUNTER(contested, "times a range was found moved onto another's, and so answered nowhere"),
+    COUNTER(contested, "times a range was found moved onto another's, which then answers for both"),
     {0},
 };
 

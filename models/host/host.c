@@ -142,6 +142,8 @@ static const struct tb_counter host_counters[] = {
     COUNTER(waits, "completion waits given to IOMMUs"),
     COUNTER(flushes, "deferred batches of unmapped ranges invalidated"),
     COUNTER(stale_max, "most unmapped ranges that waited for their invalidation together"),
+    COUNTER(moves, "base addresses and windows moved by steps"),
+    COUNTER(move_time, "from the first access of the last of these to its last, ps"),
     COUNTER(revokes, "ranges of mappings taken back by revoke"),
     COUNTER(revokes_held, "of these, held by a transfer at first"),
     COUNTER(revokes_aborted, "of these, whose transfers were aborted"),

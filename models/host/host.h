@@ -431,7 +431,8 @@ struct host {
             events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
             device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max,
             device_invalidations, page_requests, page_faults_mapped, page_responses, page_failures,
-            revokes, revokes_held, revokes_aborted, revoke_time, revoke_max, revoke_end_time;
+            moves, move_time, revokes, revokes_held, revokes_aborted, revoke_time, revoke_max,
+            revoke_end_time;
     } count;
 };
 
@@ -493,6 +494,7 @@ extern const struct host_step_lint host_lints_cpu[];
 extern const struct host_step_lint host_lints_iommu[];
 extern const struct host_step_lint host_lints_disk[];
 extern const struct host_step_lint host_lints_expect[];
+extern const struct host_step_kind host_steps_config[];
 
 /* -- machine.c --------------------------------------------------------------------------------- */
 
