@@ -1,5 +1,5 @@
 /* The function's PCI configuration header, as a PIIX3 has it: addresses are fixed by the platform,
- * so the base address registers do not move. */
+ * so the base address registers do not move (models/pci has those that do). */
 #include "ide/bmide.h"
 
 #include <string.h>

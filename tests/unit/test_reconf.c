@@ -305,6 +305,11 @@ static void test_instants(void)
          * it all the way; 1 ps after, it meets the new register. */
         CU_ASSERT_EQUAL(outcome(bar, NS(1000) - 1, posted, ""), TB_OK);
         CU_ASSERT_EQUAL(outcome(bar, NS(1000) + 1, posted, ""), TB_UNSUPPORTED);
+        CU_ASSERT_EQUAL(
+            outcome("- write: {to: card0.pcicmd, value: 0}\n", NS(1000) - 1, posted, ""), TB_OK);
+        CU_ASSERT_EQUAL(
+            outcome("- write: {to: card0.pcicmd, value: 0}\n", NS(1000) + 1, posted, ""),
+            TB_UNSUPPORTED);
         /* The bridge's window closes at 1020 ns: what has passed the bridge goes on to the card. */
         CU_ASSERT_EQUAL(outcome(window, NS(1000) - 1, posted, ""), TB_OK);
         CU_ASSERT_EQUAL(outcome(window, NS(1000) + 1, posted, ""), TB_UNSUPPORTED);
@@ -332,7 +337,68 @@ static void test_ahead(void)
     CU_ASSERT_EQUAL(outcome(window, NS(999), false, "links.1.latency: 5us"), TB_OK);
 }
 
+/* The same for a bridge without a header, which passes down what is below it: it goes by what is
+ * there when the message comes, not by what was there when that was sent. */
+static void test_plain_bridge(void)
+{
+    char text[8192];
+    struct seen s;
+    snprintf(text, sizeof text, "%s",
+             "scenario: plain\nplatform:\n  models:\n"
+             "    host: {model: host, access_time: 0ns}\n    sys: {model: bus}\n"
+             "    br0: {model: bridge, latency: 50ns}\n    low: {model: bus}\n"
+             "    card0: {model: endpoint, id: \"01:02.0\", base: 0xe0000000, size: 64KiB}\n"
+             "    dma0: {model: requester, id: \"00:02.0\", requests: [\n"
+             "      {time: 1100ns, address: 0xe0000000, bytes: 64}]}\n"
+             "  links: [{from: low, to: br0.down}, {from: br0.up, to: sys, latency: 5us},\n"
+             "          {from: card0, to: low}, {from: host, to: sys}, {from: dma0, to: sys}]\n"
+             "steps:\n- delay: 1us\n- write: {to: card0.bar0, value: 0xe0100000}\n- delay: 10us\n"
+             "- expect: {counter: {of: dma0, name: failed, value: 1}}\n"
+             "- expect: {counter: {of: br0, name: refused, value: 1}}\n"
+             "- expect: {counter: {of: low, name: unclaimed, value: 0}}\n");
+    seen_load(&s, text);
+    finish(&s, TB_EXIT_OK);
+    seen_free(&s);
+}
+
+/* Requests that wait for the medium are decoded when they get it: the host's write opens the window
+ * at 1020 ns; the first of the four has got the medium by then, the others have not. */
+static void test_waiting(void)
+{
+    struct seen s;
+    run(&s,
+        "sys.overhead: 1us, dma0.requests: [{op: write, address: 0xe0000000, bytes: 64}, "
+        "{address: 0xe0000040, bytes: 64}, {address: 0xe0000080, bytes: 64}, "
+        "{address: 0x1000, bytes: 64}, {address: 0xe00000c0, bytes: 64}]",
+        "setup:\n- move_window: {bridge: br0, size: 0}\n"
+        "steps:\n- write: {to: br0.memory_window, value: 0xe0f0e000}\n- delay: 20us\n"
+        "- expect: {counter: {of: dma0, name: failed, value: 1}}\n"
+        "- expect: {counter: {of: dma0, name: completed, value: 5}}\n"
+        "- expect: {counter: {of: sys, name: unclaimed, value: 1}}\n"
+        "- expect: {counter: {of: br0, name: refused, value: 0}}\n"
+        "- expect: {counter: {of: card0, name: reads, value: 3}}\n");
+    seen_free(&s);
+}
+
+/* And the other way: it closes. The trail of those that were decoded anew is as if they had been
+ * once. */
+static void test_waiting_closed(void)
+{
+    struct seen s;
+    run(&s,
+        "sys.overhead: 1us, dma0.requests: [{op: write, address: 0xe0000000, bytes: 64}, "
+        "{address: 0xe0000040, bytes: 64}, {address: 0xe0000080, bytes: 64}, "
+        "{address: 0x1000, bytes: 64}, {address: 0xe00000c0, bytes: 64}]",
+        "steps:\n- move_window: {bridge: br0, size: 0, live: true}\n- delay: 20us\n"
+        "- expect: {counter: {of: dma0, name: completed, value: 5}}\n"
+        "- expect: {counter: {of: sys, name: unclaimed, value: 3}}\n"
+        "- expect: {counter: {of: br0, name: refused, value: 1}}\n"
+        "- expect: {counter: {of: dma0, name: failed, value: 4}}\n");
+    seen_free(&s);
+}
+
 SUITE("reconf", {"bar", test_bar}, {"wide bar", test_wide_bar}, {"windows", test_windows},
       {"master", test_master}, {"status", test_status}, {"setup", test_setup},
       {"refusals", test_refusals}, {"lost register", test_lost_register}, {"contest", test_contest},
-      {"instants", test_instants}, {"ahead", test_ahead})
+      {"instants", test_instants}, {"ahead", test_ahead}, {"plain bridge", test_plain_bridge},
+      {"waiting", test_waiting}, {"waiting, closed", test_waiting_closed})
