@@ -66,9 +66,10 @@ struct wire {
     tb_time last_arrival; /* with jitter: nothing overtakes on a wire */
     struct tb_random random;
     uint64_t order;
-    uint32_t header; /* bytes that every message costs beyond its payload */
-    uint32_t kick;   /* its channel for "may start what waits" */
-    uint32_t site;   /* its number in traces */
+    uint32_t header;   /* bytes that every message costs beyond its payload */
+    uint32_t kick;     /* its channel for "may start what waits" */
+    uint32_t site;     /* its number in traces */
+    tb_time booked[2]; /* by all messages, if the breakdown is recorded: waiting for it, on it */
     uint16_t to_port;
     uint8_t used;    /* classes that were ever sent: bit per class */
     uint8_t waiting; /* classes that wait: bit per class */

@@ -120,13 +120,15 @@ static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time st
 
 /* Books what a message waited for its wire, and its way. Not inline: registers are dear where
  * nobody records. */
-static __attribute__((noinline)) void book_wire(struct tb_sim *s, const struct wire *w,
+static __attribute__((noinline)) void book_wire(struct tb_sim *s, struct wire *w,
                                                 const struct tb_msg *msg, tb_time ready,
                                                 tb_time start, tb_time arrival)
 {
     tb_time *spent = s->txns[msg->txn].spent;
     spent[TB_PART_QUEUE] += start - ready;
     spent[TB_PART_WIRE] += arrival - start;
+    w->booked[0] += start - ready;
+    w->booked[1] += arrival - start;
     if (s->marks.next)
         tb_mark_wire(&s->marks, msg->txn, w->site, start - ready, arrival - start);
     if (s->usage)
@@ -138,6 +140,7 @@ static __attribute__((noinline)) void book_through(struct tb_sim *s, const struc
                                                    uint32_t txn)
 {
     s->txns[txn].spent[w->through_part] += w->through_latency;
+    w->to->spent[w->through_part] += w->through_latency;
     if (s->marks.next)
         tb_mark_through(&s->marks, txn, w->site, w->through_part, w->through_latency);
 }

@@ -79,6 +79,12 @@ struct tb_report_link {
     const char *way[2]; /* names of its components: there and back */
 };
 
+/* Where time was spent, by all transactions of the run. */
+struct tb_report_hop {
+    const char *where; /* a link's way or a model */
+    uint64_t parts[TB_PARTS], sum;
+};
+
 struct tb_report_run {
     json_t *json;
     const char *label; /* for headings, when there are several */
@@ -91,6 +97,8 @@ struct tb_report_run {
     unsigned windows;
     struct tb_report_component *components;
     size_t component_count;
+    struct tb_report_hop *hops;
+    size_t hop_count;
     struct tb_report_slow *slow;
     size_t slow_count;
     struct tb_report_model *models;
@@ -128,6 +136,26 @@ const struct tb_report_component *tb_report_component(const struct tb_report_run
 /* The group of another run that is the same transactions, or NULL. */
 const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r,
                                                    const struct tb_report_group *g);
+/* The same, or if there is none the one that differs in the address type alone (a device asks for
+ * translations in one run and not in the other), which `base`, the run of g, has not. */
+const struct tb_report_group *tb_report_group_match(const struct tb_report_run *base,
+                                                    const struct tb_report_group *g,
+                                                    const struct tb_report_run *r);
+/* What a hop's time is shared out over: the run's DMAs, or all transactions if it has none; *name
+ * (may be NULL) is what they are called. At least 1. */
+uint64_t tb_report_per(const struct tb_report_run *r, const char **name);
+/* The hop of this name, or NULL. */
+const struct tb_report_hop *tb_report_hop(const struct tb_report_run *r, const char *where);
+
+/* A hop before and now: ps per DMA. */
+struct tb_report_moved {
+    const char *where;
+    uint64_t from[TB_PARTS], now[TB_PARTS], from_sum, now_sum;
+};
+/* The hops of either run that moved, most first; to be freed. *n: how many. NULL: none, or no
+ * memory. */
+struct tb_report_moved *tb_report_hops_moved(const struct tb_report_run *a,
+                                             const struct tb_report_run *b, size_t *n);
 /* A short name of a group: "ide0 read", with address type and outcome where they are not the usual.
  */
 void tb_report_group_name(const struct tb_report_group *g, char out[160]);

@@ -259,14 +259,15 @@ static double share_of(uint64_t part, uint64_t whole)
 
 /* An area under a row of shares. */
 static void area(struct tb_outfile *to, const struct tb_report_run *r,
-                 const struct tb_report_component *c)
+                 const struct tb_report_component *c, unsigned scale)
 {
     double x = 0;
     tb_outfile_print(to, "<path class='area' d='M0 100");
     for (unsigned w = 0; w < r->windows; w++) {
         x += (double)tb_report_length(r, w) / (double)r->end * 1000;
-        tb_outfile_print(to, "V%.1fH%.1f",
-                         100 - share_of(c->at[TB_FIGURE_BUSY][w], tb_report_length(r, w)) * 100, x);
+        tb_outfile_print(
+            to, "V%.1fH%.1f",
+            100 - share_of(c->at[TB_FIGURE_BUSY][w], tb_report_length(r, w)) * 1e4 / scale, x);
     }
     tb_outfile_print(to, "V100z'/>");
 }
@@ -331,7 +332,7 @@ static void series_figures(struct tb_outfile *to, const struct tb_report_run *r,
 }
 
 /* A link's name may break between its ends. */
-static void put_link_name(struct tb_outfile *to, const char *name)
+void tb_draw_link(struct tb_outfile *to, const char *name)
 {
     const char *ends = strchr(name, '>');
     char from[128];
@@ -344,16 +345,16 @@ static void put_link_name(struct tb_outfile *to, const char *name)
 }
 
 void tb_draw_series(struct tb_outfile *to, const struct tb_report_run *r,
-                    const struct tb_report_component *c)
+                    const struct tb_report_component *c, unsigned scale)
 {
     tb_outfile_print(to, "<div class='row'><span class='name'>");
-    put_link_name(to, c->name);
+    tb_draw_link(to, c->name);
     tb_outfile_print(
         to, "</span><svg viewBox='0 0 1000 100' preserveAspectRatio='none' aria-hidden='true'>");
     if (strcmp(c->kind, "cache") == 0) {
         rate_line(to, r, c);
     } else {
-        area(to, r, c);
+        area(to, r, c, scale);
         queue_line(to, r, c);
     }
     tb_outfile_print(to, "</svg><span class='figure'>");

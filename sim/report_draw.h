@@ -27,9 +27,12 @@ void tb_draw_cdf(struct tb_outfile *to, const struct tb_draw_curve *curves, size
 void tb_draw_tail(struct tb_outfile *to, const struct tb_draw_curve *curves, size_t count);
 void tb_draw_legend(struct tb_outfile *to, const struct tb_draw_curve *curves, size_t count);
 
-/* A component's row: how busy it was, or how often it hit, by window. */
+/* A link's or model's name; a link's may be broken between its ends. */
+void tb_draw_link(struct tb_outfile *to, const char *name);
+
+/* A component's row: how busy it was (up to `scale` percent), or how often it hit, by window. */
 void tb_draw_series(struct tb_outfile *to, const struct tb_report_run *r,
-                    const struct tb_report_component *c);
+                    const struct tb_report_component *c, unsigned scale);
 
 /* The platform: models in layers above and below each other, by their distance from memory. */
 void tb_draw_graph(struct tb_outfile *to, const struct tb_report_run *r);

@@ -1,5 +1,5 @@
 /* The HTML report: one file, no scripts, nothing fetched; see report.h. */
-#include "report_draw.h"
+#include "report_html.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,10 +12,10 @@
 #define SLOW_PER_KIND 2
 #define MOST_STEPS    48 /* of a waterfall */
 #define MOST_RUNS     6  /* drawn one by one; all are compared */
-#define MOST_PANELS   6  /* charts of a comparison */
+#define MOST_HOPS     16
 
-static const char *const part_names[TB_PARTS] = {"queue", "wire", "bus", "bridge", "lookup",
-                                                 "ats",   "walk", "mem", "device"};
+const char *const tb_html_part_names[TB_PARTS] = {"queue", "wire", "bus", "bridge", "lookup",
+                                                  "ats",   "walk", "mem", "device"};
 static const char *const part_docs[TB_PARTS] = {"waiting for a credit, a wire, a bus, a slot",
                                                 "on links",
                                                 "on buses",
@@ -48,8 +48,8 @@ static int by_weight(const void *a, const void *b)
 }
 
 /* The heaviest groups with at least `count` transactions, heaviest first; to be freed. */
-static const struct tb_report_group **heaviest(const struct tb_report_run *r, uint64_t count,
-                                               size_t most, size_t *n)
+const struct tb_report_group **tb_html_heaviest(const struct tb_report_run *r, uint64_t count,
+                                                size_t most, size_t *n)
 {
     const struct tb_report_group **all =
         calloc(r->group_count + 1, sizeof(struct tb_report_group *));
@@ -68,7 +68,7 @@ static const struct tb_report_group **heaviest(const struct tb_report_run *r, ui
 
 static void fact(struct tb_outfile *to, const char *value, const char *name)
 {
-    put(to, "<div><b>");
+    put(to, "<div><b%s>", strlen(value) > 10 ? " class='long'" : "");
     tb_draw_text(to, value);
     put(to, "</b><span>%s</span></div>", name);
 }
@@ -90,13 +90,13 @@ static void put_facts(struct tb_outfile *to, const struct tb_report_run *r)
             r->violations);
 }
 
-static void put_cell(struct tb_outfile *to, uint64_t ps)
+void tb_html_cell(struct tb_outfile *to, uint64_t ps)
 {
     char text[32];
     put(to, "<td>%s</td>", tb_draw_time(ps, text));
 }
 
-static void put_name(struct tb_outfile *to, const struct tb_report_group *g)
+void tb_html_name(struct tb_outfile *to, const struct tb_report_group *g)
 {
     char name[160];
     tb_report_group_name(g, name);
@@ -107,14 +107,14 @@ static void put_group_row(struct tb_outfile *to, const struct tb_report_group *g
 {
     char text[32];
     put(to, "<tr><td%s>", strcmp(g->status, "ok") ? " class='bad'" : "");
-    put_name(to, g);
+    tb_html_name(to, g);
     put(to, "</td><td>%s</td>", tb_draw_count(g->count, text));
     if (g->timed) {
-        put_cell(to, g->min);
-        put_cell(to, g->mean);
+        tb_html_cell(to, g->min);
+        tb_html_cell(to, g->mean);
         for (unsigned p = 0; p < TB_REPORT_PERCENTILES; p++)
-            put_cell(to, g->percentiles[p]);
-        put_cell(to, g->max);
+            tb_html_cell(to, g->percentiles[p]);
+        tb_html_cell(to, g->max);
     } else {
         put(to, "<td colspan='%d'></td>", TB_REPORT_PERCENTILES + 3);
     }
@@ -140,7 +140,7 @@ static void put_curves(struct tb_outfile *to, const struct tb_report_run *r)
     struct tb_draw_curve curves[TB_DRAW_CURVES];
     char names[TB_DRAW_CURVES][160];
     size_t n;
-    const struct tb_report_group **top = heaviest(r, 10, TB_DRAW_CURVES, &n);
+    const struct tb_report_group **top = tb_html_heaviest(r, 10, TB_DRAW_CURVES, &n);
     for (size_t i = 0; top && i < n; i++) {
         tb_report_group_name(top[i], names[i]);
         curves[i] = (struct tb_draw_curve){top[i], names[i]};
@@ -155,28 +155,33 @@ static void put_curves(struct tb_outfile *to, const struct tb_report_run *r)
     free(top);
 }
 
-static void put_part_legend(struct tb_outfile *to)
+void tb_html_part_legend(struct tb_outfile *to)
 {
     put(to, "<p class='legend'>");
     for (unsigned p = 0; p < TB_PARTS; p++)
-        put(to, "<span title='%s'><i class='p%u'></i>%s</span> ", part_docs[p], p, part_names[p]);
+        put(to, "<span title='%s'><i class='p%u'></i>%s</span> ", part_docs[p], p,
+            tb_html_part_names[p]);
     put(to, "</p>\n");
 }
 
-/* A bar whose whole width is `whole`. */
-static void put_bar(struct tb_outfile *to, const struct tb_report_group *g, uint64_t whole)
+/* A piece of a bar; its figure where there is room for it. */
+static void put_piece(struct tb_outfile *to, unsigned part, double width, double share)
+{
+    put(to, "<span class='p%u' style='width:%.2f%%' title='%s %.1f %%'>", part, width,
+        tb_html_part_names[part], share);
+    if (width >= 7)
+        put(to, "%.0f %%", share);
+    put(to, "</span>");
+}
+
+void tb_html_bar(struct tb_outfile *to, const uint64_t parts[TB_PARTS], uint64_t sum,
+                 uint64_t whole)
 {
     put(to, "<div class='bar'>");
-    for (unsigned p = 0; p < TB_PARTS; p++) {
-        double share = whole ? (double)g->parts[p] / (double)whole * 100 : 0;
-        if (g->parts[p] == 0)
-            continue;
-        put(to, "<span class='p%u' style='width:%.2f%%' title='%s %.1f %%'>", p, share,
-            part_names[p], g->mean ? (double)g->parts[p] / (double)g->mean * 100 : 0);
-        if (share >= 7)
-            put(to, "%.0f %%", g->mean ? (double)g->parts[p] / (double)g->mean * 100 : 0);
-        put(to, "</span>");
-    }
+    for (unsigned p = 0; p < TB_PARTS; p++)
+        if (parts[p])
+            put_piece(to, p, whole ? (double)parts[p] / (double)whole * 100 : 0,
+                      sum ? (double)parts[p] / (double)sum * 100 : 0);
     put(to, "</div>");
 }
 
@@ -184,21 +189,21 @@ static void put_breakdown(struct tb_outfile *to, const struct tb_report_run *r)
 {
     char text[32];
     size_t n;
-    const struct tb_report_group **top = heaviest(r, 1, MOST_GROUPS, &n);
+    const struct tb_report_group **top = tb_html_heaviest(r, 1, MOST_GROUPS, &n);
     bool any = false;
     for (size_t i = 0; top && i < n; i++) {
         if (!top[i]->has_parts || top[i]->mean == 0)
             continue;
         if (!any) {
             put(to, "<h3>Where the time goes</h3>\n");
-            put_part_legend(to);
+            tb_html_part_legend(to);
             put(to, "<div class='bars'>\n");
         }
         any = true;
         put(to, "<span class='name'>");
-        put_name(to, top[i]);
+        tb_html_name(to, top[i]);
         put(to, "</span>");
-        put_bar(to, top[i], top[i]->mean);
+        tb_html_bar(to, top[i]->parts, top[i]->mean, top[i]->mean);
         put(to, "<span class='end'>%s</span>\n", tb_draw_time(top[i]->mean, text));
     }
     if (any)
@@ -206,6 +211,51 @@ static void put_breakdown(struct tb_outfile *to, const struct tb_report_run *r)
                 "transaction add up to "
                 "its latency.</p>\n");
     free(top);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct tb_report_hop *x = *(const struct tb_report_hop *const *)a;
+    const struct tb_report_hop *y = *(const struct tb_report_hop *const *)b;
+    return x->sum != y->sum ? (x->sum > y->sum ? -1 : 1) : strcmp(x->where, y->where);
+}
+
+static void put_hop_bars(struct tb_outfile *to, const struct tb_report_hop **all, size_t n,
+                         uint64_t per)
+{
+    char text[32];
+    for (size_t i = 0; i < n && i < MOST_HOPS; i++) {
+        put(to, "<span class='name'>");
+        tb_draw_link(to, all[i]->where);
+        put(to, "</span>");
+        tb_html_bar(to, all[i]->parts, all[i]->sum, all[0]->sum);
+        put(to, "<span class='end'>%s</span>\n", tb_draw_time(all[i]->sum / per, text));
+    }
+}
+
+/* The same time, by where it was spent. */
+static void put_hops(struct tb_outfile *to, const struct tb_report_run *r)
+{
+    const struct tb_report_hop **all = calloc(r->hop_count + 1, sizeof(struct tb_report_hop *));
+    const char *of;
+    uint64_t per = tb_report_per(r, &of);
+    size_t n = 0;
+    for (size_t i = 0; all && i < r->hop_count; i++)
+        if (r->hops[i].sum)
+            all[n++] = &r->hops[i];
+    if (n) {
+        qsort(all, n, sizeof(struct tb_report_hop *), by_time);
+        put(to,
+            "<h3>In which hop</h3>\n<p class='note'>Time that all transactions (page walks and "
+            "register accesses too) spent at a link or model, per %s.</p>\n<div "
+            "class='bars'>\n",
+            of);
+        put_hop_bars(to, all, n, per);
+        put(to, "</div>\n");
+    }
+    if (n > MOST_HOPS)
+        put(to, "<p class='note'>%zu more are in stats.json.</p>\n", n - MOST_HOPS);
+    free(all);
 }
 
 /* -- Over time
@@ -234,12 +284,30 @@ static void put_time_axis(struct tb_outfile *to, const struct tb_report_run *r)
         tb_draw_time(r->end / 2, half), tb_draw_time(r->end, end));
 }
 
+/* The busiest window of all rows fits: 1, 2, 5, 10, 20, 50 or 100 %. */
+static unsigned scale_of(const struct tb_report_run *r)
+{
+    static const unsigned scales[] = {1, 2, 5, 10, 20, 50};
+    double most = 0;
+    for (size_t i = 0; i < r->component_count; i++)
+        for (unsigned w = 0; w < r->windows; w++) {
+            double share = (double)r->components[i].at[TB_FIGURE_BUSY][w] * 100 /
+                           (double)tb_report_length(r, w);
+            most = share > most ? share : most;
+        }
+    for (size_t k = 0; k < sizeof scales / sizeof *scales; k++)
+        if (most <= scales[k])
+            return scales[k];
+    return 100;
+}
+
 /* Caches, or else what is busy. */
 static void put_rows(struct tb_outfile *to, const struct tb_report_run *r, bool caches,
                      const char *title, const char *note)
 {
     const struct tb_report_component **all =
         calloc(r->component_count + 1, sizeof(struct tb_report_component *));
+    unsigned scale = caches ? 100 : scale_of(r);
     size_t n = 0;
     for (size_t i = 0; all && i < r->component_count; i++)
         if (is_cache(&r->components[i]) == caches)
@@ -247,9 +315,15 @@ static void put_rows(struct tb_outfile *to, const struct tb_report_run *r, bool 
     if (n && r->end) {
         if (!caches)
             qsort(all, n, sizeof(struct tb_report_component *), by_load);
-        put(to, "<h3>%s</h3>\n<p class='note'>%s</p>\n<div class='rows'>\n", title, note);
+        put(to,
+            "<h3>%s</h3>\n<p class='note'>%s from 0 to %u %%, by window.%s</p>\n<div "
+            "class='rows'>\n",
+            title, note, scale,
+            caches ? ""
+                   : " The line is the mean number of messages that waited in front of a link, "
+                     "on a scale of its own.");
         for (size_t i = 0; i < n && i < MOST_ROWS; i++)
-            tb_draw_series(to, r, all[i]);
+            tb_draw_series(to, r, all[i], scale);
         put_time_axis(to, r);
         put(to, "</div>\n");
     }
@@ -266,7 +340,7 @@ static void put_step(struct tb_outfile *to, const struct tb_report_step *step, u
                      uint64_t lat)
 {
     char text[32];
-    put(to, "<div class='step'><span class='where'>%s ", part_names[step->part]);
+    put(to, "<div class='step'><span class='where'>%s ", tb_html_part_names[step->part]);
     if (*step->where) {
         put(to, "<small>");
         tb_draw_text(to, step->where);
@@ -363,200 +437,17 @@ static void put_run(struct tb_outfile *to, const struct tb_report_run *r)
     put_latency_table(to, r);
     put_curves(to, r);
     put_breakdown(to, r);
+    put_hops(to, r);
     put_rows(to, r, false, "Busy over time",
-             "Share of the time in which a link or model was occupied, by window; the line is the "
-             "mean number of messages "
-             "that waited in front of a link, on a scale of its own.");
+             "Share of the time in which a link or model was occupied,");
     put_rows(to, r, true, "Hit rates over time",
-             "Share of look-ups that a cache answered, from 0 to 100 %, by window.");
+             "Share of look-ups that a cache (IOTLB, ATC, device table) answered,");
     put(to, "<h3>Platform</h3>\n<p class='note'>The deeper the colour, the busier; memory on top, "
             "devices below. A link's "
             "two lines are its two directions.</p>\n");
     tb_draw_graph(to, r);
     put_slowest(to, r);
     put_stats(to, r);
-}
-
-/* -- Comparison
- * ----------------------------------------------------------------------------------------------------------
- */
-
-static void put_change(struct tb_outfile *to, uint64_t from, uint64_t now)
-{
-    char text[32];
-    uint64_t by = now > from ? now - from : from - now;
-    if (by == 0) {
-        put(to, "<td class='soft'>=</td>");
-        return;
-    }
-    put(to, "<td class='%s'>%s%s", now > from ? "up" : "down", now > from ? "+" : "−",
-        tb_draw_time(by, text));
-    if (from)
-        put(to, " (%+.1f %%)", ((double)now / (double)from - 1) * 100);
-    put(to, "</td>");
-}
-
-/* The parts that moved most, most first: "walk +18.00 ns, queue −2.100 ns". */
-static void put_moved(struct tb_outfile *to, const struct tb_report_group *a,
-                      const struct tb_report_group *b)
-{
-    bool told[TB_PARTS] = {false};
-    put(to, "<td class='wrap'>");
-    for (unsigned n = 0; n < 3 && a->has_parts && b->has_parts; n++) {
-        unsigned best = TB_PARTS;
-        uint64_t most = 0;
-        for (unsigned p = 0; p < TB_PARTS; p++) {
-            uint64_t by =
-                a->parts[p] > b->parts[p] ? a->parts[p] - b->parts[p] : b->parts[p] - a->parts[p];
-            if (!told[p] && by > most) {
-                best = p;
-                most = by;
-            }
-        }
-        if (best == TB_PARTS)
-            break;
-        char text[32];
-        told[best] = true;
-        put(to, "%s%s %s%s", n ? ", " : "", part_names[best],
-            b->parts[best] > a->parts[best] ? "+" : "−", tb_draw_time(most, text));
-    }
-    put(to, "</td>");
-}
-
-static void put_compared(struct tb_outfile *to, const struct tb_report_group *a,
-                         const struct tb_report_run *r)
-{
-    const struct tb_report_group *b = tb_report_group_like(r, a);
-    char text[32], also[32];
-    put(to, "<tr><td>");
-    put_name(to, a);
-    if (!b || !a->timed) {
-        put(to, "</td><td class='wrap' colspan='6'>%s</td></tr>\n",
-            b ? "unfinished in both" : "only in the first");
-        return;
-    }
-    put(to, "</td><td>%s%s%s</td>", tb_draw_count(a->count, text),
-        a->count == b->count ? "" : " → ",
-        a->count == b->count ? "" : tb_draw_count(b->count, also));
-    put_cell(to, a->mean);
-    put_cell(to, b->mean);
-    put_change(to, a->mean, b->mean);
-    put_change(to, a->percentiles[3], b->percentiles[3]);
-    put_moved(to, a, b);
-    put(to, "</tr>\n");
-}
-
-static void put_only_new(struct tb_outfile *to, const struct tb_report_run *a,
-                         const struct tb_report_run *b)
-{
-    for (size_t i = 0; i < b->group_count && i < MOST_GROUPS; i++) {
-        if (tb_report_group_like(a, &b->groups[i]))
-            continue;
-        put(to, "<tr><td>");
-        put_name(to, &b->groups[i]);
-        put(to, "</td><td class='wrap' colspan='6'>only in the second: %" PRIu64 "</td></tr>\n",
-            b->groups[i].count);
-    }
-}
-
-static void put_table(struct tb_outfile *to, const struct tb_report_run *a,
-                      const struct tb_report_run *b)
-{
-    char from[32], now[32];
-    size_t n;
-    const struct tb_report_group **top = heaviest(a, 1, MOST_GROUPS, &n);
-    put(to, "<h3>");
-    tb_draw_text(to, a->label);
-    put(to, " → ");
-    tb_draw_text(to, b->label);
-    put(to, "</h3>\n<p>Simulated time %s → %s; resolved platforms %s.</p>\n",
-        tb_draw_time(a->end, from), tb_draw_time(b->end, now),
-        strcmp(a->resolved, b->resolved) ? "differ" : "are the same");
-    put(to, "<div class='scroll'><table><tr><th>initiator and "
-            "operation</th><th>count</th><th>mean</th><th>now</th>"
-            "<th>mean moved</th><th>p99 moved</th><th style='text-align:left'>in which part (of "
-            "the mean)</th></tr>\n");
-    for (size_t i = 0; top && i < n; i++)
-        put_compared(to, top[i], b);
-    put_only_new(to, a, b);
-    put(to, "</table></div>\n");
-    free(top);
-}
-
-/* The same transactions in all runs, under each other, at one scale. */
-static void put_side_by_side(struct tb_outfile *to, const struct tb_report *r,
-                             const struct tb_report_group *g)
-{
-    uint64_t whole = 0;
-    char text[32];
-    for (size_t i = 0; i < r->count; i++) {
-        const struct tb_report_group *o = tb_report_group_like(&r->runs[i], g);
-        whole = o && o->mean > whole ? o->mean : whole;
-    }
-    put(to, "<span class='head'>");
-    put_name(to, g);
-    put(to, "</span>\n");
-    for (size_t i = 0; i < r->count; i++) {
-        const struct tb_report_group *o = tb_report_group_like(&r->runs[i], g);
-        if (!o || !o->has_parts)
-            continue;
-        put(to, "<span class='name'>");
-        tb_draw_text(to, r->runs[i].label);
-        put(to, "</span>");
-        put_bar(to, o, whole);
-        put(to, "<span class='end'>%s</span>\n", tb_draw_time(o->mean, text));
-    }
-}
-
-static void put_panel(struct tb_outfile *to, const struct tb_report *r,
-                      const struct tb_report_group *g)
-{
-    struct tb_draw_curve curves[TB_DRAW_CURVES];
-    size_t n = 0;
-    for (size_t i = 0; i < r->count && n < TB_DRAW_CURVES; i++) {
-        const struct tb_report_group *o = tb_report_group_like(&r->runs[i], g);
-        /* A run keeps its colour in every chart. */
-        curves[n++] = (struct tb_draw_curve){o ? o : g, r->runs[i].label};
-    }
-    put(to, "<div><strong>");
-    put_name(to, g);
-    put(to, "</strong>");
-    tb_draw_cdf(to, curves, n);
-    put(to, "</div>\n");
-}
-
-static void put_comparison(struct tb_outfile *to, const struct tb_report *r)
-{
-    struct tb_draw_curve legend[TB_DRAW_CURVES];
-    size_t n, shown = 0;
-    put(to, "<h2>What moved</h2>\n");
-    for (size_t i = 1; i < r->count; i++)
-        put_table(to, &r->runs[0], &r->runs[i]);
-    const struct tb_report_group **top = heaviest(&r->runs[0], 1, 12, &n);
-    if (!top || !n) {
-        free(top);
-        return;
-    }
-    put(to, "<h3>Where the time goes, side by side</h3>\n");
-    put_part_legend(to);
-    put(to, "<div class='bars'>\n");
-    for (size_t i = 0; i < n; i++)
-        if (top[i]->has_parts && top[i]->mean)
-            put_side_by_side(to, r, top[i]);
-    put(to, "</div>\n<h3>Latencies, side by side</h3>\n");
-    size_t runs = r->count < TB_DRAW_CURVES ? r->count : TB_DRAW_CURVES;
-    for (size_t i = 0; i < runs; i++)
-        legend[i] = (struct tb_draw_curve){NULL, r->runs[i].label};
-    tb_draw_legend(to, legend, runs);
-    put(to, "<div class='charts'>\n");
-    for (size_t i = 0; i < n && shown < MOST_PANELS; i++) {
-        if (top[i]->count < 10)
-            continue;
-        put_panel(to, r, top[i]);
-        shown++;
-    }
-    put(to, "</div>\n");
-    free(top);
 }
 
 /* -- The page
@@ -599,7 +490,7 @@ void tb_report_html(const struct tb_report *r, struct tb_outfile *to)
 {
     put_head(to, r);
     if (r->count > 1)
-        put_comparison(to, r);
+        tb_html_comparison(to, r);
     for (size_t i = 0; i < r->count && i < MOST_RUNS; i++) {
         if (r->count > 1) {
             put(to, "<h2>");

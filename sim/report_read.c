@@ -231,6 +231,24 @@ static void read_slowest(struct reader *r, const json_t *run, struct tb_report_r
     }
 }
 
+static void read_hops(struct reader *r, const json_t *run, struct tb_report_run *out)
+{
+    const json_t *list = json_object_get(run, "hops");
+    size_t count = get_list(r, run, "hops", sizeof *out->hops, &out->hops);
+    out->hop_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct tb_report_hop *hop = &out->hops[i];
+        const json_t *o = json_array_get(list, i), *parts = json_object_get(o, "parts_ps");
+        hop->where = get_text(r, o, "where");
+        for (unsigned p = 0; p < TB_PARTS && parts; p++) {
+            if (json_object_get(parts, part_names[p]))
+                hop->parts[p] = get_number(r, parts, part_names[p]);
+            if (__builtin_add_overflow(hop->sum, hop->parts[p], &hop->sum))
+                complain(r, "the time at '%.60s' is out of range", hop->where);
+        }
+    }
+}
+
 static void read_link(struct reader *r, const json_t *o, struct tb_report_link *l, size_t models)
 {
     uint64_t from = get_number(r, o, "from"), to = get_number(r, o, "to");
@@ -281,6 +299,7 @@ bool tb_report_run_read(json_t *run, struct tb_report_run *out, char *why)
         out->stats = json_object_get(run, "stats");
         read_groups(&r, run, out);
         read_usage(&r, run, out);
+        read_hops(&r, run, out);
         read_slowest(&r, run, out);
         read_graph(&r, run, out);
     }
@@ -299,6 +318,7 @@ void tb_report_run_clear(struct tb_report_run *r)
         free(r->slow[i].steps);
     free(r->groups);
     free(r->components);
+    free(r->hops);
     free(r->slow);
     free(r->models);
     free(r->links);
@@ -350,12 +370,13 @@ static char *make_label(const char *folder, const char *run)
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/')
         length--;
-    if (asprintf(&label, "%.*s%s%s", (int)length, folder, *run ? " · " : "", run) < 0)
+    if (asprintf(&label, "%.*s%s%s", (int)length, folder, *run && length ? " · " : "", run) < 0)
         return NULL;
     return label;
 }
 
-static bool add_runs(struct tb_report *r, const char *folder, const json_t *all, char *why)
+static bool add_runs(struct tb_report *r, const char *folder, bool more, const json_t *all,
+                     char *why)
 {
     const json_t *list = json_object_get(all, "runs");
     size_t count = json_array_size(list);
@@ -372,7 +393,8 @@ static bool add_runs(struct tb_report *r, const char *folder, const json_t *all,
             snprintf(why, 400, "%.150s: run %zu: %s", folder, i + 1, what);
             return false;
         }
-        labels[r->count] = make_label(folder, runs[r->count].run);
+        bool alone = !more && *runs[r->count].run; /* then the folder says nothing */
+        labels[r->count] = make_label(alone ? "" : folder, runs[r->count].run);
         runs[r->count].label = labels[r->count] ? labels[r->count] : "";
         r->count++;
     }
@@ -381,11 +403,12 @@ static bool add_runs(struct tb_report *r, const char *folder, const json_t *all,
 
 bool tb_report_load(struct tb_report *r, const char *const *folders, char *why, bool *host)
 {
+    bool more = folders[0] && folders[1];
     *r = (struct tb_report){0};
     *host = false;
     for (; *folders; folders++) {
         json_t *all = load_file(*folders, why, host);
-        bool ok = all && add_runs(r, *folders, all, why);
+        bool ok = all && add_runs(r, *folders, more, all, why);
         json_decref(all);
         if (!ok)
             return false;
@@ -433,6 +456,97 @@ const struct tb_report_group *tb_report_group_like(const struct tb_report_run *r
             return o;
     }
     return NULL;
+}
+
+/* The only group that is g but for the address type. */
+static const struct tb_report_group *other_type(const struct tb_report_run *r,
+                                                const struct tb_report_group *g)
+{
+    const struct tb_report_group *found = NULL;
+    for (size_t i = 0; i < r->group_count; i++) {
+        const struct tb_report_group *o = &r->groups[i];
+        if (strcmp(o->by, g->by) != 0 || strcmp(o->op, g->op) != 0 ||
+            strcmp(o->status, g->status) != 0 || strcmp(o->kind, g->kind) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = o;
+    }
+    return found;
+}
+
+const struct tb_report_group *tb_report_group_match(const struct tb_report_run *base,
+                                                    const struct tb_report_group *g,
+                                                    const struct tb_report_run *r)
+{
+    const struct tb_report_group *same = tb_report_group_like(r, g);
+    return same || other_type(base, g) != g ? same : other_type(r, g);
+}
+
+/* -- Hops
+ * ---------------------------------------------------------------------------------------------- */
+
+uint64_t tb_report_per(const struct tb_report_run *r, const char **name)
+{
+    uint64_t dmas = 0, all = 0;
+    for (size_t i = 0; i < r->group_count; i++) {
+        all += r->groups[i].count;
+        dmas += strcmp(r->groups[i].kind, "dma") == 0 ? r->groups[i].count : 0;
+    }
+    if (name)
+        *name = dmas ? "DMA" : "transaction";
+    return dmas ? dmas : all ? all : 1;
+}
+
+const struct tb_report_hop *tb_report_hop(const struct tb_report_run *r, const char *where)
+{
+    for (size_t i = 0; i < r->hop_count; i++)
+        if (strcmp(r->hops[i].where, where) == 0)
+            return &r->hops[i];
+    return NULL;
+}
+
+static uint64_t apart(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+static int by_move(const void *a, const void *b)
+{
+    const struct tb_report_moved *x = a, *y = b;
+    uint64_t left = apart(x->from_sum, x->now_sum), right = apart(y->from_sum, y->now_sum);
+    return left != right ? (left > right ? -1 : 1) : strcmp(x->where, y->where);
+}
+
+static void set_moved(struct tb_report_moved *m, const char *where, const struct tb_report_run *a,
+                      const struct tb_report_run *b)
+{
+    const struct tb_report_hop *from = tb_report_hop(a, where), *now = tb_report_hop(b, where);
+    *m = (struct tb_report_moved){.where = where};
+    for (unsigned p = 0; p < TB_PARTS; p++) {
+        m->from[p] = from ? from->parts[p] / tb_report_per(a, NULL) : 0;
+        m->now[p] = now ? now->parts[p] / tb_report_per(b, NULL) : 0;
+    }
+    m->from_sum = from ? from->sum / tb_report_per(a, NULL) : 0;
+    m->now_sum = now ? now->sum / tb_report_per(b, NULL) : 0;
+}
+
+struct tb_report_moved *tb_report_hops_moved(const struct tb_report_run *a,
+                                             const struct tb_report_run *b, size_t *n)
+{
+    struct tb_report_moved *all = calloc(a->hop_count + b->hop_count + 1, sizeof *all);
+    *n = 0;
+    for (size_t i = 0; all && i < a->hop_count + b->hop_count; i++) {
+        const struct tb_report_hop *hop =
+            i < a->hop_count ? &a->hops[i] : &b->hops[i - a->hop_count];
+        if (i >= a->hop_count && tb_report_hop(a, hop->where))
+            continue;
+        set_moved(&all[*n], hop->where, a, b);
+        *n += memcmp(all[*n].from, all[*n].now, sizeof all->from) != 0;
+    }
+    if (all && *n)
+        qsort(all, *n, sizeof *all, by_move);
+    return all;
 }
 
 void tb_report_group_name(const struct tb_report_group *g, char out[160])

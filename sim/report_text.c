@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const part_names[TB_PARTS] = {"queue", "wire", "bus", "bridge", "lookup",
@@ -43,7 +44,8 @@ static uint64_t scaled(uint64_t value, uint64_t whole, unsigned to)
 /* -- The slowest
  * ----------------------------------------------------------------------------------------- */
 
-#define WIDTH 40 /* of a waterfall's bars */
+#define MOST_HOPS 12
+#define WIDTH     40 /* of a waterfall's bars */
 
 static void put_steps(const struct paper *p, const struct tb_report_slow *s)
 {
@@ -126,14 +128,14 @@ static void put_latencies(const struct paper *p, const struct tb_report_run *r)
     }
 }
 
-static void put_bar(const struct paper *p, const struct tb_report_group *g, unsigned width)
+static void put_bar(const struct paper *p, const uint64_t parts[TB_PARTS], unsigned width)
 {
     uint64_t sum = 0, done = 0;
     unsigned drawn = 0;
     for (unsigned k = 0; k < TB_PARTS; k++)
-        sum += g->parts[k];
+        sum += parts[k];
     for (unsigned k = 0; k < TB_PARTS; k++) {
-        done += g->parts[k];
+        done += parts[k];
         for (unsigned to = (unsigned)scaled(done, sum, width); drawn < to; drawn++)
             tb_outfile_put(p->to, &part_letters[k], 1);
     }
@@ -141,9 +143,9 @@ static void put_bar(const struct paper *p, const struct tb_report_group *g, unsi
         tb_outfile_put(p->to, " ", 1);
     tb_outfile_print(p->to, "]");
     for (unsigned k = 0; k < TB_PARTS; k++)
-        if (scaled(g->parts[k], sum, 100))
+        if (scaled(parts[k], sum, 100))
             tb_outfile_print(p->to, " %s %u%%", part_names[k],
-                             (unsigned)scaled(g->parts[k], sum, 100));
+                             (unsigned)scaled(parts[k], sum, 100));
 }
 
 static void put_breakdown(const struct paper *p, const struct tb_report_run *r)
@@ -156,9 +158,38 @@ static void put_breakdown(const struct paper *p, const struct tb_report_run *r)
             continue;
         tb_report_group_name(g, name);
         tb_outfile_print(p->to, "  %-32s [", name);
-        put_bar(p, g, 30);
+        put_bar(p, g->parts, 30);
         tb_outfile_print(p->to, "\n");
     }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct tb_report_hop *x = *(const struct tb_report_hop *const *)a;
+    const struct tb_report_hop *y = *(const struct tb_report_hop *const *)b;
+    return x->sum != y->sum ? (x->sum > y->sum ? -1 : 1) : strcmp(x->where, y->where);
+}
+
+/* The same time by where it was spent. */
+static void put_hops(const struct paper *p, const struct tb_report_run *r)
+{
+    const struct tb_report_hop **all = calloc(r->hop_count + 1, sizeof(struct tb_report_hop *));
+    const char *of;
+    uint64_t per = tb_report_per(r, &of);
+    for (size_t i = 0; all && i < r->hop_count; i++)
+        all[i] = &r->hops[i];
+    if (all && r->hop_count) {
+        qsort(all, r->hop_count, sizeof(struct tb_report_hop *), by_time);
+        heading(p, "In which hop");
+        tb_outfile_print(p->to, "  ns per %s, of all transactions' time\n", of);
+    }
+    for (size_t i = 0; all && i < r->hop_count && i < MOST_HOPS; i++) {
+        char text[48];
+        tb_outfile_print(p->to, "  %-28s %14s [", all[i]->where, ns(all[i]->sum / per, text));
+        put_bar(p, all[i]->parts, 30);
+        tb_outfile_print(p->to, "\n");
+    }
+    free(all);
 }
 
 /* -- Over time
@@ -247,6 +278,7 @@ static void put_run(const struct paper *p, const struct tb_report_run *r)
     }
     put_latencies(p, r);
     put_breakdown(p, r);
+    put_hops(p, r);
     put_usage(p, r);
     put_caches(p, r);
     if (r->slow_count) {
@@ -294,9 +326,10 @@ static void compare_group(const struct paper *p, const struct tb_report_group *a
 {
     char name[160], from[48], to[48];
     tb_report_group_name(a, name);
-    tb_outfile_print(p->to, "  %s: ", name);
-    if (!b || !a->timed) {
-        tb_outfile_print(p->to, "%s\n", b ? "unfinished in both" : "only in the first");
+    bool other = b && strcmp(a->at, b->at) != 0;
+    tb_outfile_print(p->to, "  %s%s%s: ", name, other ? " -> " : "", other ? b->at : "");
+    if (!b || !a->timed || !b->timed) {
+        tb_outfile_print(p->to, "%s\n", b ? "unfinished" : "only in the first");
         return;
     }
     tb_outfile_print(p->to, "mean %s -> %s ns", ns(a->mean, from), ns(b->mean, to));
@@ -310,6 +343,31 @@ static void compare_group(const struct paper *p, const struct tb_report_group *a
     put_moved_parts(p, a, b);
 }
 
+/* In which hop, most first. */
+static void put_hops_moved(const struct paper *p, const struct tb_report_run *a,
+                           const struct tb_report_run *b)
+{
+    const char *of;
+    size_t n;
+    struct tb_report_moved *all = tb_report_hops_moved(a, b, &n);
+    tb_report_per(a, &of);
+    if (all && n)
+        tb_outfile_print(p->to, "  in which hop, ns per %s of all transactions' time:\n", of);
+    for (size_t i = 0; all && i < n && i < MOST_HOPS; i++) {
+        char from[48], now[48];
+        tb_outfile_print(p->to, "      %-28s %14s -> %14s", all[i].where, ns(all[i].from_sum, from),
+                         ns(all[i].now_sum, now));
+        put_change(p, all[i].from_sum, all[i].now_sum);
+        for (unsigned k = 0; k < TB_PARTS; k++)
+            if (all[i].from[k] != all[i].now[k]) {
+                tb_outfile_print(p->to, "; %s", part_names[k]);
+                put_change(p, all[i].from[k], all[i].now[k]);
+            }
+        tb_outfile_print(p->to, "\n");
+    }
+    free(all);
+}
+
 static void put_comparison(const struct paper *p, const struct tb_report_run *a,
                            const struct tb_report_run *b)
 {
@@ -320,15 +378,16 @@ static void put_comparison(const struct paper *p, const struct tb_report_run *a,
     put_change(p, a->end, b->end);
     tb_outfile_print(p->to, "\n");
     for (size_t i = 0; i < a->group_count; i++)
-        compare_group(p, &a->groups[i], tb_report_group_like(b, &a->groups[i]));
+        compare_group(p, &a->groups[i], tb_report_group_match(a, &a->groups[i], b));
     for (size_t i = 0; i < b->group_count; i++) {
         char name[160];
-        if (tb_report_group_like(a, &b->groups[i]))
+        if (tb_report_group_match(b, &b->groups[i], a))
             continue;
         tb_report_group_name(&b->groups[i], name);
         tb_outfile_print(p->to, "  %s: only in the second, %" PRIu64 "\n", name,
                          b->groups[i].count);
     }
+    put_hops_moved(p, a, b);
 }
 
 void tb_report_text(const struct tb_report *r, struct tb_outfile *to, bool colour, unsigned columns)

@@ -171,6 +171,36 @@ static json_t *usage_json(const struct tb_stats *st)
                      (json_int_t)tb_usage_windows(u), "components", list);
 }
 
+/* -- Hops
+ * ---------------------------------------------------------------------------------------------- */
+
+/* What all transactions spent at a link or model, by part; nothing if that is nothing. */
+static void add_hop(json_t *hops, const char *where, const tb_time spent[TB_PARTS])
+{
+    json_t *parts = json_object();
+    for (unsigned p = 0; p < TB_PARTS; p++)
+        if (spent[p])
+            json_object_set_new(parts, tb_part_names[p], number(spent[p]));
+    if (json_object_size(parts))
+        json_array_append_new(hops, json_pack("{s:s,s:O}", "where", where, "parts_ps", parts));
+    json_decref(parts);
+}
+
+static json_t *hops_json(const struct tb_sim *s)
+{
+    json_t *hops = json_array();
+    for (uint32_t n = 0; n < s->wire_count; n++) {
+        tb_time spent[TB_PARTS] = {
+            [TB_PART_QUEUE] = s->wires[n].booked[0], [TB_PART_WIRE] = s->wires[n].booked[1]};
+        char name[128];
+        tb_site_name(s, n, name);
+        add_hop(hops, name, spent);
+    }
+    for (size_t n = 0; n < s->model_count; n++)
+        add_hop(hops, s->models[n].pub.name, s->models[n].pub.spent);
+    return hops;
+}
+
 /* -- The slowest
  * ------------------------------------------------------------------------------------------ */
 
@@ -274,6 +304,7 @@ bool tb_stats_json(struct tb_stats *st, const struct tb_log *log, json_t *run)
     json_object_set_new(run, "stats", stats);
     json_object_set_new(run, "latency", latency);
     json_object_set_new(run, "usage", usage_json(st));
+    json_object_set_new(run, "hops", hops_json(st->sim));
     json_object_set_new(run, "slowest", slowest_json(st, log));
     return json_object_set_new(run, "graph", graph_json(st->sim)) == 0;
 }

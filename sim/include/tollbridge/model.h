@@ -46,6 +46,7 @@ struct tb_model {
     bool breakdown;             /* somebody records the parts of latencies */
     bool traced;                /* somebody records where they were spent, too */
     uint32_t site;              /* its number in traces */
+    tb_time spent[TB_PARTS];    /* by all transactions here so far, if the breakdown is recorded */
 };
 
 /* A region of an address space that something claims. */
@@ -426,6 +427,7 @@ static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part p
     if (!m->breakdown)
         return;
     m->txns[txn].spent[part] += spent;
+    m->spent[part] += spent;
     if (m->traced)
         tb_txn_mark(m, txn, part, spent);
 }
