@@ -234,6 +234,8 @@ static void read_slowest(struct reader *r, const json_t *run, struct tb_report_r
 static void read_hops(struct reader *r, const json_t *run, struct tb_report_run *out)
 {
     const json_t *list = json_object_get(run, "hops");
+    if (!list) /* an earlier version's */
+        return;
     size_t count = get_list(r, run, "hops", sizeof *out->hops, &out->hops);
     out->hop_count = count;
     for (size_t i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
  * files. */
 #include "suite.h"
 
+#include "kernel.h"
 #include "log.h"
 #include "report.h"
 #include "stats.h"
@@ -39,11 +40,12 @@ static void observe(void *context, struct tb_model *by, const struct tb_txn *txn
     tb_stats_observe(&r->stats, by, txn, status, when);
 }
 
-static void set_up(struct rig *r, unsigned slowest)
+static void set_up_as(struct rig *r, unsigned slowest, const char *set)
 {
     static const char *const names[] = {"dma", "dram"};
+    const char *const sets[] = {set, NULL};
     const struct tb_input in = {
-        .text = scenario, .length = sizeof scenario - 1, .name = "small.yaml"};
+        .text = scenario, .length = sizeof scenario - 1, .name = "small.yaml", .sets = sets};
     struct tb_log_header header = {0};
     r->diag = tb_diag_new();
     r->sim = tb_sim_new(&in, r->diag);
@@ -57,6 +59,11 @@ static void set_up(struct rig *r, unsigned slowest)
     tb_sim_finish(r->sim);
     tb_log_end(&r->log);
     tb_stats_end(&r->stats);
+}
+
+static void set_up(struct rig *r, unsigned slowest)
+{
+    set_up_as(r, slowest, NULL);
 }
 
 static void tear_down(struct rig *r)
@@ -171,6 +178,70 @@ static void test_windows(void)
     tear_down(&r);
 }
 
+/* -- Hops
+ * ------------------------------------------------------------------------------------------- */
+
+static void sum_parts(void *context, struct tb_model *by, const struct tb_txn *txn,
+                      enum tb_status status, tb_time when)
+{
+    tb_time *sums = context;
+    (void)by;
+    (void)status;
+    (void)when;
+    for (unsigned p = 0; p < TB_PARTS; p++)
+        sums[p] += txn->spent[p];
+}
+
+/* Whatever a transaction spends it spends at a link or in a model: by part, hops add up to
+ * transactions. */
+static void test_hops(void)
+{
+    static const struct {
+        const char *file, *set;
+    } runs[] = {{"rw1", "dma.count=500"},
+                {"rw2", "dma.count=500"},
+                {"rw3", "dma.count=500"},
+                {"quickstart", "root.latency=50ns"},
+                {"dram", "nothing"},
+                {"ddio", "nothing"},
+                {"pcie-switch", "nothing"},
+                {"posting", "nothing"},
+                {"nested-iommus", "nothing"},
+                {"race-unmap", "nothing"},
+                {"replay-strict", "until=100us"},
+                {"pasid-nested", "nothing"}};
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) {
+        char path[512];
+        const char *sets[] = {strcmp(runs[k].set, "nothing") ? runs[k].set : NULL,
+                              strncmp(runs[k].file, "rw", 2) == 0 ? "record={}" : NULL, NULL};
+        tb_time ended[TB_PARTS] = {0}, hops[TB_PARTS] = {0};
+        struct tb_diag *diag = tb_diag_new();
+        snprintf(path, sizeof path, "%s/configs/%s.yaml", TB_SOURCE_DIR, runs[k].file);
+        const struct tb_input in = {.path = path, .sets = sets};
+        struct tb_sim *s = tb_sim_new(&in, diag);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        tb_sim_observe(s, sum_parts, ended);
+        tb_sim_run(s, TB_NEVER);
+        tb_sim_finish(s);
+        for (uint32_t w = 0; w < s->wire_count; w++) {
+            hops[TB_PART_QUEUE] += s->wires[w].booked[0];
+            hops[TB_PART_WIRE] += s->wires[w].booked[1];
+        }
+        for (size_t m = 0; m < s->model_count; m++)
+            for (unsigned p = 0; p < TB_PARTS; p++)
+                hops[p] += s->models[m].pub.spent[p];
+        CU_ASSERT(ended[TB_PART_WIRE] > 0);
+        for (unsigned p = 0; p < TB_PARTS; p++) {
+            CU_ASSERT_EQUAL(hops[p], ended[p]);
+            if (hops[p] != ended[p])
+                fprintf(stderr, "%s, part %u: %llu at hops, %llu\n", runs[k].file, p,
+                        (unsigned long long)hops[p], (unsigned long long)ended[p]);
+        }
+        tb_sim_free(s);
+        tb_diag_free(diag);
+    }
+}
+
 /* -- Reports
  * ------------------------------------------------------------------------------------------- */
 
@@ -204,6 +275,61 @@ static void test_read_back(void)
     tear_down(&r);
 }
 
+/* Ten nanoseconds more in the memory: that is what moved, and there. */
+static void test_moved(void)
+{
+    struct rig r[2] = {{0}, {0}};
+    struct tb_report_run run[2];
+    char why[400] = "";
+    size_t n = 0;
+    for (unsigned k = 0; k < 2; k++) {
+        set_up_as(&r[k], 1, k ? "dram.latency=50ns" : "dram.latency=40ns");
+        json_t *o = make_run(&r[k]);
+        CU_ASSERT_FATAL(tb_report_run_read(o, &run[k], why));
+        json_decref(o);
+    }
+    CU_ASSERT_EQUAL(run[0].hop_count, 3);
+    CU_ASSERT_EQUAL(tb_report_per(&run[0], NULL), 300);
+    struct tb_report_moved *moved = tb_report_hops_moved(&run[0], &run[1], &n);
+    const struct tb_report_moved *dram = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(moved[i].where, "dram") == 0)
+            dram = &moved[i];
+        CU_ASSERT_EQUAL(moved[i].now[TB_PART_WIRE], moved[i].from[TB_PART_WIRE]);
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(dram);
+    CU_ASSERT_EQUAL(dram->from[TB_PART_MEM], 40 * TB_NS);
+    CU_ASSERT_EQUAL(dram->now[TB_PART_MEM], 50 * TB_NS);
+    free(moved);
+    moved = tb_report_hops_moved(&run[0], &run[0], &n);
+    CU_ASSERT_EQUAL(n, 0);
+    free(moved);
+    for (unsigned k = 0; k < 2; k++) {
+        tb_report_run_clear(&run[k]);
+        tear_down(&r[k]);
+    }
+}
+
+/* A group is found again, or in its place the one that differs in the address type alone. */
+static void test_matches(void)
+{
+    struct tb_report_group a[] = {
+        {.kind = "dma", .by = "d", .op = "read", .at = "untranslated", .status = "ok"},
+        {.kind = "dma", .by = "d", .op = "write", .at = "untranslated", .status = "ok"},
+        {.kind = "dma", .by = "d", .op = "write", .at = "translated", .status = "ok"}};
+    struct tb_report_group b[] = {
+        {.kind = "dma", .by = "d", .op = "read", .at = "translated", .status = "ok"},
+        {.kind = "dma", .by = "d", .op = "write", .at = "translated", .status = "ok"},
+        {.kind = "dma", .by = "d", .op = "read", .at = "translated", .status = "fault"}};
+    const struct tb_report_run one = {.groups = a, .group_count = 3},
+                               two = {.groups = b, .group_count = 3};
+    CU_ASSERT_PTR_EQUAL(tb_report_group_match(&one, &a[0], &two), &b[0]);
+    CU_ASSERT_PTR_NULL(tb_report_group_match(&one, &a[1], &two)); /* b[1] is a[2]'s */
+    CU_ASSERT_PTR_EQUAL(tb_report_group_match(&one, &a[2], &two), &b[1]);
+    CU_ASSERT_PTR_EQUAL(tb_report_group_match(&two, &b[0], &one), &a[0]);
+    CU_ASSERT_PTR_NULL(tb_report_group_match(&two, &b[2], &one));
+}
+
 /* Every value of a run, replaced by another kind of value or taken away: a message or a report,
  * never a crash. */
 static void damage(json_t *root, json_t *at, unsigned depth)
@@ -221,10 +347,11 @@ static void damage(json_t *root, json_t *at, unsigned depth)
             char why[400] = "";
             json_object_set_new(at, key, json_loads(others[i], JSON_DECODE_ANY, NULL));
             if (tb_report_run_read(root, &run, why)) {
-                struct tb_report report = {.runs = &run, .count = 1};
+                run.label = "x";
+                struct tb_report_run twice[] = {run, run};
+                struct tb_report report = {.runs = twice, .count = 2};
                 struct tb_outfile out;
                 tb_outfile_open(&out, "/dev/null");
-                run.label = "x";
                 tb_report_html(&report, &out);
                 tb_report_text(&report, &out, true, 80);
                 CU_ASSERT(tb_outfile_commit(&out));
@@ -253,5 +380,6 @@ static void test_damaged(void)
 }
 
 SUITE("stats", {"groups add up", test_groups}, {"usage by hand", test_usage},
-      {"windows by hand", test_windows}, {"reports read back", test_read_back},
-      {"damaged figures", test_damaged})
+      {"windows by hand", test_windows}, {"hops add up", test_hops},
+      {"which hop moved", test_moved}, {"matches", test_matches},
+      {"reports read back", test_read_back}, {"damaged figures", test_damaged})
