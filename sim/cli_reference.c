@@ -13,7 +13,8 @@ static void write_ports(FILE *to, const struct tb_class *c)
     fputs("Ports:", to);
     for (size_t i = 0; c->ports && c->ports[i]; i++) {
         bool any = strcmp(c->ports[i], "*") == 0;
-        fprintf(to, any ? "%s any number of links" : "%s `%s`", i ? "," : "", c->ports[i]);
+        fprintf(to, any ? "%s any number of links" : "%s `%s`%s", i ? "," : "", c->ports[i],
+                c->optional_ports >> i & 1 ? " (optional)" : "");
     }
     fputs(c->ports && c->ports[0] ? ".\n\n" : " none.\n\n", to);
 }

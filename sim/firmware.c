@@ -176,7 +176,7 @@ bool tb_debug_send(struct tb_model *m, unsigned port, struct tb_debug *d)
     struct instance *self = instance_of(m);
     struct tb_model *peer = tb_port_peer(m, port);
     bool probe = m->sim->probe.on;
-    if (probe && peer && tb_port_count(peer) == 1)
+    if (probe && peer && (tb_port_count(peer) == 1 || peer->class->optional_ports))
         return would_take(peer, self->ports[port].peer_port, d);
     if (probe && peer)
         m->sim->probe.uncertain |= is_uncertain(peer);

@@ -82,7 +82,8 @@ enum tb_role tb_graph_role(struct tb_model *m)
         return TB_ROLE_STORAGE;
     if (m->class->program)
         return TB_ROLE_SOFTWARE;
-    return tb_port_count(m) > 1 ? TB_ROLE_BETWEEN : TB_ROLE_END;
+    bool passes = tb_port_count(m) > 1 && !m->class->optional_ports;
+    return passes ? TB_ROLE_BETWEEN : TB_ROLE_END;
 }
 
 /* Any model may say by this fact that it translates. */

@@ -6,6 +6,8 @@
  * further shows in its own line.
  */
 #include "host.h"
+
+#include "driver_virtio.h"
 #include "iolog.h"
 
 #include "tollbridge/sim.h"
@@ -155,8 +157,10 @@ static const struct tb_counter host_counters[] = {
     COUNTER(page_faults_mapped, "of these, mapped for them"),
     COUNTER(page_responses, "groups of them answered"),
     COUNTER(page_failures, "of these, not with success"),
-    COUNTER(commands, "ATA commands given"),
-    COUNTER(command_errors, "ATA commands that ended with an error"),
+    COUNTER(commands, "commands given to disks"),
+    COUNTER(command_errors, "of these, ended with an error"),
+    COUNTER(notifications, "notifications given to virtio devices"),
+    COUNTER(needs_reset, "virtio devices found to need a reset"),
     COUNTER(timeouts, "ATA commands of a replay given up"),
     COUNTER(requests, "requests of a replay done"),
     COUNTER(read_bytes, "bytes read by a replay"),
@@ -486,6 +490,7 @@ static void host_access(struct tb_model *m, struct tb_access *a, tb_time when)
 enum {
     HANDLER_AWAITS_INTERRUPT,
     HANDLER_AWAITS_DISK,
+    HANDLER_AWAITS_VIRTIO,
     HANDLER_AWAITS_IOMMU,
     HANDLER_AWAITS_REQUESTS
 };
@@ -499,13 +504,19 @@ static struct host_line *next_line(struct host *h)
 }
 
 /* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in
- * progress on it, then the IOMMU's: events, then page requests. */
+ * progress on it, a virtio device's, then the IOMMU's: events, then page requests. */
 static enum host_verdict handle_line(struct host *h, tb_time when)
 {
     struct host_line *line = h->handling;
     if (h->handler_phase == HANDLER_AWAITS_DISK) {
         if (line->channel &&
             ide_finish(h, line->channel, &h->disk_handler, false, when) == HOST_AGAIN)
+            return HOST_AGAIN;
+        h->handler_phase = HANDLER_AWAITS_VIRTIO;
+        h->virtio_handler = (struct virtio_job){0};
+    }
+    if (h->handler_phase == HANDLER_AWAITS_VIRTIO) {
+        if (line->virtio && virtio_handler(h, line->virtio, &h->virtio_handler, when) == HOST_AGAIN)
             return HOST_AGAIN;
         h->handler_phase = HANDLER_AWAITS_IOMMU;
         h->iommu_handler = (struct drain_job){0};
@@ -534,7 +545,7 @@ static enum host_verdict handler_next(struct host *h, tb_time when)
         return HOST_WAITS;
     }
     struct host_line *line = h->handling;
-    if (!(line->channel && line->channel->busy) &&
+    if (!(line->channel && line->channel->busy) && !virtio_is_busy(line->virtio) &&
         !(line->iommu && line->iommu->state == IOMMU_RUNS))
         h->count.spurious++;
     h->handler_phase = HANDLER_AWAITS_DISK;

@@ -30,6 +30,7 @@ enum host_flow_id { HOST_HANDLER, HOST_CALLER, HOST_PROGRAM, HOST_FLOWS };
 
 struct host;
 struct host_step;
+struct host_virtio; /* driver_virtio.h */
 struct iolog;
 
 struct host_params {
@@ -236,6 +237,7 @@ struct host_device {
     uint64_t gcr3_at;
     struct host_pri pri;
     bool is_ide;
+    struct host_virtio *virtio; /* NULL: it is none */
     uint16_t id;
     uint64_t sectors[HOST_CHANNELS * HOST_DRIVES];
     struct host_channel channels[HOST_CHANNELS];
@@ -246,6 +248,7 @@ struct host_line {
     uint64_t number;
     struct host_channel *channel;
     struct host_iommu *iommu;
+    struct host_virtio *virtio;
     uint64_t raised, handled, taken; /* taken: by steps that wait */
 };
 
@@ -364,6 +367,18 @@ struct finish_job {
     tb_time deadline, next;
 };
 
+/* Brings a virtio device up, gives it a command, or handles its interrupt. */
+struct virtio_job {
+    int phase;
+    uint64_t value[6];
+    uint64_t wanted;  /* features */
+    uint32_t segment; /* next to be put */
+    uint32_t told;    /* one more than the used index the device was told of; 0: none */
+    unsigned slot;
+    tb_time deadline, next;
+    struct table_job table;
+};
+
 struct host_work {
     int phase;
     uint64_t count, value, begun;
@@ -374,6 +389,7 @@ struct host_work {
     struct attach_job attach;
     struct drain_job drain;
     struct finish_job finish;
+    struct virtio_job virtio;
 };
 
 struct host {
@@ -402,6 +418,7 @@ struct host {
     struct finish_job disk_handler;
     struct drain_job iommu_handler;
     struct request_job request_handler;
+    struct virtio_job virtio_handler;
     struct host_line *handling;
     struct host_flow *locked; /* it is putting a command into a ring: no handler in between */
 
@@ -431,8 +448,8 @@ struct host {
             events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
             device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max,
             device_invalidations, page_requests, page_faults_mapped, page_responses, page_failures,
-            moves, move_time, revokes, revokes_held, revokes_aborted, revoke_time, revoke_max,
-            revoke_end_time;
+            notifications, needs_reset, moves, move_time, revokes, revokes_held, revokes_aborted,
+            revoke_time, revoke_max, revoke_end_time;
     } count;
 };
 
@@ -490,6 +507,7 @@ extern const struct host_step_kind host_steps_disk[];
 extern const struct host_step_kind host_steps_expect[];
 extern const struct host_step_kind host_steps_replay[];
 extern const struct host_step_kind host_steps_revoke[];
+extern const struct host_step_kind host_steps_virtio[];
 extern const struct host_step_lint host_lints_cpu[];
 extern const struct host_step_lint host_lints_iommu[];
 extern const struct host_step_lint host_lints_disk[];

@@ -1,6 +1,8 @@
 /* What the driver knows of the machine before it starts: as firmware would tell it. */
 #include "host.h"
 
+#include "driver_virtio.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -189,7 +191,7 @@ static void survey_ide(struct host *h, struct host_device *d)
 
 static void survey_device(struct host *h, struct tb_model *model)
 {
-    uint64_t id, io, ats;
+    uint64_t id, io, ats, kind;
     if (model == h->m || !tb_fact(model, "id", &id))
         return;
     struct host_device *d = &h->devices[h->device_count++];
@@ -201,6 +203,8 @@ static void survey_device(struct host *h, struct tb_model *model)
         d->depth = 0;
     if (tb_fact(model, "io", &io))
         survey_ide(h, d);
+    if (tb_fact(model, "virtio", &kind))
+        virtio_survey(h, d);
 }
 
 /* -- IOMMUs ------------------------------------------------------------------------------------ */
@@ -247,6 +251,8 @@ static void find_ways(struct host *h, struct tb_model **towards)
     queue[tail++] = h->m;
     while (head < tail) {
         struct tb_model *at = queue[head++];
+        if (at->class->optional_ports)
+            continue; /* a device with a way of its own to memory: nobody else's */
         for (unsigned p = 0; p < tb_port_count(at); p++) {
             struct tb_model *peer = tb_port_peer(at, p);
             if (!peer || towards[peer->index])
@@ -257,10 +263,10 @@ static void find_ways(struct host *h, struct tb_model **towards)
     }
 }
 
-/* The nearest IOMMU on the device's way to the host. */
+/* The nearest IOMMU on the device's way to the host, which begins at its first port. */
 static void find_iommu_of(struct host *h, struct host_device *d, struct tb_model *const *towards)
 {
-    for (struct tb_model *at = towards[d->model->index]; at && at != h->m;
+    for (struct tb_model *at = tb_port_peer(d->model, 0); at && at != h->m;
          at = towards[at->index]) {
         d->iommu = iommu_of_model(h, at);
         if (d->iommu)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct host_step_kind *const tables[] = {
-    host_steps_cpu,    host_steps_iommu,  host_steps_disk,  host_steps_expect,
-    host_steps_replay, host_steps_revoke, host_steps_config};
+    host_steps_cpu,    host_steps_iommu,  host_steps_disk,   host_steps_expect,
+    host_steps_replay, host_steps_revoke, host_steps_config, host_steps_virtio};
 
 #define TABLES    (sizeof tables / sizeof tables[0])
 #define KINDS_MAX 64

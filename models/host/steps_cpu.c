@@ -1,6 +1,8 @@
 /* Steps of the CPU itself: accesses to registers and memory, waiting, time. */
 #include "host.h"
 
+#include "driver_virtio.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -436,7 +438,7 @@ static bool prepare_wait_line(struct host *h, struct wait_args *a, const struct 
     if (!d)
         return false;
     a->channel = d->is_ide ? &d->channels[a->drive / HOST_DRIVES] : NULL;
-    a->line = a->channel ? a->channel->line : NULL;
+    a->line = a->channel ? a->channel->line : virtio_line(d->virtio);
     if (!a->line)
         tb_diag_node(diag, named, "'%s' has no interrupt line", a->device);
     return a->line != NULL;
@@ -510,7 +512,7 @@ static bool is_idle(const struct host *h)
 {
     for (size_t i = 0; i < h->device_count; i++)
         for (unsigned c = 0; c < HOST_CHANNELS; c++)
-            if (h->devices[i].channels[c].busy)
+            if (h->devices[i].channels[c].busy || virtio_is_busy(h->devices[i].virtio))
                 return false;
     for (size_t i = 0; i < h->line_count; i++)
         if (h->lines[i].handled < h->lines[i].raised)

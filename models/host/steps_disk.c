@@ -1,6 +1,8 @@
 /* Steps of the IDE driver: commands for a drive. */
 #include "host.h"
 
+#include "driver_virtio.h"
+
 #include "spec/ata.h"
 #include "spec/bmide.h"
 
@@ -48,6 +50,8 @@ struct disk_args {
     bool wait, start, has_prd_at, has_prd_pa, has_timeout, has_at;
     struct host_channel *channel;
     struct ide_command command;
+    struct host_virtio *virtio; /* in place of a channel */
+    struct virtio_command request;
     uint64_t *words; /* of IDENTIFY */
     uint8_t *bytes;
 };
@@ -130,7 +134,7 @@ static const struct tb_param scatter_table[] = {
      .type = TB_STRING,                                                                            \
      FIELD(name),                                                                                  \
      .flags = TB_REQUIRED,                                                                         \
-     .doc = "an ide controller"},                                                                  \
+     .doc = "an ide controller, or a virtio block device"},                                        \
     {                                                                                              \
         .name = "drive", .type = TB_COUNT, FIELD(drive), .def = "0", .max = "3",                   \
         .doc = "0, 1: primary master and slave; 2, 3: secondary"                                   \
@@ -214,7 +218,7 @@ static const struct tb_param identify_table[] = {
      .type = TB_COUNT,
      FIELD(at),
      OPTIONAL(has_at),
-     .doc = "where the 512 bytes are stored"},
+     .doc = "where the 512 bytes (virtio: 20) are stored"},
     END_ROWS("true"),
     {0},
 };
@@ -267,6 +271,63 @@ static const struct tb_param finish_table[] = {
 
 /* -- Preparing --------------------------------------------------------------------------------- */
 
+/* What has no meaning for a virtio device must not be said. */
+static bool check_virtio(const struct disk_args *a, const struct tb_node *node,
+                         struct tb_diag *diag)
+{
+    static const char *const others[] = {"drive", "prd_at", "prd_pa", "lba48", "start"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const struct tb_node *given = tb_node_get(node, others[i]);
+        if (given) {
+            tb_diag_node(diag, given, "'%s' is a virtio device: it has no '%s'", a->name,
+                         others[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_virtio(struct host *h, struct disk_args *a, struct host_virtio *v,
+                        const struct tb_node *node, struct tb_diag *diag)
+{
+    if (!check_virtio(a, node, diag))
+        return false;
+    if (a->wait && !v->line) {
+        tb_diag_node(diag, node, "'%s' has no interrupt line: 'wait' must be false", a->name);
+        return false;
+    }
+    a->virtio = v;
+    a->request = (struct virtio_command){
+        .wanted = (uint8_t)a->status,
+        .wait = a->wait,
+        .timeout = a->has_timeout ? a->timeout : h->params.timeout,
+        .node = node,
+    };
+    return virtio_reserve(h, v, node, diag);
+}
+
+/* A request moves what its regions hold: all of it, and nothing else. */
+static bool prepare_request(struct disk_args *a, bool write, const struct tb_node *node,
+                            struct tb_diag *diag)
+{
+    struct virtio_command *r = &a->request;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < a->command.region_count; i++)
+        bytes += a->command.regions[i].bytes;
+    if (bytes != a->sectors * ATA_SECTOR) {
+        tb_diag_node(diag, node,
+                     "the regions of a virtio request hold what it moves: %" PRIu64
+                     " sectors are %" PRIu64 " bytes, not %" PRIu64,
+                     a->sectors, a->sectors * ATA_SECTOR, bytes);
+        return false;
+    }
+    r->type = write ? VIRTIO_BLK_OUT : VIRTIO_BLK_IN;
+    r->sector = a->lba;
+    r->regions = a->command.regions;
+    r->region_count = a->command.region_count;
+    return true;
+}
+
 static bool find_channel(struct host *h, struct disk_args *a, const struct tb_node *node,
                          struct tb_diag *diag)
 {
@@ -274,8 +335,10 @@ static bool find_channel(struct host *h, struct disk_args *a, const struct tb_no
     struct host_device *d = host_find_device(h, a->name, named, diag);
     if (!d)
         return false;
+    if (d->virtio)
+        return find_virtio(h, a, d->virtio, node, diag);
     if (!d->is_ide) {
-        tb_diag_node(diag, named, "'%s' is no ide controller", a->name);
+        tb_diag_node(diag, named, "'%s' is no ide controller and no virtio device", a->name);
         return false;
     }
     a->channel = &d->channels[a->drive / HOST_DRIVES];
@@ -390,6 +453,10 @@ static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag
     if (!find_channel(h, a, s->node, diag) ||
         (a->scatter.given && !make_scatter(h, a, s->node, diag)) || !check_prds(a, s->node, diag))
         return false;
+    if (a->virtio) {
+        note_regions(h, a);
+        return prepare_request(a, write, s->node, diag);
+    }
     if (a->lba48 == NO && needs_48(a)) {
         tb_diag_node(diag, s->node,
                      "a 28-bit command reaches LBA 0xfffffff, and 256 sectors at once");
@@ -434,6 +501,9 @@ static bool prepare_identify(struct host *h, struct host_step *s, struct tb_diag
         tb_diag_node(diag, tb_node_get(s->node, "at"), "must be a multiple of 8");
         return false;
     }
+    a->request.type = VIRTIO_BLK_GET_ID;
+    a->request.at = a->at;
+    a->request.has_at = a->has_at;
     a->words = tb_alloc(h->m, IDENTIFY_WORDS, sizeof *a->words);
     a->bytes = tb_alloc(h->m, IDENTIFY_WORDS, 2);
     a->command.opcode = ATA_IDENTIFY;
@@ -446,14 +516,26 @@ static bool prepare_flush(struct host *h, struct host_step *s, struct tb_diag *d
     struct disk_args *a = s->args;
     if (!find_channel(h, a, s->node, diag))
         return false;
+    a->request.type = VIRTIO_BLK_FLUSH;
     a->command.opcode = a->lba48 == YES ? ATA_FLUSH_CACHE_EXT : ATA_FLUSH_CACHE;
     return true;
+}
+
+/* A command that only ATA has. */
+static bool find_ata(struct host *h, struct disk_args *a, const struct tb_node *node,
+                     struct tb_diag *diag)
+{
+    if (!find_channel(h, a, node, diag))
+        return false;
+    if (a->virtio)
+        tb_diag_node(diag, tb_node_get(node, "device"), "'%s' is no ide controller", a->name);
+    return !a->virtio;
 }
 
 static bool prepare_features(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
     struct disk_args *a = s->args;
-    if (!find_channel(h, a, s->node, diag))
+    if (!find_ata(h, a, s->node, diag))
         return false;
     if (a->mode && (tb_node_get(s->node, "feature") || tb_node_get(s->node, "value"))) {
         tb_diag_node(diag, s->node, "'mode' stands for 'feature' and 'value'");
@@ -467,7 +549,7 @@ static bool prepare_features(struct host *h, struct host_step *s, struct tb_diag
 
 static bool prepare_finish(struct host *h, struct host_step *s, struct tb_diag *diag)
 {
-    return find_channel(h, s->args, s->node, diag);
+    return find_ata(h, s->args, s->node, diag);
 }
 
 /* -- Running ----------------------------------------------------------------------------------- */
@@ -572,6 +654,8 @@ static enum host_verdict await_end(struct host *h, struct host_step *s, tb_time 
 static enum host_verdict run_command(struct host *h, struct host_step *s, tb_time when)
 {
     struct disk_args *a = s->args;
+    if (a->virtio)
+        return virtio_run(h, a->virtio, &a->request, when);
     if (h->work.phase < DISK_AWAITS_START) {
         enum host_verdict v = issue(h, s, when);
         if (v != HOST_DONE || h->work.phase < DISK_AWAITS_START)
@@ -614,6 +698,8 @@ static enum host_verdict run_identify(struct host *h, struct host_step *s, tb_ti
 {
     struct disk_args *a = s->args;
     struct host_work *w = &h->work;
+    if (a->virtio)
+        return virtio_run(h, a->virtio, &a->request, when);
     if (w->phase <= DISK_AWAITS_END) {
         enum host_verdict v = run_command(h, s, when);
         if (v != HOST_DONE || a->channel->finished < w->value || !(a->channel->status & ATA_DRQ))
@@ -646,7 +732,7 @@ static void lint_transfer(const struct host *h, const struct host_step *s, struc
     const struct disk_args *a = s->args;
     const struct prd *prds = a->prds.at;
     (void)h;
-    if (a->command.wanted != IDE_OK || a->scatter.given)
+    if (a->virtio || a->command.wanted != IDE_OK || a->scatter.given)
         return;
     for (size_t i = 0; i < a->prds.count; i++)
         tb_lint_range(a->channel->device->model, 0, prds[i].has_pa ? prds[i].pa : prds[i].iova,
@@ -667,8 +753,8 @@ const struct host_step_kind host_steps_disk[] = {
      prepare_read, run_command, true},
     {"disk_write", "gives a drive a DMA write command, with its PRD table", transfer_table, ARGS,
      prepare_write, run_command, true},
-    {"identify", "IDENTIFY DEVICE: the CPU reads the 256 words", identify_table, ARGS,
-     prepare_identify, run_identify, true},
+    {"identify", "IDENTIFY DEVICE: the CPU reads the 256 words; virtio: GET_ID, 20 bytes",
+     identify_table, ARGS, prepare_identify, run_identify, true},
     {"disk_flush", "FLUSH CACHE", flush_table, ARGS, prepare_flush, run_command, true},
     {"set_features", "SET FEATURES, such as the transfer mode", features_table, ARGS,
      prepare_features, run_command, true},

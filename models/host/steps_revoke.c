@@ -101,6 +101,11 @@ static bool prepare_revoke(struct host *h, struct host_step *s, struct tb_diag *
         tb_diag_node(diag, named, "there is no IOMMU between '%s' and '%s'", a->device, h->m->name);
         return false;
     }
+    if (a->of->virtio) {
+        tb_diag_node(diag, named, "'%s' is a virtio device: its requests cannot be revoked",
+                     a->device);
+        return false;
+    }
     if (a->policy == POLICY_ABORT && a->has_deadline) {
         tb_diag_node(diag, tb_node_get(s->node, "deadline"),
                      "'deadline' is of policy wait: abort waits for nothing");
