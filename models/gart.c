@@ -102,6 +102,7 @@ static const struct tb_param rows[] = {
     {.name = "aperture",
      .type = TB_GROUP,
      AT(aperture),
+     .flags = TB_REQUIRED,
      .sub = aperture_rows,
      .doc = "which addresses are translated, as firmware has set it"},
     {.name = "table",

@@ -187,6 +187,8 @@ static const char *sun4m_map(struct host *h, struct table_job *job, tb_time when
 {
     uint32_t flags = SUN4M_PTE_VALID | (job->permissions & HOST_MAY_WRITE ? SUN4M_PTE_WRITE : 0);
     uint32_t page = (uint32_t)(job->pa >> SUN4M_PTE_PAGE_SHIFT) & SUN4M_PTE_PAGE;
+    if (job->pa >> SUN4M_PA_BITS)
+        return "its physical addresses have 36 bits";
     return map_value(h, job, page | flags, when);
 }
 
@@ -328,6 +330,8 @@ static enum host_verdict gart_start(struct host *h, struct host_iommu *u)
 
 static const char *gart_map(struct host *h, struct table_job *job, tb_time when)
 {
+    if (job->pa >> GART_PA_BITS)
+        return "its physical addresses have 40 bits";
     return map_value(h, job, gart_pte(job->pa, GART_PTE_VALID | GART_PTE_COHERENT), when);
 }
 

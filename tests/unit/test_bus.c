@@ -61,6 +61,39 @@ static void test_pci_bursts(void)
     seen_free(&s);
 }
 
+/* SBus: as PCI, but every aligned 64 bytes are a transfer of their own, and none gives way. */
+static void test_sbus_bursts(void)
+{
+    static const struct {
+        unsigned clocks;
+    } rows[] = {{16 + 2}, {8 + 2}, {1 + 2}, {16 + 3}, {1 + 3}, {1024 + 64 * 2}, {32 + 3 * 2}, {32 + 3 * 3}};
+    struct seen s;
+    seen_run(&s, "scenario: sbus\n"
+                 "platform:\n"
+                 "  models:\n"
+                 "    r0: {model: requester, burst: 4KiB, outstanding: 1, requests: [\n"
+                 "      {time: 0ns, op: write, address: 0, bytes: 64},\n"
+                 "      {time: 10us, op: write, address: 0x40, bytes: 32},\n"
+                 "      {time: 20us, op: write, address: 0x80, bytes: 4},\n"
+                 "      {time: 30us, op: read, address: 0x100, bytes: 64},\n"
+                 "      {time: 40us, op: read, address: 0x80, bytes: 4},\n"
+                 "      {time: 50us, op: write, address: 0x1000, bytes: 4096},\n"
+                 "      {time: 100us, op: write, address: 0x1020, bytes: 128},\n"
+                 "      {time: 110us, op: read, address: 0x1020, bytes: 128}]}\n"
+                 "    r1: {model: requester, requests: [{time: 51us, op: write, address: 0, bytes: 4}]}\n"
+                 "    sbus: {model: bus, protocol: sbus, clock: 40ns, write: 2, read: 3}\n"
+                 "    dram: {model: memory, size: 1MiB}\n"
+                 "  links: [{from: r0, to: sbus}, {from: r1, to: sbus}, {from: sbus, to: dram}]\n");
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CU_ASSERT_EQUAL(bus_time(&s, "r0", i), rows[i].clocks * 40 * TB_NS);
+        CU_ASSERT_EQUAL(status_of(&s, "r0", i), TB_OK);
+    }
+    CU_ASSERT_EQUAL(seen_counter(&s, "sbus", "preemptions"), 0);
+    CU_ASSERT_EQUAL(seen_counter(&s, "sbus", "waits"), 1);
+    check_parts(&s);
+    seen_free(&s);
+}
+
 /* A17's rates: 64-byte writes back to back are 64 B per 18 clocks, 118.5 MB/s. */
 static void test_pci_saturated(void)
 {
@@ -386,6 +419,7 @@ static void test_errors(void)
 }
 
 SUITE("bus", {"PCI bursts cost N + 2 and N + 16 clocks (A17)", test_pci_bursts},
+      {"SBus transfers of 64 bytes", test_sbus_bursts},
       {"PCI at its limit (A17)", test_pci_saturated}, {"fractional clock", test_fractional_clock},
       {"round robin", test_round_robin}, {"fixed priority", test_fixed_priority},
       {"latency timer", test_latency_timer},
