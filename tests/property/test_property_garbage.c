@@ -188,4 +188,108 @@ static void test_garbage(void)
     }
 }
 
-SUITE("IOMMU garbage", {"whatever a guest leaves there", test_garbage})
+/* -- Flat tables --------------------------------------------------------------------------------- */
+
+#define CONF UINT64_C(0xc3000) /* 00:18.3 */
+
+/* Any word; more often one that says that something is valid. */
+static uint32_t flat_entry(uint64_t *r)
+{
+    return draw(r, 3) ? (uint32_t)(draw(r, 64) << 12) | 7 : (uint32_t)next(r);
+}
+
+static void disturb_flat(struct tb_sim *s, uint64_t *r, bool gart)
+{
+    static const uint16_t of_gart[] = {0x90, 0x94, 0x98, 0x9c, 0x9c, 0x9c, 0x9f, 0x400};
+    static const uint16_t of_sun4m[] = {0, 4, 0x14, 0x18, 0x18, 0x1000, 0x1004, 0x3ffd};
+    uint32_t value = (uint32_t)next(r) >> draw(r, 32);
+    unsigned offset = gart ? of_gart[draw(r, 8)] : of_sun4m[draw(r, 8)];
+    if (offset == 0 || offset == 0x90) /* mostly on */
+        value = draw(r, 8) ? 1 : value;
+    if (offset == 4 || offset == 0x98) /* mostly in memory */
+        value = draw(r, 8) ? (uint32_t)draw(r, 64) << (gart ? 4 : 10) : value;
+    if (offset == 0x94)
+        value = draw(r, 8) ? 4 : value;
+    struct tb_model *x = tb_sim_model(s, "x");
+    struct tb_debug d = {.address = (gart ? CONF : MMIO) + offset,
+                         .data = (uint8_t *)&value,
+                         .length = 1 + (uint32_t)draw(r, offset % 4 ? 1 : 4),
+                         .space = gart ? TB_CONFIG : TB_MEMORY,
+                         .write = draw(r, 4)};
+    CU_ASSERT(x->class->debug(x, gart ? 2 : 1, &d));
+    uint32_t word = flat_entry(r);
+    CU_ASSERT(tb_sim_poke(s, draw(r, 0x4000) * 4, &word, 4));
+}
+
+static void write_flat_platform(char *text, size_t size, uint64_t *r, bool gart)
+{
+    snprintf(text, size,
+             "scenario: garbage\nplatform:\n  models:\n"
+             "    dram: {model: memory, base: 0, size: 128KiB}\n"
+             "    x: {model: %s, walkers: %u%s, iotlb: {entries: %u}}%s\n"
+             "    low: {model: bus}\n"
+             "    one: {model: requester, id: \"00:02.0\", outstanding: 16, pattern: random, op: "
+             "mixed, base: 0x%x, window: 64KiB, count: 300}\n"
+             "    two: {model: requester, id: \"00:03.0\", outstanding: 8, pattern: random, op: "
+             "mixed, window: 64KiB, count: 300, posted: true, relaxed: %s}\n"
+             "    cpu: {model: requester, id: \"00:04.0\", outstanding: 4, pattern: random, op: mixed, base: "
+             "0x%llx, window: 16KiB, length: 4B, count: 100}\n"
+             "    sys: {model: bus}\n"
+             "  links: [{from: one, to: low, credits: 3}, {from: two, to: low, credits: 2}, {from: "
+             "low, to: x.%s, credits: %u}, {from: x.%s, to: sys, credits: %u}, {from: sys, to: "
+             "dram}, {from: cpu, to: %s, credits: %u}]\n",
+             gart ? "gart, aperture: {base: 0x8000000, size: 32MiB, enabled: true}"
+                  : "bridge, iommu: {format: sun4m, irq: 3, mmio: 0xfed80000, reset: {control: 1}",
+             1 + (unsigned)draw(r, 3), draw(r, 2) ? ", pending: 3" : "", (unsigned)draw(r, 9),
+             gart ? "" : "}", gart ? 0x7ffc000u : 0xfeffc000u, draw(r, 2) ? "true" : "false",
+             gart ? 0x8000000ull : 0xfed80000ull, gart ? "io" : "down", 1 + (unsigned)draw(r, 6),
+             gart ? "mem" : "up", 1 + (unsigned)draw(r, 6), gart ? "x.cpu" : "sys",
+             1 + (unsigned)draw(r, 4));
+}
+
+static void garbage_flat(uint64_t *r, uint64_t *sums)
+{
+    static const char *const names[] = {"hits", "faults", "invalidations", "poisoned"};
+    bool gart = draw(r, 2);
+    char text[4096];
+    struct seen s;
+    write_flat_platform(text, sizeof text, r, gart);
+    seen_load(&s, text);
+    tb_diag_print(s.diag, stdout);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);
+    for (uint64_t at = 0; at < REGION; at += 4) {
+        uint32_t word = flat_entry(r);
+        CU_ASSERT(tb_sim_poke(s.sim, at, &word, 4));
+    }
+    for (tb_time t = 0; t < 40 * TB_US; t += 1 + draw(r, 2 * TB_US)) {
+        tb_sim_run(s.sim, t);
+        disturb_flat(s.sim, r, gart);
+    }
+    tb_sim_run(s.sim, TB_NEVER);
+    CU_ASSERT(tb_sim_idle(s.sim));
+    tb_sim_finish(s.sim); /* asserts that the credits are back */
+    CU_ASSERT_EQUAL(tb_diag_count(tb_sim_diag(s.sim)), 0);
+    unsigned ended = 0;
+    for (size_t i = 0; i < s.count; i++) {
+        CU_ASSERT_NOT_EQUAL(s.at[i].status, TB_UNFINISHED);
+        ended += s.at[i].txn.kind == TB_TXN_DMA;
+    }
+    CU_ASSERT_EQUAL(ended, 700);
+    for (unsigned i = 0; i < 4; i++)
+        sums[i] += seen_counter(&s, "x", names[i]);
+    seen_free(&s);
+}
+
+static void test_garbage_flat(void)
+{
+    uint64_t r = seed(), sums[4] = {0};
+    for (unsigned round = 0; round < ROUNDS; round++)
+        garbage_flat(&r, sums);
+    for (unsigned i = 0; i < 4; i++) {
+        printf("%" PRIu64 " ", sums[i]);
+        CU_ASSERT(sums[i] > ROUNDS / 10);
+    }
+}
+
+SUITE("IOMMU garbage", {"whatever a guest leaves there", test_garbage},
+      {"the same in flat tables and their registers", test_garbage_flat})

@@ -20,6 +20,7 @@ struct world {
     uint64_t random;
     unsigned buses, memories, requesters;
     unsigned between[8]; /* above each bus: index in betweens */
+    bool gart;           /* above all: the last requester is a CPU, the last memory is its */
     uint64_t requests;   /* bytes asked for by all requesters */
 };
 
@@ -70,14 +71,32 @@ static void write_bridge(struct world *w, unsigned i)
         fprintf(w->to, ", posting: {entries: %u, hold: %uns, line: %uB, ordered: %s}",
                 1 + (unsigned)draw(w, 10), (unsigned)draw(w, 500), 8u << draw(w, 5),
                 draw(w, 2) ? "true" : "false");
+    if (!strcmp(betweens[w->between[i]], "bridge") && draw(w, 3) == 0) /* off, it only passes */
+        fprintf(w->to, ", iommu: {format: %s, mmio: 0x%x, id: \"00:1f.%u\", iotlb: {hit: %uns}}",
+                draw(w, 2) ? "amdvi" : "sun4m", 0xfed00000 + i * 0x10000, i,
+                (unsigned)draw(w, 5));
     fprintf(w->to, "}\n");
+}
+
+/* Its aperture is where nobody goes. */
+static void write_gart(struct world *w)
+{
+    fprintf(w->to,
+            "  gart: {model: gart, latency: %uns, aperture: {base: 0x80000000, enabled: true}, "
+            "walkers: %u}\n",
+            (unsigned)draw(w, 60), 1 + (unsigned)draw(w, 3));
 }
 
 static void write_bus(struct world *w, unsigned i)
 {
     fprintf(w->to, "  bus%u: {model: bus, arbitration: %s", i,
             draw(w, 3) ? "round-robin" : "fixed");
-    switch (draw(w, 4)) {
+    switch (draw(w, 5)) {
+    case 4:
+        fprintf(w->to, ", protocol: sbus, clock: %s, write: %u, read: %u",
+                draw(w, 2) ? "40ns" : "50/3MHz", 1 + (unsigned)draw(w, 3),
+                1 + (unsigned)draw(w, 9));
+        break;
     case 0:
         fprintf(w->to, ", protocol: pci, clock: %s, width: %s, latency_timer: %u",
                 draw(w, 2) ? "30ns" : "66MHz", draw(w, 2) ? "4B" : "8B",
@@ -170,15 +189,19 @@ static void write_links(struct world *w, bool bridges)
 {
     char a[32], b[32], c[40];
     for (unsigned i = 0; i < w->memories; i++) {
+        bool above = w->gart && i + 1 == w->memories;
         name(a, "dram", i);
         name(b, "bus", (unsigned)draw(w, w->buses));
-        write_link(w, b, a);
+        write_link(w, above ? "gart.mem" : b, a);
     }
     for (unsigned i = 0; i < w->requesters; i++) {
+        bool above = w->gart && i + 1 == w->requesters;
         name(a, "r", i);
         name(b, "bus", (unsigned)draw(w, w->buses));
-        write_link(w, a, b);
+        write_link(w, a, above ? "gart.cpu" : b);
     }
+    if (w->gart)
+        write_link(w, "bus0", "gart.io");
     for (unsigned i = 1; i < w->buses; i++) {
         name(a, "bus", i);
         name(b, "bus", (unsigned)draw(w, i));
@@ -201,6 +224,9 @@ static char *make_platform(struct world *w)
     w->memories = 1 + (unsigned)draw(w, MEMORIES);
     w->requesters = 1 + (unsigned)draw(w, 5);
     w->requests = 0;
+    w->gart = have_class("gart") && draw(w, 3) == 0;
+    w->memories += w->gart;
+    w->requesters += w->gart;
     fprintf(w->to, "platform: random\nmodels:\n");
     for (unsigned i = 0; i < w->memories; i++)
         write_memory(w, i);
@@ -210,6 +236,8 @@ static char *make_platform(struct world *w)
         write_bridge(w, i);
     for (unsigned i = 0; i < w->requesters; i++)
         write_requester(w, i);
+    if (w->gart)
+        write_gart(w);
     fprintf(w->to, "links:\n");
     write_links(w, bridges);
     fclose(w->to);
