@@ -17,7 +17,7 @@
     }
 
 static const char *const one_table =
-    "its IOMMU has one table of 4 KiB pages for all devices: no 'domain', 'pasid', 'skip' or other "
+    "it has one table of 4 KiB pages for all devices: no 'domain', 'pasid', 'skip' or other "
     "page size";
 
 /* -- The table --------------------------------------------------------------------------------- */

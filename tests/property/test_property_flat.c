@@ -39,7 +39,8 @@ static uint64_t draw(struct world *w, uint64_t n)
     return (z ^ z >> 31) % n;
 }
 
-/* -- The oracle ---------------------------------------------------------------------------------- */
+/* -- The oracle ----------------------------------------------------------------------------------
+ */
 
 struct verdict {
     bool fault;
@@ -75,7 +76,8 @@ static bool is_explained(const struct world *w, const struct seen_txn *t)
     return false;
 }
 
-/* -- The simulator ------------------------------------------------------------------------------- */
+/* -- The simulator -------------------------------------------------------------------------------
+ */
 
 /* Anything: mostly valid, pages anywhere in 36 or 40 bits, often outside of memory. */
 static uint32_t some_entry(struct world *w)
@@ -116,10 +118,11 @@ static void write_platform(struct world *w, char *text, size_t size)
              draw(w, 2) ? "read" : "mixed", draw(w, 3) ? "false" : "true", w->first, 4 * PAGES,
              REQUESTS);
     snprintf(translator, sizeof translator,
-             w->gart ? "gart, aperture: {base: 0x8000000, size: 32MiB, enabled: true}, table: "
-                       "0x10000, walkers: %u, pending: %s, iotlb: {entries: %u, hit: %uns}"
-                     : "bridge, iommu: {format: sun4m, mmio: 0xfe0000000, reset: {control: 1, base: "
-                       "0x1000}, walkers: %u, pending: %s, iotlb: {entries: %u, hit: %uns}}",
+             w->gart
+                 ? "gart, aperture: {base: 0x8000000, size: 32MiB, enabled: true}, table: "
+                   "0x10000, walkers: %u, pending: %s, iotlb: {entries: %u, hit: %uns}"
+                 : "bridge, iommu: {format: sun4m, mmio: 0xfe0000000, reset: {control: 1, base: "
+                   "0x1000}, walkers: %u, pending: %s, iotlb: {entries: %u, hit: %uns}}",
              1 + (unsigned)draw(w, 3), draw(w, 2) ? "unlimited" : "2", (unsigned)draw(w, 12),
              (unsigned)draw(w, 4));
     snprintf(text, size,
@@ -127,9 +130,11 @@ static void write_platform(struct world *w, char *text, size_t size)
              "    x: {model: %s}\n"
              "    dram: {model: memory, base: 0, size: 4MiB, latency: %uns}\n"
              "    dev: {model: requester, id: \"00:02.0\", %s}\n"
-             "    cpu: {model: requester, id: \"00:00.0\", requests: [{op: read, address: 0x%x, bytes: 8}]}\n"
+             "    cpu: {model: requester, id: \"00:00.0\", requests: [{op: read, address: 0x%x, "
+             "bytes: 8}]}\n"
              "    sys: {model: bus}\n"
-             "  links: [{from: dev, to: x.%s, credits: %u}, {from: x.%s, to: %s}, {from: cpu, to: %s}%s]\n",
+             "  links: [{from: dev, to: x.%s, credits: %u}, {from: x.%s, to: %s}, {from: cpu, to: "
+             "%s}%s]\n",
              translator, (unsigned)draw(w, 200), device, 0x1000, w->gart ? "io" : "down",
              1 + (unsigned)draw(w, 6), w->gart ? "mem" : "up", w->gart ? "dram" : "sys",
              w->gart ? "x.cpu" : "sys", w->gart ? "" : ", {from: sys, to: dram}");

@@ -188,7 +188,8 @@ static void test_garbage(void)
     }
 }
 
-/* -- Flat tables --------------------------------------------------------------------------------- */
+/* -- Flat tables ---------------------------------------------------------------------------------
+ */
 
 #define CONF UINT64_C(0xc3000) /* 00:18.3 */
 
@@ -232,7 +233,8 @@ static void write_flat_platform(char *text, size_t size, uint64_t *r, bool gart)
              "mixed, base: 0x%x, window: 64KiB, count: 300}\n"
              "    two: {model: requester, id: \"00:03.0\", outstanding: 8, pattern: random, op: "
              "mixed, window: 64KiB, count: 300, posted: true, relaxed: %s}\n"
-             "    cpu: {model: requester, id: \"00:04.0\", outstanding: 4, pattern: random, op: mixed, base: "
+             "    cpu: {model: requester, id: \"00:04.0\", outstanding: 4, pattern: random, op: "
+             "mixed, base: "
              "0x%llx, window: 16KiB, length: 4B, count: 100}\n"
              "    sys: {model: bus}\n"
              "  links: [{from: one, to: low, credits: 3}, {from: two, to: low, credits: 2}, {from: "

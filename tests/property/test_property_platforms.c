@@ -73,8 +73,7 @@ static void write_bridge(struct world *w, unsigned i)
                 draw(w, 2) ? "true" : "false");
     if (!strcmp(betweens[w->between[i]], "bridge") && draw(w, 3) == 0) /* off, it only passes */
         fprintf(w->to, ", iommu: {format: %s, mmio: 0x%x, id: \"00:1f.%u\", iotlb: {hit: %uns}}",
-                draw(w, 2) ? "amdvi" : "sun4m", 0xfed00000 + i * 0x10000, i,
-                (unsigned)draw(w, 5));
+                draw(w, 2) ? "amdvi" : "sun4m", 0xfed00000 + i * 0x10000, i, (unsigned)draw(w, 5));
     fprintf(w->to, "}\n");
 }
 

@@ -66,24 +66,27 @@ static void test_sbus_bursts(void)
 {
     static const struct {
         unsigned clocks;
-    } rows[] = {{16 + 2}, {8 + 2}, {1 + 2}, {16 + 3}, {1 + 3}, {1024 + 64 * 2}, {32 + 3 * 2}, {32 + 3 * 3}};
+    } rows[] = {{16 + 2}, {8 + 2},         {1 + 2},      {16 + 3},
+                {1 + 3},  {1024 + 64 * 2}, {32 + 3 * 2}, {32 + 3 * 3}};
     struct seen s;
-    seen_run(&s, "scenario: sbus\n"
-                 "platform:\n"
-                 "  models:\n"
-                 "    r0: {model: requester, burst: 4KiB, outstanding: 1, requests: [\n"
-                 "      {time: 0ns, op: write, address: 0, bytes: 64},\n"
-                 "      {time: 10us, op: write, address: 0x40, bytes: 32},\n"
-                 "      {time: 20us, op: write, address: 0x80, bytes: 4},\n"
-                 "      {time: 30us, op: read, address: 0x100, bytes: 64},\n"
-                 "      {time: 40us, op: read, address: 0x80, bytes: 4},\n"
-                 "      {time: 50us, op: write, address: 0x1000, bytes: 4096},\n"
-                 "      {time: 100us, op: write, address: 0x1020, bytes: 128},\n"
-                 "      {time: 110us, op: read, address: 0x1020, bytes: 128}]}\n"
-                 "    r1: {model: requester, requests: [{time: 51us, op: write, address: 0, bytes: 4}]}\n"
-                 "    sbus: {model: bus, protocol: sbus, clock: 40ns, write: 2, read: 3}\n"
-                 "    dram: {model: memory, size: 1MiB}\n"
-                 "  links: [{from: r0, to: sbus}, {from: r1, to: sbus}, {from: sbus, to: dram}]\n");
+    seen_run(
+        &s,
+        "scenario: sbus\n"
+        "platform:\n"
+        "  models:\n"
+        "    r0: {model: requester, burst: 4KiB, outstanding: 1, requests: [\n"
+        "      {time: 0ns, op: write, address: 0, bytes: 64},\n"
+        "      {time: 10us, op: write, address: 0x40, bytes: 32},\n"
+        "      {time: 20us, op: write, address: 0x80, bytes: 4},\n"
+        "      {time: 30us, op: read, address: 0x100, bytes: 64},\n"
+        "      {time: 40us, op: read, address: 0x80, bytes: 4},\n"
+        "      {time: 50us, op: write, address: 0x1000, bytes: 4096},\n"
+        "      {time: 100us, op: write, address: 0x1020, bytes: 128},\n"
+        "      {time: 110us, op: read, address: 0x1020, bytes: 128}]}\n"
+        "    r1: {model: requester, requests: [{time: 51us, op: write, address: 0, bytes: 4}]}\n"
+        "    sbus: {model: bus, protocol: sbus, clock: 40ns, write: 2, read: 3}\n"
+        "    dram: {model: memory, size: 1MiB}\n"
+        "  links: [{from: r0, to: sbus}, {from: r1, to: sbus}, {from: sbus, to: dram}]\n");
     for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         CU_ASSERT_EQUAL(bus_time(&s, "r0", i), rows[i].clocks * 40 * TB_NS);
         CU_ASSERT_EQUAL(status_of(&s, "r0", i), TB_OK);

@@ -1,5 +1,5 @@
-/* Formats of one flat table, sun4m and GART: entries, ranges, faults, registers, and flushes swept in
- * time. Numbers are written out, as Linux's and QEMU's headers have them. */
+/* Formats of one flat table, sun4m and GART: entries, ranges, faults, registers, and flushes swept
+ * in time. Numbers are written out, as Linux's and QEMU's headers have them. */
 #include "../seen.h"
 #include "../suite.h"
 
@@ -36,7 +36,8 @@ static uint32_t reg(const struct seen *s, const char *model, unsigned port, uint
     return v;
 }
 
-/* -- sun4m --------------------------------------------------------------------------------------- */
+/* -- sun4m ---------------------------------------------------------------------------------------
+ */
 
 #define MMIO UINT64_C(0xfe0000000)
 
@@ -44,19 +45,20 @@ static uint32_t reg(const struct seen *s, const char *model, unsigned port, uint
 static void make_sun4m(struct seen *s, unsigned control, const char *iommu, const char *requests)
 {
     char text[4096];
-    snprintf(text, sizeof text,
-             "scenario: sun4m\nplatform:\n  models:\n"
-             "    sys: {model: bus}\n"
-             "    dram: {model: memory, base: 0, size: 64MiB, latency: 100ns}\n"
-             "    high: {model: memory, base: 0xd00000000, size: 1MiB}\n"
-             "    root: {model: bridge, latency: 20ns, iommu: {format: sun4m, mmio: 0xfe0000000, "
-             "irq: 5, %s\n"
-             "           reset: {control: 0x%x, base: 0x1000}}}\n"
-             "    dev: {model: requester, id: \"00:02.0\", %s}\n"
-             "    cpu: {model: requester, id: \"00:00.0\", outstanding: 1, %s}\n"
-             "  links: [{from: dev, to: root.down}, {from: root.up, to: sys}, {from: sys, to: dram}, "
-             "{from: sys, to: high}, {from: cpu, to: sys}]\n",
-             iommu, control, requests, "requests: [{time: 900us, op: read, address: 0, bytes: 4}]");
+    snprintf(
+        text, sizeof text,
+        "scenario: sun4m\nplatform:\n  models:\n"
+        "    sys: {model: bus}\n"
+        "    dram: {model: memory, base: 0, size: 64MiB, latency: 100ns}\n"
+        "    high: {model: memory, base: 0xd00000000, size: 1MiB}\n"
+        "    root: {model: bridge, latency: 20ns, iommu: {format: sun4m, mmio: 0xfe0000000, "
+        "irq: 5, %s\n"
+        "           reset: {control: 0x%x, base: 0x1000}}}\n"
+        "    dev: {model: requester, id: \"00:02.0\", %s}\n"
+        "    cpu: {model: requester, id: \"00:00.0\", outstanding: 1, %s}\n"
+        "  links: [{from: dev, to: root.down}, {from: root.up, to: sys}, {from: sys, to: dram}, "
+        "{from: sys, to: high}, {from: cpu, to: sys}]\n",
+        iommu, control, requests, "requests: [{time: 900us, op: read, address: 0, bytes: 4}]");
     seen_load(s, text);
     tb_diag_print(s->diag, stderr);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->sim);
@@ -216,26 +218,27 @@ static void test_sun4m_pageflush(void)
 
 #define DOWN (21 * TB_NS) /* through the bridge, or the northbridge, and the link below it */
 
-/* The entry changes at t, and a CPU begins to write the flush register: whatever memory has answered
- * after that write's answer went by the new entry. Swept over a device's whole round. */
+/* The entry changes at t, and a CPU begins to write the flush register: whatever memory has
+ * answered after that write's answer went by the new entry. Swept over a device's whole round. */
 static void sweep_sun4m(tb_time t, unsigned *old_ones)
 {
     char text[4096];
     struct seen s;
-    snprintf(text, sizeof text,
-             "scenario: sweep\nplatform:\n  models:\n"
-             "    sys: {model: bus}\n"
-             "    dram: {model: memory, base: 0, size: 64MiB, latency: 100ns}\n"
-             "    root: {model: bridge, latency: 20ns, iommu: {format: sun4m, mmio: 0xfe0000000, "
-             "iotlb: {entries: 4},\n"
-             "           reset: {control: 1, base: 0x1000}}}\n"
-             "    dev: {model: requester, id: \"00:02.0\", outstanding: 4, pattern: random, op: "
-             "read, base: 0xff000000, window: 4KiB, count: 60}\n"
-             "    cpu: {model: requester, id: \"00:00.0\", requests: [{time: %" PRIu64
-             "ns, op: write, address: 0xfe0000014, bytes: 4}]}\n"
-             "  links: [{from: dev, to: root.down}, {from: root.up, to: sys}, {from: sys, to: dram}, "
-             "{from: cpu, to: sys, credits: 1}]\n",
-             t / TB_NS);
+    snprintf(
+        text, sizeof text,
+        "scenario: sweep\nplatform:\n  models:\n"
+        "    sys: {model: bus}\n"
+        "    dram: {model: memory, base: 0, size: 64MiB, latency: 100ns}\n"
+        "    root: {model: bridge, latency: 20ns, iommu: {format: sun4m, mmio: 0xfe0000000, "
+        "iotlb: {entries: 4},\n"
+        "           reset: {control: 1, base: 0x1000}}}\n"
+        "    dev: {model: requester, id: \"00:02.0\", outstanding: 4, pattern: random, op: "
+        "read, base: 0xff000000, window: 4KiB, count: 60}\n"
+        "    cpu: {model: requester, id: \"00:00.0\", requests: [{time: %" PRIu64
+        "ns, op: write, address: 0xfe0000014, bytes: 4}]}\n"
+        "  links: [{from: dev, to: root.down}, {from: root.up, to: sys}, {from: sys, to: dram}, "
+        "{from: cpu, to: sys, credits: 1}]\n",
+        t / TB_NS);
     seen_load(&s, text);
     tb_diag_print(s.diag, stderr);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);
@@ -263,7 +266,8 @@ static void test_sun4m_sweep(void)
     CU_ASSERT(old_ones > 100); /* or there was nothing to wait for */
 }
 
-/* -- GART ---------------------------------------------------------------------------------------- */
+/* -- GART ----------------------------------------------------------------------------------------
+ */
 
 static const char gart_platform[] =
     "scenario: gart\nplatform:\n  models:\n"
@@ -411,7 +415,8 @@ static void test_gart_sweep(void)
     CU_ASSERT(old_ones > 100);
 }
 
-/* -- Mistakes ------------------------------------------------------------------------------------ */
+/* -- Mistakes ------------------------------------------------------------------------------------
+ */
 
 static void refused(const char *model, const char *with)
 {

@@ -1,5 +1,5 @@
-/* The driver's flat tables (sun4m, GART) against an array, the bytes it stores for them, and what it
- * refuses. */
+/* The driver's flat tables (sun4m, GART) against an array, the bytes it stores for them, and what
+ * it refuses. */
 #include "host/host.h"
 #include "kernel.h"
 #include "suite.h"
@@ -142,7 +142,8 @@ static void test_random(void)
     random_tables(&host_format_gart, 0x8000000, 40);
 }
 
-/* -- Refusals ------------------------------------------------------------------------------------ */
+/* -- Refusals ------------------------------------------------------------------------------------
+ */
 
 #define RW (HOST_MAY_READ | HOST_MAY_WRITE)
 
@@ -191,15 +192,14 @@ static void test_late(void)
 {
     static struct bench b;
     begin(&b, &host_format_sun4m, 0xff000000);
-    CU_ASSERT_PTR_NOT_NULL(run(&b, (struct table_job){.start = 0xfe000000,
-                                                     .last = 0xfe000fff,
-                                                     .permissions = RW}));
-    CU_ASSERT_PTR_NOT_NULL(run(
-        &b, (struct table_job){.start = 0xfe000000, .last = 0xfe000fff, .unmap = true}));
+    CU_ASSERT_PTR_NOT_NULL(
+        run(&b, (struct table_job){.start = 0xfe000000, .last = 0xfe000fff, .permissions = RW}));
+    CU_ASSERT_PTR_NOT_NULL(
+        run(&b, (struct table_job){.start = 0xfe000000, .last = 0xfe000fff, .unmap = true}));
     CU_ASSERT_PTR_NOT_NULL(run(&b, (struct table_job){.start = 0xff000000,
-                                                     .last = 0xff000fff,
-                                                     .pa = (uint64_t)1 << 36,
-                                                     .permissions = RW}));
+                                                      .last = 0xff000fff,
+                                                      .pa = (uint64_t)1 << 36,
+                                                      .permissions = RW}));
     end(&b);
 }
 
