@@ -48,7 +48,7 @@ static const struct tb_param aperture_rows[] = {
     {.name = "base",
      .type = TB_COUNT,
      .offset = offsetof(struct aperture, base),
-     .flags = TB_REQUIRED,
+     .def = "0x80000000",
      .doc = "its first address: a multiple of its size, below 2^40"},
     {.name = "size",
      .type = TB_SIZE,
@@ -102,7 +102,6 @@ static const struct tb_param rows[] = {
     {.name = "aperture",
      .type = TB_GROUP,
      AT(aperture),
-     .flags = TB_REQUIRED,
      .sub = aperture_rows,
      .doc = "which addresses are translated, as firmware has set it"},
     {.name = "table",
@@ -154,9 +153,9 @@ static const struct tb_counter counters[] = {
 
 static bool check_aperture(struct tb_model *m, const struct aperture *a, struct tb_diag *diag)
 {
-    const struct tb_node *node = tb_node_get(m->node, "aperture");
+    const struct tb_node *given = tb_node_get(m->node, "aperture");
     if (a->size & (a->size - 1) || a->base & (a->size - 1) || a->base >> GART_PA_BITS) {
-        tb_diag_node(diag, node,
+        tb_diag_node(diag, given ? given : m->node,
                      "an aperture has a power of two of bytes, and begins at a multiple of that "
                      "below 2^%u",
                      GART_PA_BITS);

@@ -439,7 +439,6 @@ static void refused(const char *model, const char *with)
 
 static void test_mistakes(void)
 {
-    refused("gart", "'aperture'");
     refused("gart, aperture: {base: 0x1000000}", "power of two");
     refused("gart, aperture: {base: 0x10000000, size: 48MiB}", "power of two");
     refused("gart, aperture: {base: 0x10000000000}", "below 2^40");
