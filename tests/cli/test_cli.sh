@@ -333,6 +333,9 @@ head -1 long.print | grep -q '^#tollbridge-fingerprint v1$' || fail 'not a file 
 { cat tiny.yaml; echo 'record: {log: {file: some.log, only: [write]}}'; } >only.yaml
 expect 0 'some.log' "$program" run only.yaml --out only
 grep -q '^#only write$' only/some.log || fail 'no #only header'
+expect 0 'blessed' "$program" run only.yaml --out only --golden only.log --bless
+[ "$(sed -n '3,5s/ .*//p' only.log | tr -d '\n')" = '#only#lines#all' ] || fail 'the header of a golden that is narrowed'
+expect 0 'equal' "$program" run only.yaml --out only --golden only.log
 [ "$(grep -c 'op=read' only/some.log)" -eq 0 ] || fail 'only: did not narrow'
 { cat tiny.yaml; echo 'record: {log: {only: [wirte]}}'; } >only.yaml
 expect 2 "only.yaml:10:23: 'wirte' is no op or kind of the log; did you mean 'write'" "$program" run only.yaml

@@ -327,6 +327,17 @@ static void test_moved_line(void)
     free(new);
 }
 
+/* Two lines are missing, and so the two behind them, which have changed places, are out of step. */
+static void test_swapped_behind_missing(void)
+{
+    char *new = log_text_swap(log_text_dmas(10), HEADER + 5);
+    new = log_text_cut(log_text_cut(new, HEADER + 3), HEADER + 3);
+    CU_ASSERT_TRUE(says(strdup(new), NULL, NULL, TB_EXIT_VIOLATION,
+                        "0 of 10 transactions changed, 1 out of order, 2 missing, 0 extra"));
+    CU_ASSERT_TRUE(says(new, NULL, "order", TB_EXIT_VIOLATION,
+                        "0 of 10 transactions changed, 0 out of order, 2 missing, 0 extra"));
+}
+
 /* The first divergence of each model, by its place in the golden, with what that model did before.
  */
 static void test_components(void)
@@ -422,13 +433,13 @@ static void test_hashes_in_header(void)
     CU_ASSERT_TRUE(says(log_text_swap(told(), 7), NULL, NULL, TB_EXIT_INPUT, "(times, order, "));
 }
 
-SUITE("diff", {"the window", test_window}, {"a moved line", test_moved_line},
-      {"components", test_components}, {"many components", test_many_components},
-      {"hashes in the header", test_hashes_in_header}, {"equal", test_equal},
-      {"wrong numbers", test_wrong_numbers}, {"a missing line", test_missing_line},
-      {"an extra line", test_extra_line}, {"swapped lines", test_swapped_lines},
-      {"another header", test_other_header}, {"tolerance", test_tolerance},
-      {"ignored keys", test_ignore}, {"bad options", test_bad_options},
-      {"malformed files", test_malformed_files}, {"comments", test_comments_are_skipped},
-      {"several runs", test_runs}, {"the first divergence", test_first_divergence},
-      {"cause and effect", test_cause})
+SUITE("diff", {"swapped, out of step", test_swapped_behind_missing}, {"the window", test_window},
+      {"a moved line", test_moved_line}, {"components", test_components},
+      {"many components", test_many_components}, {"hashes in the header", test_hashes_in_header},
+      {"equal", test_equal}, {"wrong numbers", test_wrong_numbers},
+      {"a missing line", test_missing_line}, {"an extra line", test_extra_line},
+      {"swapped lines", test_swapped_lines}, {"another header", test_other_header},
+      {"tolerance", test_tolerance}, {"ignored keys", test_ignore},
+      {"bad options", test_bad_options}, {"malformed files", test_malformed_files},
+      {"comments", test_comments_are_skipped}, {"several runs", test_runs},
+      {"the first divergence", test_first_divergence}, {"cause and effect", test_cause})
