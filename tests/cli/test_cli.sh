@@ -303,6 +303,10 @@ expect 0 'equal: 340' "$program" diff apart apart-slow --ignore times,order
 expect 1 'only order moved' "$program" diff apart apart-slow --ignore times --time-tolerance 1ns
 expect 0 'equal: 340' "$program" diff apart apart-slow --ignore times --time-tolerance 5us
 
+if command -v python3 >/dev/null 2>&1; then
+    python3 "$here/diff_model.py" "$program" apart/tiny.log 60 || fail 'diff is not what a model of it says'
+fi
+
 # A model's random stream is its name's: in order, both go the same way.
 sed 's/pattern: random/pattern: sequential/' traced.yaml >in-order.yaml
 sed 's/dma/nic/g; s/dram/hbm/g' in-order.yaml >renamed.yaml
