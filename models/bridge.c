@@ -55,6 +55,7 @@ struct bridge {
     struct tb_iommu *iommu;
     struct tb_ranges below; /* what it passes down */
     struct tb_pci_config config;
+    const struct tb_node *window_nodes[TB_PCI_WINDOWS]; /* where firmware's values come from */
     bool asked; /* looking for what is below: met itself again if asked twice */
     uint64_t refused, moves;
     struct tb_iommu_counters n;
@@ -259,6 +260,8 @@ static void make_header(struct tb_model *m, struct tb_diag *diag)
                          "and two memory windows of whole MiB, one below 4 GiB");
         else
             tb_pci_open(&b->config, to, w[i].base, w[i].base + (w[i].size - 1));
+        if (to != TB_PCI_WINDOWS)
+            b->window_nodes[to] = b->p.windows.nodes[i];
         used[to] = true;
     }
     tb_claims_vary(m);
@@ -292,6 +295,7 @@ static void add_open(struct tb_model *m, struct tb_ranges *out)
     for (unsigned w = 0; w < TB_PCI_WINDOWS; w++) {
         struct tb_range r = tb_pci_window(&b->config, w);
         r.model = m->index;
+        r.node = b->window_nodes[w];
         tb_ranges_add(m, out, r);
     }
 }

@@ -242,13 +242,21 @@ static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
                                     .model = m->index});
 }
 
+/* What is behind the ports, at first and whenever it has changed. */
+static void rerouted(struct tb_model *m)
+{
+    struct gart *g = m->state;
+    g->memory.count = g->io.count = g->cpu.count = 0;
+    add_behind(m, MEM, &g->memory);
+    add_behind(m, IO, &g->io);
+    add_behind(m, CPU, &g->cpu);
+}
+
 static void start(struct tb_model *m, struct tb_diag *diag)
 {
     struct gart *g = m->state;
     (void)diag;
-    add_behind(m, MEM, &g->memory);
-    add_behind(m, IO, &g->io);
-    add_behind(m, CPU, &g->cpu);
+    rerouted(m);
     if (g->iommu)
         tb_iommu_start(g->iommu, &g->io);
 }
@@ -259,7 +267,7 @@ static bool holds(const struct tb_ranges *ranges, const struct tb_msg *msg)
 {
     for (size_t i = 0; i < ranges->count; i++) {
         const struct tb_range *r = &ranges->at[i];
-        if (r->space == msg->space && msg->address >= r->base && msg->address <= r->last)
+        if (!r->off && r->space == msg->space && msg->address >= r->base && msg->address <= r->last)
             return true;
     }
     return false;
@@ -389,6 +397,7 @@ const struct tb_class tb_class_gart = {
     .check = check,
     .slots = slots,
     .claims = claims,
+    .rerouted = rerouted,
     .start = start,
     .recv = recv,
     .timer = timer,

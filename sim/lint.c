@@ -57,7 +57,7 @@ static bool is_unclaimed(struct tb_model *m, unsigned port, uint64_t address)
     uint8_t byte = 0;
     struct tb_debug d = {.address = address, .data = &byte, .length = 1, .space = TB_MEMORY};
     s->probe.on = true;
-    s->probe.uncertain = false;
+    s->probe.uncertain = s->claims_vary; /* software may move somebody there */
     bool taken = tb_debug_send(m, port, &d);
     s->probe.on = false;
     return !taken && !s->probe.uncertain;
