@@ -52,7 +52,7 @@ includes() {
         folder=$(cut -d/ -f2 <<<"$file")
         found=$(grep -nHE '^#include "' "$file" |
             grep -vE '#include "(tollbridge|spec|cache|store|medium|ats)/' | # the last four: parts that models share
-            grep -vE '^models/bridge\.c:[0-9]+:#include "posting/posting\.h"$' | # parts of the bridge, no models
+            grep -vE '^models/bridge\.c:[0-9]+:#include "(posting/posting|pci/config)\.h"$' | # parts of the bridge, no models
             grep -vE '^models/(bridge|gart)\.c:[0-9]+:#include "iommu/iommu\.h"$' |
             if [ -f "models/$folder" ]; then cat; else
                 grep -vE "#include \"(models/)?$folder/|#include \"[^/]+\.h\""

@@ -397,8 +397,35 @@ static void test_waiting_closed(void)
     seen_free(&s);
 }
 
+/* A northbridge asks again what is behind its ports, too. */
+static void test_gart(void)
+{
+    struct seen s;
+    char text[8192];
+    snprintf(
+        text, sizeof text, "%s",
+        "scenario: gart\nplatform:\n  models:\n"
+        "    dram: {model: memory, size: 16MiB}\n    host: {model: host}\n"
+        "    nb: {model: gart, aperture: {base: 0x8000000, size: 32MiB, cpu: true, io: true}}\n    "
+        "low: {model: bus}\n"
+        "    card0: {model: endpoint, id: \"01:02.0\", base: 0xe0000000, size: 64KiB}\n"
+        "    dma0: {model: requester, id: \"00:02.0\", requests: [\n"
+        "      {time: 50us, address: 0x1000, bytes: 64}]}\n"
+        "  links: [{from: host, to: nb.cpu}, {from: nb.mem, to: dram}, {from: low, to: nb.io},\n"
+        "          {from: card0, to: low}, {from: dma0, to: low}]\n"
+        "steps:\n- store: {at: 0xe0000000, u32: 9}\n"
+        "- move_bar: {device: card0, to: 0xd0000000}\n"
+        "- load: {at: 0xd0000000, expect: 9}\n"
+        "- load: {at: 0xe0000000, status: unsupported}\n"
+        "- write: {to: card0.pcicmd, value: 0}\n"
+        "- load: {at: 0xd0000000, status: unsupported}\n");
+    seen_load(&s, text);
+    finish(&s, TB_EXIT_OK);
+    seen_free(&s);
+}
+
 SUITE("reconf", {"bar", test_bar}, {"wide bar", test_wide_bar}, {"windows", test_windows},
       {"master", test_master}, {"status", test_status}, {"setup", test_setup},
       {"refusals", test_refusals}, {"lost register", test_lost_register}, {"contest", test_contest},
       {"instants", test_instants}, {"ahead", test_ahead}, {"plain bridge", test_plain_bridge},
-      {"waiting", test_waiting}, {"waiting, closed", test_waiting_closed})
+      {"waiting", test_waiting}, {"waiting, closed", test_waiting_closed}, {"gart", test_gart})
