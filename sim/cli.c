@@ -26,7 +26,7 @@ static const struct option {
     {"--until", "TIME", OPTION_TEXT, offsetof(struct cli_args, until), 0,
      "end the run at this simulated time, such as 2ms"},
     {"--out", "FOLDER", OPTION_TEXT, offsetof(struct cli_args, out), 'o',
-     "where to write logs and results (default: out/SCENARIO)"},
+     "where to write logs, results and the trace (default: out/SCENARIO, without a trace)"},
     {"--golden", "FILE", OPTION_TEXT, offsetof(struct cli_args, golden), 0,
      "compare the transaction log with this one: exit status 1 if they differ"},
     {"--bless", NULL, OPTION_SWITCH, offsetof(struct cli_args, bless), 0,
@@ -99,7 +99,9 @@ static const struct cli_verb verbs[] = {
     {"run", "SCENARIO", "run a scenario, record it, compare it with a golden log",
      "Writes the transaction log and the statistics of the run under --out and prints a summary. "
      "A\n"
-     "platform alone can be run too. Only timing.json depends on this machine.\n",
+     "platform alone can be run too. If --out is given the trace is written as well (trace.tbt), "
+     "unless\n"
+     "`record: {trace: false}`. Only timing.json depends on this machine.\n",
      run_options, 1, 1, cli_run},
     {"check", "FILE...", "parse, resolve and check files; say everything that is wrong",
      "Takes scenarios, platforms, transaction logs and files of fingerprints.\n"

@@ -45,6 +45,8 @@ struct session {
     double wall;
     uint64_t events, transactions;
     bool progress;
+    char *trace_name;   /* of the first run that records a trace; NULL: none does */
+    bool compress;      /* that trace */
     struct tb_sim *sim; /* the current one */
     struct timespec began;
     unsigned long looked;
@@ -107,7 +109,8 @@ static void observe(void *context, struct tb_model *by, const struct tb_txn *txn
 
 static struct tb_sim *load(struct session *s, unsigned run)
 {
-    const struct tb_input input = {.path = s->args->words[0], .sets = s->sets, .run = run};
+    const struct tb_input input = {
+        .path = s->args->words[0], .sets = s->sets, .run = run, .folder = s->args->out != NULL};
     return tb_sim_new(&input, s->diag);
 }
 
@@ -126,13 +129,24 @@ static bool check_only(struct session *s, struct tb_sim *sim)
     return tb_diag_count(s->diag) == 0;
 }
 
+/* All runs go into one trace. */
+static void note_trace(struct session *s, const struct tb_sim *sim)
+{
+    const struct tb_record *record = tb_sim_record(sim);
+    if (s->trace_name || !record->trace)
+        return;
+    s->compress = record->compress;
+    if (!(s->trace_name = strdup(record->trace)))
+        exit(cli_host("no memory", ENOMEM));
+}
+
 /* Bad input is found before anything is run or written. */
 static bool check_other_runs(struct session *s, unsigned variants)
 {
     for (unsigned i = 1; i < variants; i++) {
         struct tb_sim *sim = load(s, i);
-        if (sim)
-            check_only(s, sim);
+        if (sim && check_only(s, sim))
+            note_trace(s, sim);
         tb_sim_free(sim);
     }
     return tb_diag_count(s->diag) == 0;
@@ -177,8 +191,8 @@ static void plan_output(struct session *s, struct tb_sim *sim)
     else if (lines)
         s->log_path = join(s->folder, own);
     free(own);
-    if (record->trace)
-        s->trace_path = join(s->folder, record->trace);
+    if (s->trace_name)
+        s->trace_path = join(s->folder, s->trace_name);
     tb_log_open(&s->log, s->log_path, s->print_path || (a->golden && s->form != TB_GOLDEN_LOG));
 }
 
@@ -611,6 +625,7 @@ static enum tb_exit write_results(struct session *s, const json_t *result)
         return status;
     add_output(s, s->log_path);
     add_output(s, s->print_path);
+    add_output(s, s->trace_path);
     if (s->table)
         tb_folder_output(&s->out, "compare.csv");
     wrote(s, "results", s->folder);
@@ -641,6 +656,7 @@ static enum tb_exit run_session(struct session *s)
     struct tb_sim *first = load(s, 0);
     if (!first)
         return cli_errors(s->diag);
+    note_trace(s, first);
     if (!check_only(s, first) || !check_other_runs(s, tb_sim_variants(first)) || !load_golden(s)) {
         tb_sim_free(first);
         return cli_errors(s->diag);
@@ -657,8 +673,7 @@ static enum tb_exit run_session(struct session *s)
         tb_sim_free(first);
         return cli_host(s->log_path, s->log.file.error);
     }
-    if (s->trace_path &&
-        !(s->trace = tb_trace_create(s->trace_path, tb_sim_record(first)->compress))) {
+    if (s->trace_path && !(s->trace = tb_trace_create(s->trace_path, s->compress))) {
         int error = errno;
         tb_sim_free(first);
         return cli_host(s->trace_path, error);
@@ -690,6 +705,7 @@ enum tb_exit cli_run(const struct cli_args *args)
     free(s.log_path);
     free(s.print_path);
     free(s.trace_path);
+    free(s.trace_name);
     tb_diag_free(s.diag);
     cli_free_sets(args, s.sets);
     return status;

@@ -173,7 +173,7 @@ const struct tb_param tb_record_table[] = {
      .type = TB_NODE,
      .offset = offsetof(struct record_map, trace),
      .doc = "where each transaction was when: `true` (trace.tbt), a file's name, or {file:, "
-            "compress: true}"},
+            "compress: true}; with --out it is recorded unless this is `false`"},
     {.name = "stats",
      .type = TB_BOOL,
      .offset = offsetof(struct record_map, stats),
@@ -310,7 +310,16 @@ static void read_trace(const struct tb_node *trace, struct tb_record *out, struc
                      "'compress: true' needs a build with libzstd-dev, which this one is not");
 }
 
-static void read_record(const struct tb_node *record, struct tb_scenario *sc,
+/* What was asked for by naming a folder alone: the trace, where `record:` does not speak of it. Of
+ * interleavings, that they hold is what is asked. */
+static void trace_by_folder(struct tb_scenario *sc, const struct tb_node *record)
+{
+    bool says = record && record->kind == TB_MAP && tb_node_get(record, "trace");
+    if (!says && sc->record.breakdown && !sc->explored)
+        sc->record.trace = "trace.tbt";
+}
+
+static void read_record(const struct tb_node *record, bool folder, struct tb_scenario *sc,
                         struct tb_arena *arena, struct tb_diag *diag)
 {
     struct record_map m = {.breakdown = true, .stats = true, .slowest = SLOWEST};
@@ -319,8 +328,10 @@ static void read_record(const struct tb_node *record, struct tb_scenario *sc,
     sc->record =
         (struct tb_record){.log = log, .breakdown = true, .stats = true, .slowest = SLOWEST};
     if (record && record->kind == TB_SCALAR && strcmp(record->text, "none") == 0) {
-        sc->record = (struct tb_record){
-            .none = true, .stats = true, .slowest = SLOWEST}; /* if --out asks for it */
+        sc->record = (struct tb_record){.none = true,
+                                        .breakdown = folder,
+                                        .stats = true, /* if --out asks for it */
+                                        .slowest = SLOWEST};
     } else if (record && tb_params_read(tb_record_table, record, NULL, &m, arena, diag)) {
         sc->record.breakdown = m.breakdown;
         sc->record.fingerprint = m.fingerprint;
@@ -593,9 +604,11 @@ bool tb_scenario_load(const struct tb_input *in, struct tb_scenario *sc, struct 
     if (sc->root && !tb_params_read(tb_scenario_table, sc->root, NULL, &top, arena, diag))
         return false;
     read_names(sc, &top, diag);
-    read_record(top.record, sc, arena, diag);
+    read_record(top.record, in->folder, sc, arena, diag);
     sc->variants = sc->runs;
     explore(sc, &top, in->run, arena);
+    if (in->folder)
+        trace_by_folder(sc, top.record);
     sc->compare = top.compare;
     sc->memory = top.memory;
     sc->seed = top.seed;

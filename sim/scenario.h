@@ -13,7 +13,7 @@
 
 /* What a run records: `record:` of the scenario. */
 struct tb_record {
-    bool none;            /* nothing at all: `record: none` */
+    bool none;            /* nothing at all, but with --out: `record: none` */
     bool breakdown;       /* the parts of every latency */
     bool fingerprint;     /* the log as fingerprints only */
     bool stats;           /* percentiles and the like, as files under --out */

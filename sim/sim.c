@@ -38,7 +38,7 @@ static bool build(struct tb_sim *s, const struct tb_input *input, struct tb_diag
     s->escape = &here;
     bool ok = tb_scenario_load(input, &s->scenario, s->arena, diag);
     s->page_limit = s->scenario.page_limit;
-    s->breakdown = !s->scenario.record.none && s->scenario.record.breakdown;
+    s->breakdown = s->scenario.record.breakdown;
     s->watched = s->breakdown;
     for (unsigned kind = 0; kind < TB_TXN_KINDS; kind++)
         s->tally[kind].latency.min = TB_NEVER;

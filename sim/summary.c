@@ -277,8 +277,7 @@ json_t *tb_summary_json(struct tb_sim *s, const struct tb_log *log)
     json_object_set_new(o, "seed", json_integer((json_int_t)tb_sim_seed(s)));
     json_object_set_new(o, "end_ps", json_integer((json_int_t)tb_sim_now(s)));
     json_object_set_new(o, "events", json_integer((json_int_t)tb_sim_events(s)));
-    json_object_set_new(o, "transactions",
-                        tallies_json(log, !tb_sim_record(s)->none && tb_sim_record(s)->breakdown));
+    json_object_set_new(o, "transactions", tallies_json(log, tb_sim_record(s)->breakdown));
     json_object_set_new(o, "counters", counters_json(s));
     json_object_set_new(o, "violations", violations_json(s));
     struct tb_safety safety;

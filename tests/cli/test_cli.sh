@@ -64,11 +64,15 @@ expect 2 "did you mean 'latency'" "$program" run tiny.yaml --set dram.latenzy=1n
 expect 2 'nofile.yaml' "$program" run nofile.yaml
 
 # The folder: the same bytes wherever it is, hashes that hold, tables that readers read.
+expect 0 'trace.tbt' "$program" run tiny.yaml --out else/where
 for file in manifest.json stats.json stats.txt stats.csv latency.csv breakdown.csv util.csv slowest.txt \
-    platform.resolved.yaml tiny.log; do
-    [ -s out/tiny/$file ] || fail "the run wrote no $file"
-    cmp -s out/tiny/$file again/$file || fail "$file differs between two runs"
+    platform.resolved.yaml tiny.log trace.tbt; do
+    [ -s again/$file ] || fail "the run wrote no $file"
+    cmp -s again/$file else/where/$file || fail "$file differs between two runs"
 done
+[ "$(ls again)" = "$(ls else/where)" ] || fail 'two folders hold other files'
+grep -q '"trace.tbt": {' again/manifest.json || fail 'the manifest does not know the trace'
+[ -e out/tiny/trace.tbt ] && fail 'a trace without --out that nobody asked for'
 grep -q 'dram.latency=41ns' again/manifest.json && fail 'an override that was not given'
 expect 0 '' "$program" run tiny.yaml --out moved --set dram.latency=41ns --seed 3 --quiet
 grep -qF 'dram.latency=41ns' moved/manifest.json || fail 'the manifest does not tell the override'
@@ -78,6 +82,7 @@ grep -q '  # default$' moved/platform.resolved.yaml || fail 'what is default'
 expect 0 'platform' "$program" resolve moved/platform.resolved.yaml
 if command -v python3 >/dev/null 2>&1; then
     python3 "$here/folder.py" out/tiny || fail 'the folder'
+    python3 "$here/folder.py" again || fail 'the folder with a trace'
 fi
 if command -v jq >/dev/null 2>&1; then
     [ "$(jq '[.runs[0].latency[].count] | add' out/tiny/stats.json)" = 300 ] || fail 'jq does not read stats.json'
@@ -85,6 +90,7 @@ fi
 { cat tiny.yaml; echo 'record: {stats: false}'; } >nostats.yaml
 expect 0 '' "$program" run nostats.yaml --out nostats --quiet
 [ -e nostats/stats.json ] && fail 'stats: false wrote statistics'
+[ -s nostats/trace.tbt ] || fail 'stats: false took the trace away'
 [ -s nostats/manifest.json ] || fail 'stats: false wrote no manifest'
 { cat tiny.yaml; echo 'record: {slowest: 2}'; } >two.yaml
 expect 0 '' "$program" run two.yaml --out two --quiet
@@ -350,6 +356,10 @@ head -1 print/tiny.log | grep -q fingerprint || fail 'record.fingerprint wrote n
 rm -rf out
 expect 0 '300' "$program" run none.yaml
 [ -e out ] && fail 'record: none wrote something'
+expect 0 'trace.tbt' "$program" run none.yaml --out none
+expect 0 'latency ns' "$program" report none --text
+[ "$("$program" trace none --to csv | wc -l)" -eq 301 ] || fail 'record: none with --out wrote no trace'
+[ -e none/tiny.log ] && fail 'record: none with --out wrote a log'
 
 # A model may have the name of a scenario's key; its parameters can be set all the same.
 sed 's/dram/memory/' tiny.yaml >named.yaml
@@ -367,6 +377,9 @@ expect 0 'equal' "$program" run runs.yaml --golden runs.golden
 { cat tiny.yaml; printf 'runs:\n  - {name: a}\n  - {name: b, set: {dram.latenzy: 90ns}}\n'; } >runs.yaml
 expect 2 'latenzy' "$program" run runs.yaml --out badruns
 [ -e badruns ] && fail 'a bad second run still ran the first'
+{ cat tiny.yaml; printf 'runs:\n  - {name: a, set: {record.trace: false}}\n  - {name: b}\n'; } >runs.yaml
+expect 0 'trace.tbt' "$program" run runs.yaml --out half
+[ "$("$program" trace half --to csv | wc -l)" -eq 301 ] || fail 'a trace of the second run alone'
 
 { cat tiny.yaml; printf 'runs:\n  - {name: a}\n  - {name: a}\n'; } >runs.yaml
 expect 2 "runs.yaml:12:12: run 1 has the name 'a' already" "$program" run runs.yaml --out badruns

@@ -48,6 +48,23 @@ expect 2 'needs' "$program" run "$configs/quickstart.yaml" --out bad --set 'reco
 expect 2 'fiel' "$program" run "$configs/quickstart.yaml" --out bad --set 'record={trace: {fiel: x}}'
 expect 0 '' "$program" run "$configs/quickstart.yaml" --out off --set record.trace=false
 [ -e off/trace.tbt ] && fail 'a trace that nobody asked for'
+expect 0 trace.tbt "$program" run "$configs/quickstart.yaml" --out plain
+cmp -s q/trace.tbt plain/trace.tbt || fail '--out alone writes another trace'
+expect 0 '' "$program" run "$configs/quickstart.yaml" --out parts --set record.breakdown=false
+[ -e parts/trace.tbt ] && fail 'a trace without parts'
+
+# A run that is killed leaves what it wrote, and it can be read.
+"$program" run "$configs/rw1.yaml" --out killed --quiet &
+pid=$!
+for _ in $(seq 200); do
+    [ "$(stat -c %s killed/trace.tbt.part 2>/dev/null || echo 0)" -gt 1000000 ] && break
+    sleep 0.05
+done
+kill -9 $pid
+wait $pid 2>/dev/null
+[ -e killed/trace.tbt ] && fail 'a killed run left a whole trace'
+expect 0 'cut off' trace killed/trace.tbt.part --slowest 1
+same "$(trace killed/trace.tbt.part --slowest 5 2>/dev/null | grep -c '^t=')" 5 'the slowest of a killed run'
 if "$program" run "$configs/quickstart.yaml" --out z --quiet --set 'record={log: none, trace: {compress: true}}' 2>errors; then
     [ "$(stat -c %s z/trace.tbt)" -lt "$(stat -c %s q/trace.tbt)" ] || fail 'the compressed trace is not smaller'
     trace z --to csv >z.csv

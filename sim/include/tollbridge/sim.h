@@ -33,6 +33,8 @@ struct tb_input {
     const char *const *sets; /* NULL-terminated "path=value" overrides; NULL: none */
     unsigned run; /* which of the scenario's `runs:`, from 0; TB_NO_RUN: what they all begin with */
     bool lint;    /* report as well what could be run but makes no sense (`tollbridge check`) */
+    bool folder;  /* results go to a folder that the user named: what `record:` leaves open is
+                     recorded with the parts of latencies and the trace */
 };
 
 /* Loads, resolves, checks and elaborates; the simulator stands at time 0, set-up done. On any error
