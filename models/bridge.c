@@ -424,8 +424,8 @@ static void send_up(struct tb_model *m, const struct tb_msg *msg, tb_credit cred
     }
     /* What passes through may have been reserved further ahead: it goes first. */
     tb_time ready = tb_max(when + b->up, tb_port_ready(m, UP));
-    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->up);
-    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, ready - when - b->up);
+    tb_msg_spend(m, msg, TB_PART_BRIDGE, b->up);
+    tb_msg_spend(m, msg, TB_PART_QUEUE, ready - when - b->up);
     tb_send(m, UP, msg, ready, credit);
 }
 
@@ -556,7 +556,7 @@ static void go_down(struct tb_model *m, const struct tb_msg *msg, tb_credit cred
         refuse(m, msg, credit, when);
         return;
     }
-    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->down);
+    tb_msg_spend(m, msg, TB_PART_BRIDGE, b->down);
     tb_send(m, DOWN, msg, when + b->down, credit);
 }
 

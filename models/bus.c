@@ -552,12 +552,12 @@ static void pass_on(struct tb_model *m, struct entry *e, tb_time end)
 {
     struct bus *b = m->state;
     uint16_t out = e->out;
+    tb_msg_spend(m, &e->msg, TB_PART_BUS, end + b->p.latency - e->since);
     if (out == NOWHERE) {
         tb_msg_answer(&e->msg, TB_UNSUPPORTED);
         out = e->from;
     }
     b->transfers++;
-    tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end + b->p.latency - e->since);
     tb_send(m, out, &e->msg, end + b->p.latency, e->credit);
 }
 
@@ -565,7 +565,7 @@ static void pass_on(struct tb_model *m, struct entry *e, tb_time end)
 static void drop(struct tb_model *m, struct entry *e, tb_time end)
 {
     tb_credit credit = e->credit;
-    tb_txn_spend(m, e->msg.txn, TB_PART_BUS, end - e->since);
+    tb_msg_spend(m, &e->msg, TB_PART_BUS, end - e->since);
     tb_txn_end(m, e->msg.txn, TB_UNSUPPORTED, end);
     tb_release(m, credit, end);
 }
@@ -599,7 +599,7 @@ static void pass_by(struct tb_model *m, struct entry *e, tb_time edge)
     struct bus *b = m->state;
     uint16_t out = e->out == NOWHERE ? e->from : e->out;
     tb_time ready = tb_max(edge + b->p.latency, tb_port_ready(m, out));
-    tb_txn_spend(m, e->msg.txn, TB_PART_QUEUE, ready - b->p.latency - e->since);
+    tb_msg_spend(m, &e->msg, TB_PART_QUEUE, ready - b->p.latency - e->since);
     e->since = ready - b->p.latency;
     pass_on(m, e, e->since);
 }
@@ -609,7 +609,7 @@ static void begin(struct tb_model *m, struct entry *e, tb_time when)
 {
     struct bus *b = m->state;
     tb_time start = tb_clock_edge(b->p.clock, when);
-    tb_txn_spend(m, e->msg.txn, TB_PART_QUEUE, start - e->since);
+    tb_msg_spend(m, &e->msg, TB_PART_QUEUE, start - e->since);
     e->decoded = true;
     e->since = start;
     b->last_port = e->from;
@@ -629,7 +629,7 @@ static void preempt(struct tb_model *m, struct entry *e, tb_time when)
     struct tb_rate clock = b->p.clock;
     uint64_t clocks = edge_number(clock, when) - edge_number(clock, e->since);
     e->words -= (uint32_t)(clocks - pci_overhead(b, e));
-    tb_txn_spend(m, e->msg.txn, TB_PART_BUS, when - e->since);
+    tb_msg_spend(m, &e->msg, TB_PART_BUS, when - e->since);
     b->busy += when - e->since;
     b->preemptions++;
     e->since = when;

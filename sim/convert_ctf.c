@@ -61,7 +61,7 @@ static const char fields[] =
     "address_t pa;\n"
     "        uint8_t has_pa;\n        uint32_t length_bytes;\n        address_t value0;\n        "
     "address_t value1;\n"
-    "        uint64_t created_ps;\n        uint64_t latency_ps;\n        uint8_t span_count;\n"
+    "        uint64_t created_ps;\n        uint64_t latency_ps;\n        uint16_t span_count;\n"
     "        struct span spans[span_count];\n    };\n};\n\n";
 
 static void write_words(struct tb_outfile *to, const char *name,
@@ -97,7 +97,7 @@ static void write_metadata(struct tb_outfile *to, const struct tb_trace_run *r)
     write_words(to, "at", &r->at);
     write_words(to, "status", &r->statuses);
     write_words(to, "tlb", &r->tlb);
-    write_words(to, "part", &r->parts);
+    write_words(to, "part", &r->fine);
     tb_outfile_print(
         to, "struct span {\n    enum site site;\n    enum part part;\n    uint64_t ps;\n};\n\n");
     for (unsigned k = 0; k < r->kinds.count; k++)
@@ -135,10 +135,10 @@ static uint8_t *put_event(uint8_t *at, const struct tb_trace_record *t)
     at = put(put(at, t->length, 4), t->value[0], 8);
     at = put(put(at, t->value[1], 8), t->created, 8);
     at = put(at, t->ended - t->created, 8);
-    *at++ = (uint8_t)t->span_count;
+    at = put(at, t->span_count, 2);
     for (unsigned k = 0; k < t->span_count; k++) {
         at = put(at, t->spans[k].site, 2);
-        *at++ = t->spans[k].part;
+        *at++ = t->spans[k].fine;
         at = put(at, t->spans[k].time, 8);
     }
     return at;

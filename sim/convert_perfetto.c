@@ -173,11 +173,11 @@ static void intern(struct perfetto *p, unsigned table, uint64_t iid, const char 
     tb_outfile_put(p->to, (const char *)packet, (size_t)(at - packet));
 }
 
-static __attribute__((noinline)) uint64_t new_name(struct perfetto *p, unsigned site, unsigned part)
+static __attribute__((noinline)) uint64_t new_name(struct perfetto *p, unsigned site, unsigned fine)
 {
     char name[1024];
-    uint64_t *iid = &p->iid[(size_t)site * p->run->parts.count + part];
-    snprintf(name, sizeof name, "%s %s", p->run->sites[site].name, p->run->parts.word[part]);
+    uint64_t *iid = &p->iid[(size_t)site * p->run->fine.count + fine];
+    snprintf(name, sizeof name, "%s %s", p->run->sites[site].name, p->run->fine.word[fine]);
     *iid = ++p->iids;
     intern(p, INTERNED_EVENT_NAME, *iid, name);
     return *iid;
@@ -185,8 +185,8 @@ static __attribute__((noinline)) uint64_t new_name(struct perfetto *p, unsigned 
 
 static inline uint64_t name_of(struct perfetto *p, const struct tb_trace_span *span)
 {
-    uint64_t iid = p->iid[(size_t)span->site * p->run->parts.count + span->part];
-    return iid ? iid : new_name(p, span->site, span->part);
+    uint64_t iid = p->iid[(size_t)span->site * p->run->fine.count + span->fine];
+    return iid ? iid : new_name(p, span->site, span->fine);
 }
 
 static uint64_t op_iid(const struct tb_trace_record *t)
@@ -451,7 +451,7 @@ bool tb_convert_perfetto(struct tb_trace_source *s, struct tb_outfile *to, const
     if (!r)
         return true;
     p.slots = calloc(r->model_count, sizeof *p.slots);
-    p.iid = calloc((size_t)r->site_count * r->parts.count, sizeof *p.iid);
+    p.iid = calloc((size_t)r->site_count * r->fine.count, sizeof *p.iid);
     p.loads = calloc(r->wire_count + 1, sizeof *p.loads);
     p.failed = !p.slots || !p.iid || !p.loads;
     if (!p.failed) {

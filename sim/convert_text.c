@@ -65,7 +65,7 @@ static char *list_record(char *out, const struct tb_trace_run *r, const struct t
             continue;
         out = put(put(out, "    "), r->sites[t->spans[k].site].name);
         *out++ = ' ';
-        out = put(out, r->parts.word[t->spans[k].part]);
+        out = put(out, r->fine.word[t->spans[k].fine]);
         *out++ = ' ';
         out = tb_put_time(out, t->spans[k].time);
         *out++ = '\n';
@@ -101,6 +101,8 @@ static void csv_head(struct tb_outfile *to, const struct tb_trace_run *r)
                          "value0,value1,hops");
     for (unsigned k = 0; k < r->parts.count; k++)
         tb_outfile_print(to, ",%s_ps", r->parts.word[k]);
+    for (unsigned k = r->parts.count; k < r->fine.count; k++)
+        tb_outfile_print(to, ",%s_ps", r->fine.word[k]);
     tb_outfile_print(to, "\n");
 }
 
@@ -116,9 +118,26 @@ static char *csv_word(char *out, const char *word)
     return put(out, word);
 }
 
+/* The parts, whole; then what of them is told apart. */
+static char *csv_parts(char *out, const struct tb_trace_run *r, const struct tb_trace_record *t)
+{
+    tb_time parts[TB_TRACE_WORDS], fine[TB_TRACE_WORDS];
+    tb_trace_parts(t, parts);
+    tb_trace_fine(t, fine);
+    for (unsigned k = 0; k < r->parts.count; k++)
+        out = csv_number(out, parts[k]);
+    for (unsigned k = r->parts.count; k < r->fine.count; k++)
+        if (fine[k]) {
+            out = csv_number(out, fine[k]);
+        } else {
+            *out++ = ',';
+            *out++ = '0';
+        }
+    return out;
+}
+
 static char *csv_record(char *out, const struct tb_trace_run *r, const struct tb_trace_record *t)
 {
-    tb_time parts[TB_TRACE_WORDS];
     out = put(out, *r->name ? r->name : r->scenario);
     out = csv_number(csv_word(out, tb_trace_model(r, t->by)), t->number);
     out = csv_word(csv_word(out, tb_trace_op(r, t)), r->at.word[t->at]);
@@ -138,9 +157,7 @@ static char *csv_record(char *out, const struct tb_trace_run *r, const struct tb
     out = put_hex(out, t->value[0]);
     *out++ = ',';
     out = csv_number(put_hex(out, t->value[1]), t->hops);
-    tb_trace_parts(t, parts);
-    for (unsigned k = 0; k < r->parts.count; k++)
-        out = csv_number(out, parts[k]);
+    out = csv_parts(out, r, t);
     *out++ = '\n';
     return out;
 }
@@ -195,7 +212,7 @@ static char *json_spans(char *out, const struct tb_trace_run *r, const struct tb
         if (k)
             *out++ = ',';
         out = put(put(out, "[\""), r->sites[t->spans[k].site].name);
-        out = put(put(out, "\",\""), r->parts.word[t->spans[k].part]);
+        out = put(put(out, "\",\""), r->fine.word[t->spans[k].fine]);
         out = tb_put_decimal(put(out, "\","), t->spans[k].time);
         *out++ = ']';
     }
@@ -252,7 +269,7 @@ static bool add_stack(struct stacks *st, const struct tb_trace_run *r,
     if (!st->of[op] && !(st->of[op] = calloc(st->each, sizeof **st->of)))
         return false;
     for (unsigned k = 0; k < t->span_count; k++)
-        st->of[op][(size_t)t->spans[k].site * r->parts.count + t->spans[k].part] +=
+        st->of[op][(size_t)t->spans[k].site * r->fine.count + t->spans[k].fine] +=
             t->spans[k].time;
     return true;
 }
@@ -265,7 +282,7 @@ static void write_stacks(const struct stacks *st, const struct tb_trace_run *r, 
     for (size_t k = 0; k < st->each; k++)
         if (st->of[op][k])
             tb_outfile_print(to, "%s;%s;%s;%s %" PRIu64 "\n", tb_trace_model(r, by), name,
-                             r->sites[k / r->parts.count].name, r->parts.word[k % r->parts.count],
+                             r->sites[k / r->fine.count].name, r->fine.word[k % r->fine.count],
                              st->of[op][k]);
 }
 
@@ -280,7 +297,7 @@ bool tb_convert_folded(struct tb_trace_source *s, struct tb_outfile *to, const c
     if (!r)
         return true;
     st.count = (size_t)r->model_count * r->kinds.count * 2;
-    st.each = (size_t)r->site_count * r->parts.count;
+    st.each = (size_t)r->site_count * r->fine.count;
     st.of = calloc(st.count, sizeof *st.of);
     ok = st.of != NULL;
     while (ok && (t = tb_source_next(s)))

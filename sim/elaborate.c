@@ -160,6 +160,21 @@ static void ask_ahead(struct wire *w)
             w->lanes[class].through = AHEAD;
 }
 
+/* What is booked with every hop of a lane, and how a trace notes one. */
+static void note_pass(struct lane *l, const struct tb_through *through)
+{
+    l->passes = l->through == THROUGH_ALL && l->wire->per_byte != TB_NEVER;
+    l->pass_part = l->passes ? (uint8_t)through->part : 0;
+    l->pass_latency = l->passes ? through->latency : 0;
+}
+
+static void note_mark(struct lane *l)
+{
+    l->mark = tb_mark_code(l->wire->site, 0) | TB_MARK_IS_HOP |
+              (l->bit == 1u << TB_COMPLETION ? TB_MARK_HOP_BACK : 0) |
+              (l->passes ? TB_MARK_HOP_THROUGH : 0);
+}
+
 /* What passes through the model at the wire's end goes straight on to the next wire. */
 static void ask_through(const struct tb_sim *s, struct wire *w)
 {
@@ -173,6 +188,8 @@ static void ask_through(const struct tb_sim *s, struct wire *w)
         if (classes >> class & 1)
             w->lanes[class].through =
                 through.only && class != TB_COMPLETION ? THROUGH_SOME : THROUGH_ALL;
+    for (unsigned class = 0; class < TB_CLASSES; class ++)
+        note_pass(&w->lanes[class], &through);
     w->through_part = (uint8_t)through.part;
     w->through_latency = through.latency;
     w->through_only = through.only;
@@ -236,6 +253,8 @@ bool kernel_elaborate(struct tb_sim *s, struct tb_diag *diag)
         ask_ahead(&s->wires[k]);
         ask_through(s, &s->wires[k]);
         ask_cuts(&s->wires[k]);
+        for (unsigned class = 0; class < TB_CLASSES; class ++)
+            note_mark(&s->wires[k].lanes[class]);
     }
     if (s->scenario.record.stats && s->scenario.record.breakdown && !tb_usage_attach(s))
         tb_diag_host(diag, "no memory for statistics");

@@ -50,6 +50,10 @@ struct lane {
     uint8_t through; /* enum through */
     bool has_flow;
     uint8_t counted; /* credits are, or the wire is not simple */
+    bool passes; /* on a simple wire at whose end all pass through a model (THROUGH_ALL): */
+    uint8_t pass_part; /* as what it is booked, with the wire, */
+    tb_time pass_latency; /* and for how long; 0 of others */
+    uint32_t mark;        /* code of a hop in traces */
     struct waiting *queue;
     uint32_t queue_head, queue_tail; /* in `queue`, with the ring's mask */
 };
@@ -135,7 +139,7 @@ struct tb_sim {
     size_t link_count;
     const struct tb_link_params *links;
     bool breakdown;
-    struct tb_marks marks; /* for traces; marks.next NULL: nobody records one */
+    bool traced; /* marks are noted */
     struct tb_usage
         *usage; /* who is told what the wires do while the breakdown is recorded; NULL: nobody */
     bool finished;
@@ -174,6 +178,12 @@ struct tb_sim {
     struct tb_scenario scenario;
     struct tb_checker *checker; /* of `record: {check: ...}`; NULL: none */
 };
+
+/* How long a message is on a simple wire. */
+static inline tb_time kernel_wire_time(const struct wire *w, uint32_t payload)
+{
+    return (w->header + payload) * w->per_byte + w->latency;
+}
 
 static inline struct instance *instance_of(const struct tb_model *m)
 {

@@ -118,41 +118,89 @@ static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time st
     return w->last_arrival = tb_max(w->last_arrival, arrival);
 }
 
-/* Books what a message waited for its wire, and its way. Not inline: registers are dear where
- * nobody records. */
+/* Books what a message waited for a wire that is not simple, and its way. */
 static __attribute__((noinline)) void book_wire(struct tb_sim *s, struct wire *w,
                                                 const struct tb_msg *msg, tb_time ready,
                                                 tb_time start, tb_time arrival)
 {
-    tb_time *spent = s->txns[msg->txn].spent;
-    spent[TB_PART_QUEUE] += start - ready;
-    spent[TB_PART_WIRE] += arrival - start;
+    struct tb_txn *t = &s->txns[msg->txn];
+    bool back = msg->class == TB_COMPLETION;
+    t->spent[TB_PART_QUEUE] += start - ready;
+    t->spent[TB_PART_WIRE] += arrival - start;
     w->booked[0] += start - ready;
     w->booked[1] += arrival - start;
-    if (s->marks.next)
-        tb_mark_wire(&s->marks, msg->txn, w->site, start - ready, arrival - start);
+    if (back) {
+        t->back[TB_PART_QUEUE] += start - ready;
+        t->back[TB_PART_WIRE] += arrival - start;
+    }
+    if (s->traced)
+        tb_mark_wire(t, w->site, back, start - ready, arrival - start);
     if (s->usage)
         tb_usage_wire(s->usage, w->site, msg->class, ready, start, w->free);
 }
 
 /* Books the time through the model at the wire's end. */
 static __attribute__((noinline)) void book_through(struct tb_sim *s, const struct wire *w,
-                                                   uint32_t txn)
+                                                   const struct tb_msg *msg)
 {
-    s->txns[txn].spent[w->through_part] += w->through_latency;
+    struct tb_txn *t = &s->txns[msg->txn];
+    t->spent[w->through_part] += w->through_latency;
+    if (msg->class == TB_COMPLETION)
+        t->back[w->through_part] += w->through_latency;
     w->to->spent[w->through_part] += w->through_latency;
-    if (s->marks.next)
-        tb_mark_through(&s->marks, txn, w->site, w->through_part, w->through_latency);
+    if (s->traced)
+        tb_mark_through(t, w->site, w->through_part, w->through_latency);
+}
+
+/* The mark of a hop over a simple wire: what it waited. */
+static inline void mark_hop(struct tb_txn *t, const struct lane *l, unsigned payload,
+                            tb_time waited, tb_time spent)
+{
+    uint64_t *at = t->mark;
+    uint64_t code = l->mark | (uint64_t)payload << TB_MARK_PAYLOAD;
+    if (__builtin_expect(tb_marks_are_full(at) | ((waited | code) > UINT32_MAX), 0)) {
+        struct tb_hop hop = {waited, spent, l->pass_latency, l->pass_part};
+        tb_mark_hop_slowly(t, l->mark, &hop);
+        return;
+    }
+    *at = waited << 32 | code;
+    t->mark = at + 1;
+}
+
+/* Books a hop over a simple wire: what it waited, its way, and the model at its end if all pass
+ * through that. Not inline: registers are dear where nobody records. */
+static __attribute__((noinline)) void book_hop(struct tb_sim *s, const struct lane *l, uint32_t txn,
+                                               unsigned payload, tb_time ready, tb_time start)
+{
+    struct wire *w = l->wire;
+    struct tb_txn *t = &s->txns[txn];
+    tb_time waited = start - ready, spent = w->free + w->latency - start;
+    t->spent[TB_PART_QUEUE] += waited;
+    t->spent[TB_PART_WIRE] += spent;
+    t->spent[l->pass_part] += l->pass_latency;
+    w->booked[0] += waited;
+    w->booked[1] += spent;
+    w->to->spent[l->pass_part] += l->pass_latency;
+    if (l->bit == 1u << TB_COMPLETION) {
+        t->back[TB_PART_QUEUE] += waited;
+        t->back[TB_PART_WIRE] += spent;
+        t->back[l->pass_part] += l->pass_latency;
+    }
+    if (s->traced)
+        mark_hop(t, l, payload, waited, spent);
+    if (s->usage)
+        tb_usage_wire(s->usage, w->site, (unsigned)__builtin_ctz(l->bit), ready, start, w->free);
 }
 
 /* Puts a message on a simple wire at `start`. Returns its arrival. */
-HOT tb_time start_simple(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
+HOT tb_time start_simple(struct tb_sim *s, const struct lane *l, const struct tb_msg *msg,
                          unsigned payload, tb_time ready, tb_time start)
 {
+    struct wire *w = l->wire;
     w->free = start + (w->header + payload) * w->per_byte;
     tb_time arrival = w->free + w->latency;
     if (s->breakdown)
-        book_wire(s, w, msg, ready, start, arrival);
+        book_hop(s, l, msg->txn, payload, ready, start);
     return arrival;
 }
 
@@ -160,7 +208,7 @@ static tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_m
                              tb_time ready, tb_time start)
 {
     if (w->per_byte != TB_NEVER)
-        return start_simple(s, w, msg, tb_msg_payload(msg), ready, start);
+        return start_simple(s, &w->lanes[msg->class], msg, tb_msg_payload(msg), ready, start);
     tb_time arrival = slow_arrival(w, msg, start);
     if (s->breakdown)
         book_wire(s, w, msg, ready, start, arrival);
@@ -337,13 +385,13 @@ HOT void send_on(struct tb_sim *s, struct wire *w, const struct tb_msg *msg, tb_
         w->last_ready = ready;
         w->used |= l->bit;
         tb_time start = tb_max(ready, w->free);
-        tb_time arrival = start_simple(s, w, msg, payload, ready, start);
+        tb_time arrival = start_simple(s, l, msg, payload, ready, start);
         if (!goes_through(w, l, msg)) {
             hand_over(s, w, l, msg, TB_NO_CREDIT, arrival);
             return;
         }
-        if (s->breakdown)
-            book_through(s, w, msg->txn);
+        if (s->breakdown && !l->passes)
+            book_through(s, w, msg);
         ready = arrival + w->through_latency;
         w = w->next;
     }
@@ -358,8 +406,8 @@ static void arrive(struct tb_sim *s, struct lane *l, const struct tb_msg *msg, t
         hand_over(s, w, l, msg, credit_of(l, msg), arrival);
         return;
     }
-    if (s->breakdown)
-        book_through(s, w, msg->txn);
+    if (s->breakdown && !l->passes)
+        book_through(s, w, msg);
     send_on(s, w->next, msg, arrival + w->through_latency, credit_of(l, msg));
 }
 

@@ -1,9 +1,14 @@
 /* Marks: where each open transaction spent its time so far, in order; what the trace is made of.
  *
- * A mark is one word: picoseconds above a code that says where (site) and as what (part). Every
- * slot has room for TB_MARKS of them. What comes when most are taken is summed up in the last ones,
- * one per part, at no site: so the marks add up to the latency whatever a transaction lived
- * through.
+ * A mark is one word: picoseconds above a code of 32 bits that says where (site) and as what (part,
+ * detail). Every slot has room for TB_MARKS of them. What comes when most are taken is summed up in
+ * the last ones, by part, at no site: so the marks add up to the latency whatever a transaction
+ * lived through.
+ *
+ * A message's hop over a simple wire is one mark: the time is what it waited for the wire, the code
+ * has the bytes of its payload, from which follows how long it was on the wire (kernel.h,
+ * kernel_wire_time), and whether it went on through the model at its end. So a hop costs one word
+ * to note, and the writer compares it with its predecessor's at once.
  *
  * Sites: the wires (0 is the first link's from -> to, 1 back, and so on), then the models, in
  * document order.
@@ -11,95 +16,88 @@
 #ifndef TB_MARKS_H
 #define TB_MARKS_H
 
-#include "tollbridge/time.h"
-#include "tollbridge/txn.h"
+#include "tollbridge/model.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define TB_MARKS      64u /* per slot */
-#define TB_MARK_SHIFT 20u /* time above, code below */
-#define TB_MARK_CODES (1u << TB_MARK_SHIFT)
-#define TB_MARK_LONGEST                                                                            \
-    ((tb_time)1 << (64 - TB_MARK_SHIFT)) /* 17 s; what is longer takes several */
-#define TB_MARK_NOWHERE 0x7fffu          /* the site of what is summed up */
+#define TB_MARK_SITE    4u      /* where in a code: part 0..3, site 4..18, then flags; */
+#define TB_MARK_NOWHERE 0x7fffu /* the site of what is summed up */
 #define TB_MARK_THROUGH                                                                            \
     (1u << 19) /* of a wire's: went on through the model at its end, at the wire's own latency */
-#define TB_MARKS_IN_FULL                                                                           \
-    (TB_MARKS - TB_PARTS - 1) /* so that a slot that is full does not end where the next begins */
+#define TB_MARK_HOP     (1u << 20) /* in files only: a hop in one mark */
+#define TB_MARK_LONG    (1u << 21) /* the time counts 2^32 ps; the rest of it follows */
+#define TB_MARK_BACK    (1u << TB_MARK_DETAIL) /* the detail BACK */
+#define TB_MARK_CODES   (1u << 28)
 
-_Static_assert(TB_PARTS <= 16, "a part has four bits of a code");
+/* In memory, in place of the part: a hop, with its payload from bit 19 up. */
+#define TB_MARK_IS_HOP      12u /* this and above */
+#define TB_MARK_HOP_BACK    1u  /* as a completion */
+#define TB_MARK_HOP_THROUGH 2u
+#define TB_MARK_PAYLOAD     19u
 
-struct tb_marks {
-    uint64_t *base;  /* TB_MARKS for each slot; aligned to so many, so that a place tells how many
-                        are taken */
-    uint64_t **next; /* of each slot: where its next mark goes */
-};
+#define TB_MARK_LONGEST ((tb_time)1 << 44) /* of a mark in a file of version 1 */
+
+_Static_assert(TB_PARTS <= TB_MARK_IS_HOP, "a part has four bits of a code");
+_Static_assert(TB_DETAILS <= 64, "a detail has six bits of a code, and one of tb_txn.details");
 
 static inline uint32_t tb_mark_code(uint32_t site, enum tb_part part)
 {
-    return site << 4 | part;
+    return site << TB_MARK_SITE | part;
 }
 
-static inline void tb_marks_clear(struct tb_marks *k, uint32_t txn)
+static inline bool tb_mark_is_hop(uint64_t mark)
 {
-    k->next[txn] = k->base + (size_t)txn * TB_MARKS;
+    return (mark & TB_MARK_IS_HOP) == TB_MARK_IS_HOP;
 }
 
-/* marks.c: marks that are too long or find no room. */
-void tb_mark_slowly(struct tb_marks *k, uint32_t txn, uint32_t code, tb_time spent)
+static inline uint32_t tb_mark_site(uint64_t mark)
+{
+    return (uint32_t)mark >> TB_MARK_SITE & TB_MARK_NOWHERE;
+}
+
+/* Bytes of payload of a hop. */
+static inline uint32_t tb_mark_payload(uint64_t mark)
+{
+    return (uint32_t)mark >> TB_MARK_PAYLOAD;
+}
+
+/* The first of a slot's marks. */
+static inline uint64_t *tb_marks_of(const struct tb_txn *t)
+{
+    return (uint64_t *)((uintptr_t)t->mark & ~(uintptr_t)(TB_MARK_ALIGNED - 1));
+}
+
+static inline void tb_marks_clear(struct tb_txn *t)
+{
+    t->mark = tb_marks_of(t);
+}
+
+/* marks.c: a mark that is too long or finds no room. */
+void tb_mark_slowly(struct tb_txn *t, uint32_t code, tb_time spent) __attribute__((noinline, cold));
+
+static inline void tb_mark(struct tb_txn *t, uint32_t code, tb_time spent)
+{
+    uint64_t *at = t->mark;
+    if (__builtin_expect(tb_marks_are_full(at) | (spent > UINT32_MAX), 0)) {
+        tb_mark_slowly(t, code, spent);
+        return;
+    }
+    *at = spent << 32 | code;
+    t->mark = at + 1;
+}
+
+/* The two marks of a wire that is not simple: waiting for it, being on it. */
+void tb_mark_wire(struct tb_txn *t, uint32_t site, bool back, tb_time waited, tb_time spent);
+
+/* A hop over a simple wire: `code` is that of its lane. `spent` and `through` are what is known of
+ * it anyway, for when there is no room. */
+struct tb_hop {
+    tb_time waited, spent, through;
+    enum tb_part through_part;
+};
+void tb_mark_hop_slowly(struct tb_txn *t, uint32_t code, const struct tb_hop *hop)
     __attribute__((noinline, cold));
-void tb_mark_wire_slowly(struct tb_marks *k, uint32_t txn, uint32_t site, tb_time waited,
-                         tb_time spent) __attribute__((noinline, cold));
-
-static inline uint64_t *tb_marks_limit(const struct tb_marks *k, uint32_t txn)
-{
-    return k->base + (size_t)txn * TB_MARKS + TB_MARKS_IN_FULL;
-}
-
-/* Is there no room for two marks at this place of a slot's? */
-static inline bool tb_marks_are_full(const uint64_t *at)
-{
-    return (uintptr_t)at % (TB_MARKS * sizeof *at) >= (TB_MARKS_IN_FULL - 1) * sizeof *at;
-}
-
-static inline void tb_mark(struct tb_marks *k, uint32_t txn, uint32_t code, tb_time spent)
-{
-    uint64_t *at = k->next[txn];
-    if (__builtin_expect(tb_marks_are_full(at) | (spent >= TB_MARK_LONGEST), 0)) {
-        tb_mark_slowly(k, txn, code, spent);
-        return;
-    }
-    *at = spent << TB_MARK_SHIFT | code;
-    k->next[txn] = at + 1;
-}
-
-/* The two marks of a wire: waiting for it, being on it. */
-static inline void tb_mark_wire(struct tb_marks *k, uint32_t txn, uint32_t site, tb_time waited,
-                                tb_time spent)
-{
-    uint64_t *at = k->next[txn];
-    uint32_t code = tb_mark_code(site, TB_PART_WIRE);
-    if (__builtin_expect(tb_marks_are_full(at) | ((waited | spent) >= TB_MARK_LONGEST), 0)) {
-        tb_mark_wire_slowly(k, txn, site, waited, spent);
-        return;
-    }
-    k->next[txn] = at + 2;
-    at[0] = waited << TB_MARK_SHIFT | tb_mark_code(site, TB_PART_QUEUE);
-    at[1] = spent << TB_MARK_SHIFT | code;
-}
 
 /* After a wire's: the message goes on through the model at its end, which takes `spent`, as the
  * wire says. */
-static inline void tb_mark_through(struct tb_marks *k, uint32_t txn, uint32_t site,
-                                   enum tb_part part, tb_time spent)
-{
-    uint64_t *last = k->next[txn] - 1;
-    if (__builtin_expect((*last & (TB_MARK_CODES - 1)) == tb_mark_code(site, TB_PART_WIRE), 1))
-        *last |= TB_MARK_THROUGH;
-    else
-        tb_mark_slowly(k, txn, tb_mark_code(TB_MARK_NOWHERE, part), spent);
-}
+void tb_mark_through(struct tb_txn *t, uint32_t site, enum tb_part part, tb_time spent);
 
 #endif

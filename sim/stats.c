@@ -79,36 +79,63 @@ const char *tb_group_at(const struct tb_group *g)
 /* -- The slowest ----------------------------------------------------------------------------------
  */
 
-static void add_step(struct tb_slow *slow, uint32_t site, unsigned part, tb_time spent)
+/* What a mark tells, or is about to. */
+struct place {
+    uint32_t site;
+    enum tb_detail detail;
+};
+
+static void add_step(struct tb_slow *slow, const struct place *at, unsigned part, tb_time spent)
 {
-    if (spent)
-        slow->steps[slow->step_count++] = (struct tb_slow_step){spent, site, (uint8_t)part};
+    if (spent && slow->step_count < TB_SLOW_STEPS)
+        slow->steps[slow->step_count++] =
+            (struct tb_slow_step){spent, at->site, (uint8_t)part, (uint8_t)at->detail};
 }
 
-/* A mark, and what follows from it: the model at a wire's end that the transaction merely passed
- * through. */
+/* The model at a wire's end that the transaction merely passed through. */
+static void add_passed(const struct tb_sim *s, struct tb_slow *slow, const struct place *at)
+{
+    const struct wire *w = &s->wires[at->site];
+    struct place model = {s->wire_count + w->to->index, at->detail};
+    add_step(slow, &model, w->through_part, w->through_latency);
+}
+
+static void add_hop(const struct tb_sim *s, struct tb_slow *slow, uint64_t mark)
+{
+    struct place at = {tb_mark_site(mark),
+                       mark & TB_MARK_HOP_BACK ? TB_DETAIL_BACK : TB_DETAIL_NONE};
+    add_step(slow, &at, TB_PART_QUEUE, mark >> 32);
+    add_step(slow, &at, TB_PART_WIRE, kernel_wire_time(&s->wires[at.site], tb_mark_payload(mark)));
+    if (mark & TB_MARK_HOP_THROUGH)
+        add_passed(s, slow, &at);
+}
+
+/* A mark, and what follows from it. */
 static void add_mark(const struct tb_sim *s, struct tb_slow *slow, uint64_t mark)
 {
-    uint32_t code = mark & (TB_MARK_CODES - 1), site = code >> 4 & TB_MARK_NOWHERE;
-    add_step(slow, site == TB_MARK_NOWHERE ? TB_SITE_NONE : site, code & 15, mark >> TB_MARK_SHIFT);
-    if (!(code & TB_MARK_THROUGH) || site >= s->wire_count)
+    if (tb_mark_is_hop(mark)) {
+        add_hop(s, slow, mark);
         return;
-    const struct wire *w = &s->wires[site];
-    add_step(slow, s->wire_count + w->to->index, w->through_part, w->through_latency);
+    }
+    struct place at = {tb_mark_site(mark), mark >> TB_MARK_DETAIL & 63};
+    if (at.site == TB_MARK_NOWHERE)
+        at.site = TB_SITE_NONE;
+    add_step(slow, &at, mark & 15, mark & TB_MARK_LONG ? mark >> 32 << 32 : mark >> 32);
+    if (mark & TB_MARK_THROUGH && at.site < s->wire_count)
+        add_passed(s, slow, &at);
 }
 
 /* Where it was when, if a trace is recorded: from the slot that is about to be free. */
-static void keep_steps(struct tb_stats *st, struct tb_slow *slow, uint32_t slot)
+static void keep_steps(struct tb_stats *st, struct tb_slow *slow, const struct tb_txn *t)
 {
-    const struct tb_marks *marks = &st->sim->marks;
     slow->step_count = 0;
-    if (!marks->next)
+    if (!st->sim->traced)
         return;
-    if (!slow->steps && !(slow->steps = calloc(2 * TB_MARKS, sizeof *slow->steps))) {
+    if (!slow->steps && !(slow->steps = calloc(TB_SLOW_STEPS, sizeof *slow->steps))) {
         st->failed = true;
         return;
     }
-    for (const uint64_t *at = marks->base + (size_t)slot * TB_MARKS; at < marks->next[slot]; at++)
+    for (const uint64_t *at = tb_marks_of(t); at < t->mark; at++)
         add_mark(st->sim, slow, *at);
 }
 
@@ -130,7 +157,7 @@ static void keep_slow(struct tb_stats *st, const struct tb_txn *txn, enum tb_sta
     all[at] =
         (struct tb_slow){.txn = *txn, .status = status, .lat = lat, .when = when, .steps = steps};
     all[at].txn.data = NULL; /* the slot's, which the next transaction gets */
-    keep_steps(st, &all[at], (uint32_t)(txn - st->sim->txns));
+    keep_steps(st, &all[at], txn);
     if (*n < st->slowest)
         ++*n;
 }

@@ -33,11 +33,12 @@ struct tb_slow {
     struct tb_slow_step {
         tb_time spent;
         uint32_t site; /* wire, or wire_count + model; TB_SITE_NONE */
-        uint8_t part;
+        uint8_t part, detail;
     } * steps;
 };
 
-#define TB_SITE_NONE UINT32_MAX
+#define TB_SITE_NONE  UINT32_MAX
+#define TB_SLOW_STEPS (3 * TB_MARKS)
 
 struct tb_stats {
     struct tb_sim *sim;

@@ -26,7 +26,7 @@
  * (of 'R' and 'E'). */
 #define TB_TRACE_HEAD   40u
 #define TB_TRACE_CHUNK  (256u << 10) /* most bytes of a chunk of records before compression */
-#define TB_TRACE_RECORD 1024u        /* a record's longest; see docs */
+#define TB_TRACE_RECORD 4096u        /* more than a record's longest */
 #define TB_TRACE_PASTS  2048u        /* predecessors that records can refer to */
 
 enum { TB_TRACE_RUN = 'H', TB_TRACE_RECORDS = 'R', TB_TRACE_END = 'E' };

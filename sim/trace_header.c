@@ -24,6 +24,21 @@ static json_t *kinds(void)
     return list;
 }
 
+/* By number; the first, which stands for none, is of no part. */
+static json_t *details(void)
+{
+    json_t *list = json_array();
+    for (unsigned d = 0; d < TB_DETAILS; d++) {
+        json_t *of = json_array();
+        for (unsigned p = 0; p < TB_PARTS; p++)
+            if (d >= TB_DETAIL_WALKER ? p == tb_detail_part(d) : d && p < TB_WAY_PARTS)
+                json_array_append_new(of, json_string(tb_part_names[p]));
+        json_array_append_new(list,
+                              json_pack("{s:s,s:o}", "name", tb_detail_names[d], "parts", of));
+    }
+    return list;
+}
+
 static json_t *models(const struct tb_sim *s)
 {
     json_t *list = json_array();
@@ -58,7 +73,7 @@ char *tb_trace_header(struct tb_sim *s)
     static const char *const tlb[] = {"-", "hit", "miss", "coalesced", NULL};
     char hash[65];
     tb_sim_hash(s, hash);
-    json_t *o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "version", 1, "scenario", tb_sim_name(s),
+    json_t *o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "version", 2, "scenario", tb_sim_name(s),
                           "run", tb_sim_run_name(s), "platform", tb_sim_platform(s), "resolved",
                           hash, "seed", (json_int_t)tb_sim_seed(s), "unit", "ps");
     json_object_set_new(o, "kinds", kinds());
@@ -66,6 +81,7 @@ char *tb_trace_header(struct tb_sim *s)
     json_object_set_new(o, "at", words(addresses));
     json_object_set_new(o, "tlb", words(tlb));
     json_object_set_new(o, "parts", words(tb_part_names));
+    json_object_set_new(o, "details", details());
     json_object_set_new(o, "models", models(s));
     json_object_set_new(o, "wires", wires(s));
     char *text = json_dumps(o, JSON_COMPACT);

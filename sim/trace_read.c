@@ -25,6 +25,7 @@ struct past {
     uint8_t kind, flags, status;
     uint32_t code[TB_MARKS];
     tb_time time[TB_MARKS];
+    tb_time wire[TB_MARKS]; /* of hops: how long on the wire */
 };
 
 struct head {
@@ -275,17 +276,20 @@ static bool get_path(struct tb_trace_file *f, struct past *p)
     p->kind = (uint8_t)kind;
     p->count = (uint32_t)count;
     for (unsigned k = 0; k < count; k++) {
-        if (!get_below(f, TB_MARK_CODES, &code) || !get_below(f, TB_MARK_LONGEST, &p->time[k]))
+        if (!get_below(f, TB_MARK_CODES, &code) ||
+            ((code & TB_MARK_HOP) && !get(f, &p->wire[k])) ||
+            !get_below(f, TB_MARK_LONGEST, &p->time[k]))
             return false;
         p->code[k] = (uint32_t)code;
     }
     return true;
 }
 
-static bool get_times(struct tb_trace_file *f, struct past *p)
+/* Of 64 marks at most. */
+static bool get_some_times(struct tb_trace_file *f, struct past *p, unsigned from, unsigned count)
 {
     uint64_t changed = 0;
-    unsigned bytes = (p->count + 7) / 8;
+    unsigned bytes = (count + 7) / 8;
     memcpy(&changed, f->at, bytes);
     changed = le64toh(changed);
     f->at += bytes;
@@ -293,10 +297,18 @@ static bool get_times(struct tb_trace_file *f, struct past *p)
         return false;
     for (; changed; changed &= changed - 1) {
         unsigned k = (unsigned)__builtin_ctzll(changed);
-        if (k >= p->count || !get_below(f, TB_MARK_LONGEST, &p->time[k]))
+        if (k >= count || !get_below(f, TB_MARK_LONGEST, &p->time[from + k]))
             return false;
     }
     return f->at <= f->end;
+}
+
+static bool get_times(struct tb_trace_file *f, struct past *p)
+{
+    for (unsigned k = 0; k < p->count; k += 64)
+        if (!get_some_times(f, p, k, p->count - k < 64 ? p->count - k : 64))
+            return false;
+    return true;
 }
 
 static bool get_route(struct tb_trace_file *f, struct past *p)
@@ -341,36 +353,74 @@ static bool get_changes(struct tb_trace_file *f, struct past *p, unsigned what)
     return f->at <= f->end && p->status < f->run.statuses.count;
 }
 
-static bool add_span(struct tb_trace_record *t, unsigned site, unsigned part, tb_time time)
+/* What a mark's code says. */
+struct told {
+    unsigned site, part, detail;
+    bool through, hop;
+};
+
+static inline bool add_span(struct tb_trace_record *t, const struct tb_trace_run *r, unsigned site,
+                            unsigned part, unsigned detail, tb_time time)
 {
-    t->spans[t->span_count++] =
-        (struct tb_trace_span){.time = time, .site = (uint16_t)site, .part = (uint8_t)part};
-    return true;
+    uint8_t fine = r->fine_of[part][detail];
+    t->spans[t->span_count++] = (struct tb_trace_span){
+        .time = time, .site = (uint16_t)site, .part = (uint8_t)part, .fine = fine};
+    return !detail || fine;
+}
+
+/* The span behind a wire's: of the model that was merely passed through. */
+static bool add_passed(const struct tb_trace_run *r, struct tb_trace_record *t,
+                       const struct told *m, tb_time *sum)
+{
+    const struct tb_trace_site *w = &r->sites[m->site];
+    if (w->through_part < 0)
+        return false;
+    *sum += w->through;
+    return add_span(t, r, r->wire_count + w->to, (unsigned)w->through_part, m->detail, w->through);
+}
+
+/* A hop: waiting for the wire, being on it. */
+static bool add_hop(const struct tb_trace_run *r, struct tb_trace_record *t, const struct told *m,
+                    tb_time waited, tb_time *sum)
+{
+    if (r->queue < 0 || (int)m->part != r->wire || m->site >= r->wire_count)
+        return false;
+    *sum += waited;
+    return add_span(t, r, m->site, (unsigned)r->queue, m->detail, waited);
+}
+
+static bool tell(const struct tb_trace_run *r, uint32_t code, struct told *m)
+{
+    *m = (struct told){.site = tb_mark_site(code),
+                       .part = code & 15,
+                       .detail = code >> TB_MARK_DETAIL & 63,
+                       .through = code & TB_MARK_THROUGH,
+                       .hop = code & TB_MARK_HOP};
+    if (m->site == TB_MARK_NOWHERE)
+        m->site = r->site_count - 1;
+    return m->site < r->site_count && m->part < r->parts.count;
 }
 
 /* The marks as spans, and what they add up to; false: a code that means nothing. */
 static bool expand(const struct tb_trace_run *r, const struct past *p, struct tb_trace_record *t,
                    tb_time *sum)
 {
+    struct told m;
     t->span_count = 0;
     t->hops = 0;
     for (unsigned k = 0; k < p->count; k++) {
         uint32_t code = p->code[k];
-        unsigned site = code >> 4 & TB_MARK_NOWHERE, part = code & 15;
-        if (site == TB_MARK_NOWHERE)
-            site = r->site_count - 1;
-        if (site >= r->site_count || part >= r->parts.count)
+        if (!tell(r, code, &m) || (m.hop && !add_hop(r, t, &m, p->time[k], sum)))
             return false;
-        add_span(t, site, part, p->time[k]);
-        *sum += p->time[k];
-        t->hops += site < r->wire_count && part == TB_PART_WIRE;
-        if (!(code & TB_MARK_THROUGH))
-            continue;
-        const struct tb_trace_site *w = &r->sites[site];
-        if (w->through_part < 0)
+        tb_time time = m.hop ? p->wire[k] : p->time[k];
+        time = code & TB_MARK_LONG ? time << 32 : time;
+        if (!add_span(t, r, m.site, m.part, m.detail, time))
             return false;
-        add_span(t, r->wire_count + w->to, (unsigned)w->through_part, w->through);
-        *sum += w->through;
+        *sum += time;
+        t->hops +=
+            m.site < r->wire_count && (int)m.part == r->wire && !(code & TB_MARK_LONG);
+        if (m.through && !add_passed(r, t, &m, sum))
+            return false;
     }
     return true;
 }
@@ -554,4 +604,11 @@ void tb_trace_parts(const struct tb_trace_record *t, tb_time *out)
     memset(out, 0, TB_TRACE_WORDS * sizeof *out);
     for (unsigned k = 0; k < t->span_count; k++)
         out[t->spans[k].part] += t->spans[k].time;
+}
+
+void tb_trace_fine(const struct tb_trace_record *t, tb_time *out)
+{
+    memset(out, 0, TB_TRACE_WORDS * sizeof *out);
+    for (unsigned k = 0; k < t->span_count; k++)
+        out[t->spans[k].fine] += t->spans[k].time;
 }

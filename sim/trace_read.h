@@ -14,8 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TB_TRACE_SPANS 128u /* most spans of a record */
+#define TB_TRACE_SPANS 384u /* most spans of a record */
 #define TB_TRACE_WORDS 64u  /* most words of a list of the header */
+#define TB_TRACE_PARTS 16u  /* what a mark can tell */
+#define TB_TRACE_DETAILS 64u
 
 /* Where time can be spent: a wire or a model. */
 struct tb_trace_site {
@@ -40,6 +42,10 @@ struct tb_trace_run {
     struct tb_trace_word_list kinds, reads,
         writes; /* the ops of a kind; of one op, both the same */
     struct tb_trace_word_list statuses, at, tlb, parts;
+    struct tb_trace_word_list fine; /* the parts, then what of them is told apart: "wire.back" */
+    uint8_t fine_of[TB_TRACE_PARTS][TB_TRACE_DETAILS]; /* by part and detail; 0 with a detail: none
+                                                          such */
+    int queue, wire; /* parts of these names, of which hops are; -1: none */
     struct tb_trace_site *sites; /* wires, then models, then one for "elsewhere" */
     unsigned wire_count, model_count, site_count;
 };
@@ -48,6 +54,7 @@ struct tb_trace_span {
     tb_time time;
     uint16_t site; /* in run->sites */
     uint8_t part;  /* in run->parts */
+    uint8_t fine;  /* in run->fine */
 };
 
 struct tb_trace_record {
@@ -100,7 +107,9 @@ bool tb_trace_was_cut(const struct tb_trace_file *f);
 const char *tb_trace_model(const struct tb_trace_run *r, unsigned model);
 const char *tb_trace_op(const struct tb_trace_run *r, const struct tb_trace_record *t);
 
-/* The sum of a record's spans by part; out has TB_TRACE_WORDS places. */
+/* The sum of a record's spans by part, and by what is told apart of parts; out has TB_TRACE_WORDS
+ * places. */
 void tb_trace_parts(const struct tb_trace_record *t, tb_time *out);
+void tb_trace_fine(const struct tb_trace_record *t, tb_time *out);
 
 #endif

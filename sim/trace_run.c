@@ -133,6 +133,59 @@ static bool read_sites(struct tb_trace_run *r, const json_t *o, char *why)
     return r->sites[r->site_count - 1].name || fail(why, "models");
 }
 
+static int part_of(const struct tb_trace_run *r, const char *word)
+{
+    for (unsigned k = 0; word && k < r->parts.count; k++)
+        if (strcmp(r->parts.word[k], word) == 0)
+            return (int)k;
+    return -1;
+}
+
+static bool add_fine(struct tb_trace_run *r, unsigned part, unsigned detail, const char *name)
+{
+    char **to = &r->fine.word[r->fine.count];
+    if (r->fine.count >= TB_TRACE_WORDS || asprintf(to, "%s.%s", r->parts.word[part], name) < 0)
+        return false;
+    r->fine_of[part][detail] = (uint8_t)r->fine.count++;
+    return true;
+}
+
+/* A detail may be of several parts; the first, which stands for none, is of no part. */
+static bool read_detail(struct tb_trace_run *r, const json_t *o, unsigned detail)
+{
+    size_t k;
+    json_t *word;
+    char *name = take_word(json_object_get(o, "name"));
+    bool ok = name && detail < TB_TRACE_DETAILS;
+    json_array_foreach (json_object_get(o, "parts"), k, word) {
+        int part = part_of(r, json_string_value(word));
+        ok = ok && detail > 0 && part >= 0 && !r->fine_of[part][detail] &&
+             add_fine(r, (unsigned)part, detail, name);
+    }
+    free(name);
+    return ok;
+}
+
+/* Version 1 has no details. */
+static bool read_fine(struct tb_trace_run *r, const json_t *o, char *why)
+{
+    size_t k;
+    json_t *item;
+    if (r->parts.count > TB_TRACE_PARTS)
+        return fail(why, "parts");
+    for (; r->fine.count < r->parts.count; r->fine.count++) {
+        r->fine_of[r->fine.count][0] = (uint8_t)r->fine.count;
+        if (!(r->fine.word[r->fine.count] = strdup(r->parts.word[r->fine.count])))
+            return fail(why, "parts");
+    }
+    json_array_foreach (json_object_get(o, "details"), k, item)
+        if (!read_detail(r, item, (unsigned)k))
+            return fail(why, "details");
+    r->queue = part_of(r, "queue");
+    r->wire = part_of(r, "wire");
+    return true;
+}
+
 static bool read_text(const json_t *o, const char *key, char **to, char *why)
 {
     const json_t *text = json_object_get(o, key);
@@ -144,8 +197,12 @@ static bool read_text(const json_t *o, const char *key, char **to, char *why)
 static bool read_all(struct tb_trace_run *r, const json_t *o, char *why)
 {
     const char *unit = json_string_value(json_object_get(o, "unit"));
-    if (json_integer_value(json_object_get(o, "version")) != 1)
-        return fail(why, "version");
+    json_int_t version = json_integer_value(json_object_get(o, "version"));
+    if (version < 1 || version > 2) {
+        snprintf(why, 160, "the trace is of version %lld of its format; this program reads 1 and 2",
+                 (long long)version);
+        return false;
+    }
     if (!unit || strcmp(unit, "ps") != 0)
         return fail(why, "unit");
     r->seed = (uint64_t)json_integer_value(json_object_get(o, "seed"));
@@ -154,7 +211,7 @@ static bool read_all(struct tb_trace_run *r, const json_t *o, char *why)
            read_text(o, "resolved", &r->resolved, why) && read_kinds(r, o, why) &&
            read_words(o, "statuses", &r->statuses, why) && read_words(o, "at", &r->at, why) &&
            read_words(o, "tlb", &r->tlb, why) && read_words(o, "parts", &r->parts, why) &&
-           read_sites(r, o, why);
+           read_fine(r, o, why) && read_sites(r, o, why);
 }
 
 bool tb_trace_run_parse(struct tb_trace_run *r, const char *text, size_t size, char *why)
@@ -181,7 +238,7 @@ static void clear_words(struct tb_trace_word_list *list)
 void tb_trace_run_clear(struct tb_trace_run *r)
 {
     struct tb_trace_word_list *const lists[] = {&r->kinds, &r->reads, &r->writes, &r->statuses,
-                                                &r->at,    &r->tlb,   &r->parts};
+                                                &r->at,    &r->tlb,   &r->parts,  &r->fine};
     for (unsigned k = 0; k < sizeof lists / sizeof *lists; k++)
         clear_words(lists[k]);
     for (unsigned k = 0; r->sites && k < r->site_count; k++)

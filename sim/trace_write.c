@@ -18,6 +18,7 @@
 
 #define OPS     (TB_TXN_KINDS * 2u)
 #define COUNTS  (TB_MARKS + 1)
+#define PLACES  13 /* bits */
 #define NO_PAST UINT16_MAX
 
 /* What the next record like this one is compared with. */
@@ -35,7 +36,7 @@ struct tb_trace_writer {
     tb_time previous;
     uint32_t chunk;
     struct tb_sim *sim;
-    uint16_t *which; /* predecessor by initiator, op, number of marks */
+    uint16_t which[1u << PLACES]; /* predecessor by what records resemble each other in */
     uint32_t past_count;
     struct past *pasts;
     struct tb_trace_counts counts;
@@ -179,7 +180,6 @@ static void free_writer(struct tb_trace_writer *w)
         close(w->fd);
     free(w->buffer);
     free(w->pasts);
-    free(w->which);
     free(w->packed);
     free(w->path);
     free(w->part);
@@ -243,14 +243,11 @@ void tb_trace_abandon(struct tb_trace_writer *w)
 
 int tb_trace_begin(struct tb_trace_writer *w, struct tb_sim *s)
 {
-    size_t places = s->model_count * OPS * COUNTS;
     char *header = tb_trace_header(s);
     w->sim = s;
-    free(w->which);
-    w->which = malloc(places * sizeof *w->which);
-    if (!header || !w->which)
+    if (!header)
         fail(w, ENOMEM);
-    for (size_t k = 0; w->which && k < places; k++)
+    for (size_t k = 0; k < 1u << PLACES; k++)
         w->which[k] = NO_PAST;
     w->past_count = 0;
     begin_chunk(w);
@@ -286,17 +283,45 @@ static __attribute__((noinline)) uint16_t new_past(struct tb_trace_writer *w, si
     return w->which[place] = (uint16_t)n;
 }
 
+/* What resembles it: of the same initiator and op, with as many marks, which begin and end alike. */
 static inline struct past *past_of(struct tb_trace_writer *w, const struct tb_txn *t,
-                                   uint32_t count)
+                                   const uint64_t *marks, uint32_t count)
 {
-    size_t place = ((size_t)t->by * OPS + t->kind * 2u + t->write) * COUNTS + count;
+    uint64_t key = ((size_t)t->by * OPS + t->kind * 2u + t->write) * COUNTS + count;
+    if (count)
+        key += ((uint64_t)(uint32_t)marks[0] << 40) + ((uint64_t)(uint32_t)marks[count / 2] << 32) +
+               ((uint64_t)(uint32_t)marks[count - 1] << 24);
+    size_t place = key * 0x9e3779b97f4a7c15u >> (64 - PLACES);
     uint16_t n = w->which[place];
     return &w->pasts[n != NO_PAST ? n : new_past(w, place)];
 }
 
+/* A mark as files have it: its code; of a hop, how long it was on the wire. */
+static uint8_t *put_mark(uint8_t *at, const struct tb_sim *s, uint64_t mark)
+{
+    uint32_t code = (uint32_t)mark;
+    if (!tb_mark_is_hop(mark)) {
+        at = tb_trace_put(at, code);
+        return tb_trace_put(at, mark >> 32);
+    }
+    const struct wire *w = &s->wires[tb_mark_site(mark)];
+    uint32_t told = tb_mark_code(w->site, TB_PART_WIRE) | TB_MARK_HOP;
+    told |= code & TB_MARK_HOP_THROUGH ? TB_MARK_THROUGH : 0;
+    told |= code & TB_MARK_HOP_BACK ? TB_MARK_BACK : 0;
+    at = tb_trace_put(at, told);
+    at = tb_trace_put(at, kernel_wire_time(w, tb_mark_payload(mark)));
+    return tb_trace_put(at, mark >> 32);
+}
+
+static bool is_hop(uint64_t mark)
+{
+    return tb_mark_is_hop(mark) || ((mark & 15) == TB_PART_WIRE && !(mark & TB_MARK_LONG));
+}
+
 /* The marks in full. */
-static __attribute__((noinline)) uint8_t *
-put_path(uint8_t *at, struct past *p, const struct tb_txn *t, const uint64_t *marks, uint32_t count)
+static __attribute__((noinline)) uint8_t *put_path(struct tb_trace_writer *w, uint8_t *at,
+                                                   struct past *p, const struct tb_txn *t,
+                                                   const uint64_t *marks, uint32_t count)
 {
     at = tb_trace_put(at, t->by);
     at = tb_trace_put(at, t->kind);
@@ -305,32 +330,41 @@ put_path(uint8_t *at, struct past *p, const struct tb_txn *t, const uint64_t *ma
     p->count = count;
     for (uint32_t k = 0; k < count; k++) {
         p->marks[k] = marks[k];
-        p->hops += (marks[k] & 15) == TB_PART_WIRE;
-        at = tb_trace_put(at, marks[k] & (TB_MARK_CODES - 1));
-        at = tb_trace_put(at, marks[k] >> TB_MARK_SHIFT);
+        p->hops += is_hop(marks[k]) && tb_mark_site(marks[k]) < w->sim->wire_count;
+        at = put_mark(at, w->sim, marks[k]);
     }
     return at;
 }
 
-/* Which marks changed, a bit each, then these; NULL if a code did. */
-static inline uint8_t *put_times(uint8_t *at, struct past *p, const uint64_t *marks, uint32_t count)
+/* Of 64 marks at most, which changed, a bit each, then these. *codes: bits of codes that did. */
+static inline uint8_t *put_times(uint8_t *at, uint64_t *past, const uint64_t *marks, uint32_t count,
+                                 uint32_t *codes)
 {
     uint64_t changed = 0;
     uint8_t *bits = at;
     at += (count + 7) / 8;
     for (uint32_t k = 0; k < count; k++) {
-        uint64_t difference = marks[k] ^ p->marks[k];
+        uint64_t difference = marks[k] ^ past[k];
         if (difference == 0)
             continue;
-        if (difference & (TB_MARK_CODES - 1))
-            return NULL;
+        *codes |= (uint32_t)difference;
         changed |= (uint64_t)1 << k;
-        p->marks[k] = marks[k];
-        at = tb_trace_put(at, marks[k] >> TB_MARK_SHIFT);
+        past[k] = marks[k];
+        at = tb_trace_put(at, marks[k] >> 32);
     }
     changed = htole64(changed);
     memcpy(bits, &changed, (count + 7) / 8);
     return at;
+}
+
+/* NULL if the path is another. */
+static __attribute__((noinline)) uint8_t *put_many_times(uint8_t *at, struct past *p,
+                                                         const uint64_t *marks, uint32_t count)
+{
+    uint32_t codes = 0;
+    for (uint32_t k = 0; k < count; k += 64)
+        at = put_times(at, p->marks + k, marks + k, count - k < 64 ? count - k : 64, &codes);
+    return codes ? NULL : at;
 }
 
 static __attribute__((noinline)) uint8_t *put_route(uint8_t *at, const struct tb_txn *t)
@@ -348,12 +382,20 @@ static __attribute__((noinline)) uint8_t *put_attributes(uint8_t *at, const stru
     return tb_trace_put(at, t->tag);
 }
 
+static __attribute__((noinline)) uint8_t *put_values(uint8_t *at, struct past *p,
+                                                     const struct tb_txn *t)
+{
+    p->value[0] = t->value[0];
+    p->value[1] = t->value[1];
+    return tb_trace_put(tb_trace_put(at, t->value[0]), t->value[1]);
+}
+
 /* What is seldom as in the predecessor's, in the order of the bits. */
-static inline uint8_t *put_changes(uint8_t *at, struct past *p, const struct tb_txn *t,
-                                   unsigned *what)
+static __attribute__((noinline)) uint8_t *put_changes(uint8_t *at, struct past *p,
+                                                      const struct tb_txn *t, uint64_t offset,
+                                                      unsigned *what)
 {
     uint64_t route = word_at(&t->length), attributes = word_at(&t->requester);
-    uint64_t offset = t->has_pa ? t->pa - t->iova : p->offset;
     if (route != p->route) {
         *what |= TB_TRACE_ROUTE;
         p->route = route;
@@ -371,9 +413,23 @@ static inline uint8_t *put_changes(uint8_t *at, struct past *p, const struct tb_
     }
     if ((t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1])) {
         *what |= TB_TRACE_VALUE;
-        p->value[0] = t->value[0];
-        p->value[1] = t->value[1];
-        at = tb_trace_put(tb_trace_put(at, t->value[0]), t->value[1]);
+        at = put_values(at, p, t);
+    }
+    return at;
+}
+
+static __attribute__((noinline)) uint8_t *put_outcome(uint8_t *at, struct past *p,
+                                                      const struct tb_txn *t, enum tb_status status,
+                                                      tb_time when, unsigned *what)
+{
+    if (status != p->status) {
+        *what |= TB_TRACE_STATUS;
+        p->status = (uint8_t)status;
+        *at++ = (uint8_t)status;
+    }
+    if (status == TB_UNFINISHED) {
+        *what |= TB_TRACE_LATENCY;
+        at = tb_trace_put(at, when - t->created);
     }
     return at;
 }
@@ -385,12 +441,24 @@ static __attribute__((noinline)) void forget(struct past *p, uint32_t chunk)
         .chunk = chunk, .count = COUNTS, .attributes = UINT64_MAX, .route = UINT64_MAX};
 }
 
+/* The marks; NULL: they must be told in full. */
+static inline uint8_t *put_marks(uint8_t *at, struct past *p, const uint64_t *marks, uint32_t count)
+{
+    uint32_t codes = 0;
+    if (count != p->count)
+        return NULL;
+    if (__builtin_expect(count > 64, 0))
+        return put_many_times(at, p, marks, count);
+    at = put_times(at, p->marks, marks, count, &codes);
+    return codes ? NULL : at;
+}
+
 /* One record; TB_TRACE_RECORD bytes are there. */
 static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn *t,
                                   enum tb_status status, tb_time when, const uint64_t *marks,
                                   uint32_t count)
 {
-    struct past *p = past_of(w, t, count);
+    struct past *p = past_of(w, t, marks, count);
     if (p->chunk != w->chunk)
         forget(p, w->chunk);
     unsigned what = 0;
@@ -400,20 +468,16 @@ static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn
     at = tb_trace_put(at, tb_trace_fold(t->iova - p->iova));
     p->number = t->number;
     p->iova = t->iova;
-    at = put_changes(at, p, t, &what);
-    if (status != p->status) {
-        what |= TB_TRACE_STATUS;
-        p->status = (uint8_t)status;
-        *at++ = (uint8_t)status;
-    }
-    if (status == TB_UNFINISHED || when - t->created >= TB_MARK_LONGEST) {
-        what |= TB_TRACE_LATENCY;
-        at = tb_trace_put(at, when - t->created);
-    }
-    times = count == p->count ? put_times(at, p, marks, count) : NULL;
+    uint64_t offset = t->has_pa ? t->pa - t->iova : p->offset;
+    if ((word_at(&t->length) ^ p->route) | (word_at(&t->requester) ^ p->attributes) |
+        (offset ^ p->offset) | (t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1]))
+        at = put_changes(at, p, t, offset, &what);
+    if (status != p->status || status == TB_UNFINISHED)
+        at = put_outcome(at, p, t, status, when, &what);
+    times = put_marks(at, p, marks, count);
     if (!times) {
         what |= TB_TRACE_PATH;
-        times = put_path(at, p, t, marks, count);
+        times = put_path(w, at, p, t, marks, count);
     }
     *head = (uint8_t)what;
     w->counts.hops += p->hops;
@@ -424,13 +488,11 @@ void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t
                       enum tb_status status, tb_time when)
 {
     struct tb_trace_writer *w = context;
-    struct tb_sim *s = w->sim;
-    size_t n = (size_t)(t - s->txns);
-    const uint64_t *marks = s->marks.base + n * TB_MARKS;
+    const uint64_t *marks = tb_marks_of(t);
     (void)by;
     if (w->at >= w->limit)
         end_chunk(w);
-    w->at = put_record(w, t, status, when, marks, (uint32_t)(s->marks.next[n] - marks));
+    w->at = put_record(w, t, status, when, marks, (uint32_t)(t->mark - marks));
     w->previous = when;
     if (t->created < w->first)
         w->first = t->created;

@@ -27,16 +27,23 @@ static void fill_model(struct tb_sim *s, struct instance *i)
 
 static void make_marks(struct tb_sim *s)
 {
-    char *room = kernel_alloc(s, ((size_t)s->txn_total + 1) * TB_MARKS, sizeof *s->marks.base);
-    size_t slot = TB_MARKS * sizeof *s->marks.base;
-    s->marks.base = (uint64_t *)(void *)(room + (slot - (uintptr_t)room % slot) % slot);
-    s->marks.next = kernel_alloc(s, s->txn_total + 1, sizeof *s->marks.next);
+    size_t slot = TB_MARK_ALIGNED;
+    char *room = kernel_alloc(s, (size_t)s->txn_total + 1, slot);
+    char *base = room + (slot - (uintptr_t)room % slot) % slot;
     for (uint32_t n = 0; n < s->txn_total; n++)
-        tb_marks_clear(&s->marks, n);
+        s->txns[n].mark = (uint64_t *)(void *)(base + n * slot);
+    s->traced = true;
     for (size_t k = 0; k < s->model_count; k++) {
         s->models[k].pub.traced = true;
-        s->models[k].pub.site = (uint32_t)(2 * s->link_count + k);
+        s->models[k].pub.site = (uint32_t)(2 * s->link_count + k) << TB_MARK_SITE;
     }
+}
+
+static void make_details(struct tb_sim *s)
+{
+    struct tb_details *details = kernel_alloc(s, s->txn_total + 1, sizeof *details);
+    for (size_t k = 0; k < s->model_count; k++)
+        s->models[k].pub.details = details;
 }
 
 void kernel_size_slots(struct tb_sim *s)
@@ -46,8 +53,21 @@ void kernel_size_slots(struct tb_sim *s)
     s->txns = kernel_alloc(s, s->txn_total + 1, sizeof *s->txns);
     for (size_t k = 0; k < s->model_count; k++)
         fill_model(s, &s->models[k]);
+    if (s->scenario.record.breakdown)
+        make_details(s);
     if (s->scenario.record.trace)
         make_marks(s);
+}
+
+_Static_assert(offsetof(struct tb_txn, back) ==
+                   offsetof(struct tb_txn, spent) + sizeof(tb_time[TB_PARTS]),
+               "one piece of zeros");
+
+static inline void clear_spent(struct tb_model *m, struct tb_txn *t)
+{
+    memset(t->spent, 0, sizeof t->spent + sizeof t->back);
+    if (m->traced)
+        tb_marks_clear(t);
 }
 
 uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
@@ -57,11 +77,8 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
         return TB_NO_TXN;
     uint32_t n = i->free_slots[--i->free_count];
     struct tb_txn *t = &m->txns[n];
-    if (m->breakdown) {
-        memset(t->spent, 0, sizeof t->spent);
-        if (m->traced)
-            tb_marks_clear(&m->sim->marks, n);
-    }
+    if (m->breakdown)
+        clear_spent(m, t);
     memset((char *)t + offsetof(struct tb_txn, iova), 0,
            offsetof(struct tb_txn, spent) - offsetof(struct tb_txn, iova));
     t->created = when;
@@ -74,23 +91,55 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when)
     return n;
 }
 
-void tb_txn_mark(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
+void tb_txn_unspend(struct tb_model *m, uint32_t txn)
 {
-    tb_mark(&m->sim->marks, txn, m->site << 4 | part, spent);
+    m->txns[txn].details = 0;
+    clear_spent(m, &m->txns[txn]);
+}
+
+static void complain(struct tb_sim *s, const struct tb_txn *t, tb_time when, const char *what,
+                     tb_time sum, tb_time whole)
+{
+    tb_violation(&s->models[t->by].pub, NULL, when,
+                 "internal error: %s of kind %u number %u add up to %llu ps, not to %llu ps", what,
+                 t->kind, t->number, (unsigned long long)sum, (unsigned long long)whole);
+}
+
+/* Details add up to `lookup` and `walk`, and never exceed what they are part of. */
+static __attribute__((noinline)) void check_details(struct tb_sim *s, const struct tb_txn *t,
+                                                    tb_time when)
+{
+    const tb_time *of = s->models[0].pub.details[t - s->txns].of;
+    tb_time sum[TB_PARTS] = {0};
+    for (uint64_t left = t->details; left; left &= left - 1) {
+        unsigned d = (unsigned)__builtin_ctzll(left);
+        sum[tb_detail_part(d)] += of[d];
+    }
+    if (sum[TB_PART_LOOKUP] != t->spent[TB_PART_LOOKUP])
+        complain(s, t, when, "the look-ups", sum[TB_PART_LOOKUP], t->spent[TB_PART_LOOKUP]);
+    if (sum[TB_PART_WALK] != t->spent[TB_PART_WALK])
+        complain(s, t, when, "the levels of the walk", sum[TB_PART_WALK], t->spent[TB_PART_WALK]);
+    if (sum[TB_PART_QUEUE] + t->back[TB_PART_QUEUE] > t->spent[TB_PART_QUEUE])
+        complain(s, t, when, "the kinds of waiting", sum[TB_PART_QUEUE] + t->back[TB_PART_QUEUE],
+                 t->spent[TB_PART_QUEUE]);
 }
 
 /* A line whose parts do not add up would be a lie about where time went: the run must fail. */
-static void check_parts(struct tb_sim *s, const struct tb_txn *t, tb_time latency, tb_time when)
+static inline void check_parts(struct tb_sim *s, const struct tb_txn *t, tb_time latency,
+                               tb_time when)
 {
     tb_time sum = 0;
+    bool less = false;
     for (unsigned p = 0; p < TB_PARTS; p++)
         sum += t->spent[p];
-    if (sum != latency)
-        tb_violation(
-            &s->models[t->by].pub, NULL, when,
-            "internal error: the parts of kind %u number %u add up to %llu ps, its latency is "
-            "%llu ps",
-            t->kind, t->number, (unsigned long long)sum, (unsigned long long)latency);
+    for (unsigned p = 0; p < TB_WAY_PARTS; p++)
+        less |= t->spent[p] < t->back[p];
+    if (__builtin_expect(sum != latency, 0))
+        complain(s, t, when, "the parts", sum, latency);
+    if (__builtin_expect(less, 0))
+        complain(s, t, when, "what of the parts was the way back", 1, 0);
+    if (t->details | t->spent[TB_PART_LOOKUP] | t->spent[TB_PART_WALK])
+        check_details(s, t, when);
 }
 
 static inline void count(struct tb_sim *s, const struct tb_txn *t, enum tb_status status,

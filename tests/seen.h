@@ -14,6 +14,7 @@ struct seen_txn {
     enum tb_status status;
     tb_time ended;
     char by[32];
+    struct tb_details details; /* valid where txn.details has their bits */
 };
 
 struct seen {
@@ -36,6 +37,8 @@ static inline void seen_observer(void *context, struct tb_model *by, const struc
     struct seen_txn *t = &s->at[s->count++];
     *t = (struct seen_txn){.txn = *txn, .status = status, .ended = when};
     snprintf(t->by, sizeof t->by, "%s", by->name);
+    if (txn->details)
+        t->details = by->details[txn - by->txns];
 }
 
 /* Elaborates a scenario; s->sim is NULL on errors, which s->diag holds. */

@@ -225,11 +225,12 @@ static void next_fetch(struct tb_iommu *u, tb_time when)
 }
 
 static void serve(struct tb_iommu *u, uint32_t txn, const struct tb_context *context,
-                  enum tb_status status, uint64_t address, tb_time when)
+                  const struct tb_walk_read *read, enum tb_status status, uint64_t address,
+                  tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
     u->waiting--;
-    tb_txn_spend(u->m, txn, TB_PART_WALK, when - r->since);
+    tb_iommu_book_read(u, txn, read, r->since);
     r->context = *context;
     r->where = address;
     r->failure = status;
@@ -246,6 +247,7 @@ void tb_devtab_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     struct tb_fetch *f = &d->fetches[fetch];
     struct tb_context context = {0};
     struct tb_list waiters = f->waiters;
+    struct tb_walk_read read = tb_walk_read_of(u, msg->txn, TB_DETAIL_READS, when);
     if (msg->status == TB_OK) {
         u->format->context(tb_txn(u->m, msg->txn)->data, &context);
         if (!f->stale)
@@ -257,7 +259,7 @@ void tb_devtab_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     d->free = fetch;
     d->reads--;
     while ((txn = tb_list_pop(u, &waiters)) != TB_NOTHING)
-        serve(u, txn, &context, msg->status, msg->address, when);
+        serve(u, txn, &context, &read, msg->status, msg->address, when);
     next_fetch(u, when);
     tb_request_resume(u, when);
 }

@@ -232,7 +232,7 @@ static void book(struct tb_iommu *u, uint32_t txn, bool several, tb_time when)
     struct tb_txn *t = tb_txn(u->m, txn);
     tb_time since = u->requests[txn].since;
     if (several) {
-        memset(t->spent, 0, sizeof t->spent);
+        tb_txn_unspend(u->m, txn);
         tb_txn_spend(u->m, txn, TB_PART_DEVICE, when - t->created);
         return;
     }

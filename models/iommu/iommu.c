@@ -281,7 +281,7 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
         tb_msg_answer(&r->msg, status);
         if (translation)
             r->msg.kind = TB_DATA;
-        tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->down);
+        tb_msg_spend(u->m, &r->msg, TB_PART_BRIDGE, u->down);
         tb_send(u->m, r->port, &r->msg, when + u->down, translation ? TB_NO_CREDIT : r->credit);
         if (translation) /* it has left the requests' queue; its answer is in no queue of theirs */
             tb_release(u->m, r->credit, when);
@@ -439,11 +439,19 @@ void tb_request_translate(struct tb_iommu *u, uint32_t txn, tb_time when)
 /* -- Look-ups -------------------------------------------------------------------------------- */
 
 /* Nothing, while nothing is translated; a translated request has its device looked up only. */
+static tb_time devtab_time(const struct tb_iommu *u, const struct tb_request *r)
+{
+    return r->early ? 0 : u->p->devtab.hit;
+}
+
+static tb_time iotlb_time(const struct tb_iommu *u, const struct tb_request *r)
+{
+    return r->early || r->msg.at == TB_TRANSLATED ? 0 : u->p->iotlb.hit;
+}
+
 static tb_time lookup_time(const struct tb_iommu *u, const struct tb_request *r)
 {
-    if (r->early)
-        return 0;
-    return u->p->devtab.hit + (r->msg.at == TB_TRANSLATED ? 0 : u->p->iotlb.hit);
+    return devtab_time(u, r) + iotlb_time(u, r);
 }
 
 /* Is its address to be translated, or passed as it is. */
@@ -469,10 +477,11 @@ static bool is_malformed(const struct tb_msg *msg)
 static void book_bridge(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     const struct tb_request *r = &u->requests[txn];
-    tb_time lookup = lookup_time(u, r);
+    tb_time devtab = devtab_time(u, r), iotlb = iotlb_time(u, r);
     tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
-    tb_txn_spend(u->m, txn, TB_PART_LOOKUP, lookup);
-    tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up - lookup);
+    tb_txn_spend_as(u->m, txn, TB_DETAIL_DEVTAB, devtab);
+    tb_txn_spend_as(u->m, txn, TB_DETAIL_IOTLB, iotlb);
+    tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up - devtab - iotlb);
 }
 
 /* Without a device table there is no ATS either. */
@@ -688,8 +697,8 @@ static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
         return;
     }
     r->passing = false;
-    tb_txn_spend(u->m, txn, TB_PART_BRIDGE, u->up);
-    tb_txn_spend(u->m, txn, TB_PART_QUEUE, when - r->since - u->up);
+    tb_msg_spend(u->m, &r->msg, TB_PART_BRIDGE, u->up);
+    tb_msg_spend(u->m, &r->msg, TB_PART_QUEUE, when - r->since - u->up);
     leave(u, r, when);
 }
 

@@ -7,6 +7,8 @@
  */
 #include "internal.h"
 
+#include <assert.h>
+
 static uint64_t page_number(uint64_t iova)
 {
     return iova >> 12;
@@ -16,6 +18,15 @@ static uint32_t bucket_of(const struct tb_walker *w, uint64_t space, uint64_t pa
 {
     uint64_t h = (page ^ space * 0xbf58476d1ce4e5b9) * 0x9e3779b97f4a7c15;
     return (uint32_t)(h >> 32) & w->mask;
+}
+
+static void make_stories(struct tb_iommu *u)
+{
+    struct tb_walker *w = &u->walker;
+    w->stories = tb_alloc(u->m, w->walkers, sizeof *w->stories);
+    w->free_stories = tb_alloc(u->m, w->walkers, sizeof *w->free_stories);
+    for (uint32_t i = 0; i < w->walkers; i++)
+        w->free_stories[i] = i;
 }
 
 /* As many walks as there can be requests (a walk has at least one waiting), and prefetches. */
@@ -37,6 +48,8 @@ void tb_walker_start(struct tb_iommu *u)
         w->walks[i].next = i + 1 < w->count ? i + 1 : TB_NOTHING;
     w->free = 0;
     w->waiting = w->delayed = tb_list_empty();
+    if (u->m->breakdown)
+        make_stories(u);
 }
 
 static void append(struct tb_walker *w, struct tb_list *l, uint32_t walk)
@@ -91,6 +104,98 @@ static uint32_t add(struct tb_iommu *u, const struct tb_context *context, uint64
     return walk;
 }
 
+/* -- Where its time goes --------------------------------------------------------------------- */
+
+/* A walk gets a walker (busy counts it already). */
+static void begin_story(struct tb_walker *w, struct tb_walk *k)
+{
+    if (!w->stories)
+        return;
+    k->story = w->free_stories[w->walkers - w->busy];
+    w->stories[k->story].count = 0;
+}
+
+/* It gives it up (busy still counts it). */
+static void end_story(struct tb_walker *w, const struct tb_walk *k)
+{
+    if (w->stories)
+        w->free_stories[w->walkers - w->busy] = k->story;
+}
+
+static void add_read(struct tb_walker *w, const struct tb_walk *k, const struct tb_walk_read *read)
+{
+    struct tb_walk_story *s = &w->stories[k->story];
+    if (s->count < TB_WALK_READS)
+        s->reads[s->count++] = *read;
+    else
+        s->reads[s->count - 1].until = read->until;
+}
+
+/* The detail of a level as the log tells it; see guest.c. */
+static enum tb_detail detail_of(unsigned level)
+{
+    if (level > 20)
+        return TB_DETAIL_GCR3;
+    return level > 10 ? TB_DETAIL_GUEST + level - 11 : TB_DETAIL_LEVEL + level - 1;
+}
+
+struct tb_walk_read tb_walk_read_of(struct tb_iommu *u, uint32_t txn, enum tb_detail what,
+                                    tb_time when)
+{
+    struct tb_walk_read read = {.until = when, .what = what};
+    const struct tb_txn *t = tb_txn(u->m, txn);
+    if (!u->m->breakdown)
+        return read;
+    read.memory = t->spent[TB_PART_MEM];
+    for (unsigned p = 0; p < TB_WAY_PARTS; p++)
+        read.back += t->back[p];
+    return read;
+}
+
+static void note_time(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn, tb_time when)
+{
+    if (!u->walker.stories)
+        return;
+    struct tb_walk_read read = tb_walk_read_of(u, txn, detail_of(k->read_level), when);
+    add_read(&u->walker, k, &read);
+}
+
+void tb_iommu_book_read(struct tb_iommu *u, uint32_t txn, const struct tb_walk_read *read,
+                        tb_time from)
+{
+    tb_time served = read->until - read->back, asked = served - read->memory;
+    tb_time there = from < asked ? asked - from : 0;
+    tb_time memory = from < served ? served - tb_max(asked, from) : 0;
+    tb_time back = read->until - from - there - memory;
+    if (!u->m->traced) { /* the order does not matter */
+        there += back;
+        back = 0;
+    }
+    tb_txn_spend_as(u->m, txn, read->what, there);
+    tb_txn_spend_as(u->m, txn, tb_detail_memory(read->what), memory);
+    tb_txn_spend_as(u->m, txn, read->what, back);
+}
+
+/* Waiting for a walker is QUEUE. For the walk WALK, by what it read; who joined midway pays from
+ * then on. */
+static void book(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn, tb_time when)
+{
+    if (!u->walker.stories)
+        return;
+    const struct tb_walk_story *s = &u->walker.stories[k->story];
+    tb_time since = u->requests[txn].since, from = tb_max(since, k->started);
+    tb_txn_spend_as(u->m, txn, TB_DETAIL_WALKER, from - since);
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct tb_walk_read *read = &s->reads[i];
+        if (read->until <= from)
+            continue;
+        tb_iommu_book_read(u, txn, read, from);
+        from = read->until;
+    }
+    assert(from == tb_max(tb_max(since, k->started), when));
+    (void)when;
+}
+
 /* -- The way of a walk ----------------------------------------------------------------------- */
 
 void tb_walk_read(struct tb_iommu *u, uint32_t walk, uint64_t address, unsigned level, tb_time when)
@@ -133,6 +238,7 @@ static void start(struct tb_iommu *u, uint32_t walk, tb_time when)
     struct tb_walk *k = &w->walks[walk];
     w->busy++;
     k->started = when;
+    begin_story(w, k);
     if (!u->pdc.cache.entries || !u->p->pdc.hit) {
         begin(u, walk, when);
         return;
@@ -150,6 +256,8 @@ void tb_walker_timer(struct tb_iommu *u, tb_time when)
     while (w->delayed.head != TB_NOTHING && w->walks[w->delayed.head].due <= when) {
         uint32_t walk = w->delayed.head;
         w->delayed.head = w->walks[walk].next;
+        if (w->stories)
+            add_read(w, &w->walks[walk], &(struct tb_walk_read){.until = when, .what = TB_DETAIL_PDC});
         begin(u, walk, when);
     }
     if (w->delayed.head != TB_NOTHING)
@@ -198,15 +306,6 @@ bool tb_walker_prefetch(struct tb_iommu *u, const struct tb_context *context, ui
     return true;
 }
 
-/* Waiting for a walker is QUEUE, for the walk WALK. */
-static void book(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn, tb_time when)
-{
-    tb_time since = u->requests[txn].since;
-    tb_time start = tb_max(since, k->started);
-    tb_txn_spend(u->m, txn, TB_PART_QUEUE, start - since);
-    tb_txn_spend(u->m, txn, TB_PART_WALK, when - start);
-}
-
 static void serve(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn,
                   enum tb_refusal refusal, const struct tb_msg *failed, tb_time when)
 {
@@ -252,6 +351,7 @@ void tb_walk_finish(struct tb_iommu *u, uint32_t walk, enum tb_refusal refusal,
     k->state = TB_WALK_FREE;
     k->next = w->free;
     w->free = walk;
+    end_story(w, k);
     w->busy--;
     if (w->waiting.head != TB_NOTHING) {
         uint32_t next = w->waiting.head;
@@ -281,6 +381,7 @@ void tb_walker_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     uint32_t walk = tb_txn(u->m, msg->txn)->owner;
     struct tb_walk *k = &u->walker.walks[walk];
     note_read(u, k, msg);
+    note_time(u, k, msg->txn, when);
     uint64_t entry = tb_txn(u->m, msg->txn)->value[0];
     tb_txn_end(u->m, msg->txn, msg->status, when);
     if (msg->status != TB_OK) {

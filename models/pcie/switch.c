@@ -216,9 +216,9 @@ static void forward(struct tb_model *m, const struct tb_msg *msg, unsigned from,
     tb_time lag = s->p.forwarding == CUT_THROUGH ? tb_port_lag(m, from, to, msg) : 0;
     tb_time due = when + s->p.latency + lag, ready = tb_max(due, tb_port_ready(m, to));
     count(s, from, to);
-    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, s->p.latency);
-    tb_txn_spend(m, msg->txn, TB_PART_WIRE, lag);
-    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, ready - due);
+    tb_msg_spend(m, msg, TB_PART_BRIDGE, s->p.latency);
+    tb_msg_spend(m, msg, TB_PART_WIRE, lag);
+    tb_msg_spend(m, msg, TB_PART_QUEUE, ready - due);
     tb_send(m, to, msg, ready, credit);
 }
 

@@ -54,7 +54,7 @@ expect 0 '300' "$program" run tiny.yaml
 [ "$(grep -c '^t=' out/tiny/tiny.log)" -eq 300 ] || fail 'not 300 lines'
 expect 0 'log' "$program" run tiny.yaml --out again
 cmp -s out/tiny/tiny.log again/tiny.log || fail 'the log differs between two runs'
-cmp -s out/tiny/stats.json again/stats.json || fail 'the summary differs between two runs'
+cmp -s out/tiny/stats.csv again/stats.csv || fail 'the statistics differ between two runs'
 expect 0 '"runs"' "$program" run tiny.yaml --json
 expect 0 '' "$program" run tiny.yaml --quiet
 [ -s printed ] && fail '--quiet printed something'
@@ -107,7 +107,8 @@ expect 0 'Where the time goes' "$program" report out/tiny --text
 expect 0 'What moved' "$program" report out/tiny moved --text
 expect 0 '' "$program" report out/tiny --output one.html
 expect 0 '' "$program" report out/tiny moved --output r.html
-"$program" report again --output again.html
+"$program" report again --output one.html
+"$program" report else/where --output again.html
 cmp -s one.html again.html || fail 'two reports of the same run differ'
 if command -v python3 >/dev/null 2>&1; then
     python3 "$here/page.py" one.html r.html || fail 'the HTML'
@@ -357,7 +358,7 @@ rm -rf out
 expect 0 '300' "$program" run none.yaml
 [ -e out ] && fail 'record: none wrote something'
 expect 0 'trace.tbt' "$program" run none.yaml --out none
-expect 0 'latency ns' "$program" report none --text
+expect 0 'Latency, ns' "$program" report none --text
 [ "$("$program" trace none --to csv | wc -l)" -eq 301 ] || fail 'record: none with --out wrote no trace'
 [ -e none/tiny.log ] && fail 'record: none with --out wrote a log'
 

@@ -31,6 +31,7 @@ static void write_trace(struct traced *t, const struct tb_input *input, bool com
     tb_sim_observe(t->seen.sim, seen_observer, &t->seen);
     tb_sim_run(t->seen.sim, TB_NEVER);
     tb_sim_finish(t->seen.sim);
+    tb_diag_print(tb_sim_diag(t->seen.sim), stderr);
     CU_ASSERT_EQUAL(tb_diag_count(tb_sim_diag(t->seen.sim)), 0);
     tb_trace_end(w);
     t->counts = tb_trace_counts(w);
@@ -40,7 +41,8 @@ static void write_trace(struct traced *t, const struct tb_input *input, bool com
 static void trace_config(struct traced *t, const char *name, bool compress)
 {
     char path[256];
-    static const char *const sets[] = {"record={log: none, trace: true}", NULL};
+    static const char *const sets[] = {"record={log: none, trace: true, check: dma-safety}",
+                                       NULL};
     snprintf(path, sizeof path, CONFIGS "%s.yaml", name);
     write_trace(t, &(struct tb_input){.path = path, .sets = sets}, compress);
 }
@@ -67,6 +69,22 @@ static bool same(const struct tb_trace_record *r, const struct seen_txn *s)
            r->write == t->write && r->at == t->at && r->status == s->status && r->tlb == t->tlb;
 }
 
+/* What of the parts is told apart adds up to what the kernel has of it. */
+static bool same_details(const struct tb_trace_run *run, const struct tb_trace_record *r,
+                         const struct seen_txn *s)
+{
+    tb_time fine[TB_TRACE_WORDS];
+    tb_trace_fine(r, fine);
+    for (unsigned p = 0; p < TB_WAY_PARTS; p++)
+        if (fine[run->fine_of[p][TB_DETAIL_BACK]] != s->txn.back[p])
+            return false;
+    for (unsigned d = TB_DETAIL_WALKER; d < TB_DETAILS; d++)
+        if (fine[run->fine_of[tb_detail_part(d)][d]] !=
+            (s->txn.details >> d & 1 ? s->details.of[d] : 0))
+            return false;
+    return true;
+}
+
 /* The spans add up, part by part, and the message leaves each model by a wire from it. */
 static bool is_whole(const struct tb_trace_run *run, const struct tb_trace_record *r,
                      const struct seen_txn *s)
@@ -77,6 +95,10 @@ static bool is_whole(const struct tb_trace_run *run, const struct tb_trace_recor
     for (unsigned p = 0; p < TB_PARTS; p++)
         if (parts[p] != s->txn.spent[p])
             return false;
+    if (!same_details(run, r, s))
+        return false;
+    if (r->kind == TB_TXN_PAGE_REQUEST) /* its device waits for the response, another transaction */
+        return true;
     for (unsigned k = 0; k < r->span_count; k++) {
         const struct tb_trace_site *site = &run->sites[r->spans[k].site];
         if (site->is_wire && site->from != here)
@@ -118,7 +140,9 @@ static void compare(struct traced *t)
 static void test_round_trip(void)
 {
     static const char *const names[] = {"quickstart", "ide-amdvi", "two-iommus",   "posted",
-                                        "prd-ahead",  "ide-fault", "peer-to-peer", "ide-plain"};
+                                        "prd-ahead",  "ide-fault", "peer-to-peer", "ide-plain",
+                                        "nested-iommus", "pasid-nested", "pri", "pcie-switch",
+                                        "race-walk", "posting", "dram", "ddio"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct traced t;
         trace_config(&t, names[k], false);
@@ -323,30 +347,50 @@ static void test_no_trace(void)
 
 /* -- Marks ---------------------------------------------------------------------------------- */
 
+static tb_time sum_of_marks(const struct tb_txn *t)
+{
+    tb_time sum = 0;
+    for (const uint64_t *at = tb_marks_of(t); at < t->mark; at++)
+        sum += *at & TB_MARK_LONG ? *at >> 32 << 32 : *at >> 32;
+    return sum;
+}
+
 /* More marks than a slot has room for, and longer ones than a mark can tell: the sum stays right.
  */
 static void test_marks(void)
 {
-    static _Alignas(TB_MARKS * 8) uint64_t room[2 * TB_MARKS];
-    uint64_t *next[2];
-    struct tb_marks k = {room, next};
-    for (unsigned n = 0; n < 200; n++) {
-        tb_time sum = 0;
-        tb_marks_clear(&k, 1);
+    static _Alignas(TB_MARK_ALIGNED) uint64_t room[2 * TB_MARKS];
+    struct tb_txn t = {.mark = room + TB_MARKS};
+    for (unsigned n = 0; n < 300; n++) {
+        tb_marks_clear(&t);
         for (unsigned i = 0; i < n; i++) {
-            tb_mark_wire(&k, 1, 2, i, 1000);
-            tb_mark_through(&k, 1, 2, TB_PART_BRIDGE, 0);
-            tb_mark(&k, 1, tb_mark_code(7, TB_PART_MEM), 5);
+            tb_mark_wire(&t, 2, i % 2, i, 1000);
+            tb_mark_through(&t, 2, TB_PART_BRIDGE, 0);
+            tb_mark(&t, tb_mark_code(7, TB_PART_MEM), 5);
         }
-        for (uint64_t *at = room + TB_MARKS; at < next[1]; at++)
-            sum += *at >> TB_MARK_SHIFT;
-        CU_ASSERT_EQUAL(sum, n * 1005 + n * (n - 1) / 2 * (n > 0));
-        CU_ASSERT(next[1] <= room + 2 * TB_MARKS);
+        CU_ASSERT_EQUAL(sum_of_marks(&t), n * 1005 + n * (n - 1) / 2 * (n > 0));
+        CU_ASSERT(t.mark < room + 2 * TB_MARKS);
     }
-    tb_marks_clear(&k, 0);
-    tb_mark(&k, 0, tb_mark_code(7, TB_PART_DEVICE), 3 * TB_MARK_LONGEST);
-    CU_ASSERT_EQUAL(next[0] - room, 4);
-    CU_ASSERT_EQUAL((room[0] >> TB_MARK_SHIFT) + (room[3] >> TB_MARK_SHIFT), TB_MARK_LONGEST + 2);
+    tb_marks_clear(&t);
+    tb_mark(&t, tb_mark_code(7, TB_PART_DEVICE), 3 * (tb_time)UINT32_MAX);
+    CU_ASSERT_EQUAL(t.mark - tb_marks_of(&t), 2);
+    CU_ASSERT_EQUAL(sum_of_marks(&t), 3 * (tb_time)UINT32_MAX);
+}
+
+/* Long ones that find no room, and one that finds room for half of it. */
+static void test_long_marks(void)
+{
+    static _Alignas(TB_MARK_ALIGNED) uint64_t room[TB_MARKS];
+    struct tb_txn t = {.mark = room};
+    for (unsigned before = 0; before < 2; before++) {
+        tb_marks_clear(&t);
+        if (before)
+            tb_mark(&t, tb_mark_code(7, TB_PART_MEM), 1);
+        for (unsigned i = 0; i < 100; i++)
+            tb_mark(&t, tb_mark_code(7, TB_PART_DEVICE), (tb_time)1 << 40);
+        CU_ASSERT_EQUAL(sum_of_marks(&t), 100 * ((tb_time)1 << 40) + before);
+        CU_ASSERT(t.mark < room + TB_MARKS);
+    }
 }
 
 static void test_numbers(void)
@@ -374,7 +418,7 @@ static void test_numbers(void)
     CU_ASSERT_EQUAL(tb_trace_fold(1), 2);
 }
 
-SUITE("trace", {"numbers", test_numbers}, {"marks", test_marks},
+SUITE("trace", {"numbers", test_numbers}, {"marks", test_marks}, {"long marks", test_long_marks},
       {"round trip of scenarios", test_round_trip}, {"many chunks", test_long},
       {"compressed", test_compressed}, {"cut off at every byte", test_cut},
       {"every byte changed", test_changed}, {"damage under a good CRC", test_hostile},

@@ -39,13 +39,14 @@ struct tb_model {
     void *state; /* class->state_size bytes, zeroed, parameters first */
     struct tb_sim *sim;
     struct tb_txn *txns; /* all slots of the simulator, for tb_txn() below */
+    struct tb_details *details; /* of each slot; NULL: nobody records the parts */
     const struct tb_class *class;
     const char *name;
     const struct tb_node *node; /* where it stands in the platform, for messages at elaboration */
     uint16_t index;             /* place in the platform's document order */
     bool breakdown;             /* somebody records the parts of latencies */
     bool traced;                /* somebody records where they were spent, too */
-    uint32_t site;              /* its number in traces */
+    uint32_t site;              /* its number in traces, where the code of a mark has it */
     tb_time spent[TB_PARTS];    /* by all transactions here so far, if the breakdown is recorded */
 };
 
@@ -417,11 +418,37 @@ static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
     return &m->txns[txn];
 }
 
-/* For tb_txn_spend: notes in the trace that the transaction was here for so long. */
-void tb_txn_mark(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent);
+/* -- Inline: where time goes ---------------------------------------------------------------- */
+
+/* Marks, of which a trace is made: a word each, picoseconds above a code; see sim/marks.h. */
+#define TB_MARKS        128u /* per slot, in a place aligned to so many */
+#define TB_MARKS_FULL   (TB_MARKS - 2u * TB_PARTS - 1u)
+#define TB_MARK_DETAIL  22u /* bits of a code: part 0..3, site 4..18, detail 22..27 */
+#define TB_MARK_ALIGNED (TB_MARKS * sizeof(uint64_t))
+
+/* Is there no room for another mark at this place of a slot's? */
+static inline bool tb_marks_are_full(const uint64_t *at)
+{
+    return (uintptr_t)at % TB_MARK_ALIGNED >= TB_MARKS_FULL * sizeof *at;
+}
+
+/* The mark that is no plain case. */
+void tb_txn_mark_slowly(struct tb_model *m, uint32_t txn, uint32_t what, tb_time spent);
+
+/* Notes in the trace that the transaction was here for so long, as `what`. */
+static inline void tb_txn_mark(struct tb_model *m, uint32_t txn, uint32_t what, tb_time spent)
+{
+    uint64_t *at = m->txns[txn].mark;
+    if (__builtin_expect(tb_marks_are_full(at) | (spent > UINT32_MAX), 0)) {
+        tb_txn_mark_slowly(m, txn, what, spent);
+        return;
+    }
+    *at = spent << 32 | m->site | what;
+    m->txns[txn].mark = at + 1;
+}
 
 /* Adds `spent` to a part of the transaction's latency; what is booked first was spent first. Free
- * when nobody records the breakdown. */
+ * when nobody records the breakdown. Not for `lookup` and `walk`, which have details. */
 static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part part, tb_time spent)
 {
     if (!m->breakdown)
@@ -430,6 +457,42 @@ static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part p
     m->spent[part] += spent;
     if (m->traced)
         tb_txn_mark(m, txn, part, spent);
+}
+
+/* Forgets what was booked. */
+void tb_txn_unspend(struct tb_model *m, uint32_t txn);
+
+/* As tb_txn_spend, of a message's way: a completion is on its way back. The part is one of the first
+ * TB_WAY_PARTS. */
+static inline void tb_msg_spend(struct tb_model *m, const struct tb_msg *msg, enum tb_part part,
+                                tb_time spent)
+{
+    if (!m->breakdown)
+        return;
+    struct tb_txn *t = &m->txns[msg->txn];
+    bool back = msg->class == TB_COMPLETION;
+    t->spent[part] += spent;
+    m->spent[part] += spent;
+    if (back)
+        t->back[part] += spent;
+    if (m->traced)
+        tb_txn_mark(m, msg->txn, part | (uint32_t)back << TB_MARK_DETAIL, spent);
+}
+
+/* As tb_txn_spend, as a detail of its part (from WALKER on). */
+static inline void tb_txn_spend_as(struct tb_model *m, uint32_t txn, enum tb_detail detail,
+                                   tb_time spent)
+{
+    if (!m->breakdown || spent == 0)
+        return;
+    struct tb_txn *t = &m->txns[txn];
+    tb_time *of = &m->details[txn].of[detail];
+    *of = (t->details >> detail & 1 ? *of : 0) + spent;
+    t->details |= (uint64_t)1 << detail;
+    t->spent[tb_detail_part(detail)] += spent;
+    m->spent[tb_detail_part(detail)] += spent;
+    if (m->traced)
+        tb_txn_mark(m, txn, tb_detail_part(detail) | (uint32_t)detail << TB_MARK_DETAIL, spent);
 }
 
 #endif

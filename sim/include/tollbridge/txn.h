@@ -3,7 +3,8 @@
  * Invariants: a slot belongs to the model that began it, from tb_txn_begin to tb_txn_end; there
  * are as many as the model asked for at elaboration and never more; while a message of the
  * transaction is on its way, only the model that holds the message touches the slot. The parts
- * of a transaction's latency add up to it exactly (checked at every end).
+ * of a transaction's latency add up to it exactly, and details to the parts they are of (checked
+ * at every end).
  */
 #ifndef TOLLBRIDGE_TXN_H
 #define TOLLBRIDGE_TXN_H
@@ -55,11 +56,51 @@ enum tb_part {
     TB_PARTS
 };
 
+#define TB_WAY_PARTS 4 /* the first parts: those of a message's way, there or back */
+
+/* Finer than parts: as what of a part time was spent. A part without a detail is whole; of `lookup`
+ * and `walk` every picosecond has one. Each belongs to one part (tb_detail_part). */
+enum tb_detail {
+    TB_DETAIL_NONE,
+    TB_DETAIL_BACK,   /* of queue, wire, bus, bridge: on the way back, as a completion */
+    TB_DETAIL_WALKER, /* of queue: waiting for a walker */
+    TB_DETAIL_DEVTAB, /* of lookup: the cache of device table entries */
+    TB_DETAIL_IOTLB,  /* of lookup */
+    TB_DETAIL_PDC,    /* of walk: the page-directory cache */
+    TB_DETAIL_READS,  /* of walk, and all that follow: reads of tables, on their way there and back:
+                         the device table entry, */
+    TB_DETAIL_LEVEL,  /* levels 1 to 6 of a page table, */
+    TB_DETAIL_GUEST = TB_DETAIL_LEVEL + 6, /* levels 1 to 6 of a guest's, */
+    TB_DETAIL_GCR3 = TB_DETAIL_GUEST + 6,  /* and the table of guests' roots */
+    TB_DETAIL_MEMORY,                      /* the same once more: these reads in the memory */
+    TB_DETAILS = TB_DETAIL_MEMORY + TB_DETAIL_MEMORY - TB_DETAIL_READS
+};
+
+/* A read of a table, in its memory. */
+static inline enum tb_detail tb_detail_memory(enum tb_detail read)
+{
+    return (enum tb_detail)(read + TB_DETAIL_MEMORY - TB_DETAIL_READS);
+}
+
+/* The part that a detail belongs to; not of NONE and BACK. */
+static inline enum tb_part tb_detail_part(enum tb_detail detail)
+{
+    if (detail == TB_DETAIL_WALKER)
+        return TB_PART_QUEUE;
+    return detail <= TB_DETAIL_IOTLB ? TB_PART_LOOKUP : TB_PART_WALK;
+}
+
+/* How much was spent as each detail from WALKER on; valid where its bit of tb_txn.details is set. */
+struct tb_details {
+    tb_time of[TB_DETAILS];
+};
+
 /* What the IOTLB said of a request. */
 enum tb_tlb { TB_TLB_NONE, TB_TLB_HIT, TB_TLB_MISS, TB_TLB_COALESCED };
 
 struct tb_txn {
     uint8_t *data;   /* the transaction's bytes: as many as the model asked for per slot */
+    uint64_t *mark;  /* the kernel's: where the next thing to trace goes; NULL: nobody traces */
     tb_time created; /* when it came to be */
     uint64_t iova;   /* the address its initiator used */
     uint64_t pa;     /* the address it was served at; valid if has_pa */
@@ -75,7 +116,9 @@ struct tb_txn {
     uint32_t pasid : 20;
     uint32_t tag : 12; /* ITag of an invalidation, group of page requests and their response */
     uint32_t owner;    /* for the initiator's use: what this transaction is part of */
+    uint64_t details;  /* which it has: bit 1 << enum tb_detail */
     tb_time spent[TB_PARTS];
+    tb_time back[TB_WAY_PARTS]; /* of that, on the way back */
 };
 
 #define TB_NOBODY UINT16_MAX
@@ -91,6 +134,7 @@ uint32_t tb_txn_begin(struct tb_model *m, enum tb_txn_kind kind, tb_time when);
 void tb_txn_end(struct tb_model *m, uint32_t txn, enum tb_status status, tb_time when);
 
 /* The slot behind a number that came in a message or from tb_txn_begin: tb_txn(m, n); and
- * tb_txn_spend(m, n, part, time), which adds to a part of its latency: inline in model.h. */
+ * tb_txn_spend(m, n, part, time), which adds to a part of its latency, with tb_msg_spend and
+ * tb_txn_spend_as: inline in model.h. */
 
 #endif
