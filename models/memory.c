@@ -98,8 +98,7 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
         tb_release(m, credit, start);
         return;
     }
-    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, start - when);
-    tb_txn_spend(m, msg->txn, TB_PART_MEM, s->latency);
+    tb_txn_serve(m, msg->txn, start - when, TB_PART_MEM, s->latency);
     struct tb_msg answer = *msg;
     tb_msg_answer(&answer, status);
     tb_send(m, port, &answer, start + s->latency, TB_NO_CREDIT);

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define ROW                                                                                        \
-    (TB_TRACE_SPANS * 600u +                                                                       \
-     8192u) /* no record is longer as text: names have at most 511 letters */
+    (TB_TRACE_SPANS * 400u +                                                                       \
+     8192u) /* no record is longer as text: names of sites and parts have at most 128 letters */
 
 _Static_assert(ROW <= TB_OUTFILE_BUFFER, "a row fits into the buffer");
 
@@ -269,8 +269,7 @@ static bool add_stack(struct stacks *st, const struct tb_trace_run *r,
     if (!st->of[op] && !(st->of[op] = calloc(st->each, sizeof **st->of)))
         return false;
     for (unsigned k = 0; k < t->span_count; k++)
-        st->of[op][(size_t)t->spans[k].site * r->fine.count + t->spans[k].fine] +=
-            t->spans[k].time;
+        st->of[op][(size_t)t->spans[k].site * r->fine.count + t->spans[k].fine] += t->spans[k].time;
     return true;
 }
 

@@ -49,8 +49,8 @@ struct lane {
     uint8_t bit;     /* of its class, for the wire's sets of classes */
     uint8_t through; /* enum through */
     bool has_flow;
-    uint8_t counted; /* credits are, or the wire is not simple */
-    bool passes; /* on a simple wire at whose end all pass through a model (THROUGH_ALL): */
+    uint8_t counted;   /* credits are, or the wire is not simple */
+    bool passes;       /* on a simple wire at whose end all pass through a model (THROUGH_ALL): */
     uint8_t pass_part; /* as what it is booked, with the wire, */
     tb_time pass_latency; /* and for how long; 0 of others */
     uint32_t mark;        /* code of a hop in traces */
@@ -67,7 +67,7 @@ struct wire {
     tb_time per_byte; /* 0: infinitely fast; TB_NEVER: not so simple, see rate, pcie and jitter */
     struct tb_rate rate;
     tb_time jitter;       /* most that a message takes longer: of explored interleavings */
-    tb_time last_arrival; /* with jitter: nothing overtakes on a wire */
+    tb_time last_arrival; /* of one that is not simple; with jitter: nothing overtakes */
     struct tb_random random;
     uint64_t order;
     uint32_t header;   /* bytes that every message costs beyond its payload */

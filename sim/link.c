@@ -113,30 +113,9 @@ static tb_time slow_arrival(struct wire *w, const struct tb_msg *msg, tb_time st
     tb_time arrival = start + busy - lead + w->latency;
     w->free = before_end(start + busy, start);
     if (w->jitter == 0)
-        return before_end(arrival, start);
+        return w->last_arrival = before_end(arrival, start);
     arrival = before_end(arrival + tb_random_below(&w->random, w->jitter + 1), start);
     return w->last_arrival = tb_max(w->last_arrival, arrival);
-}
-
-/* Books what a message waited for a wire that is not simple, and its way. */
-static __attribute__((noinline)) void book_wire(struct tb_sim *s, struct wire *w,
-                                                const struct tb_msg *msg, tb_time ready,
-                                                tb_time start, tb_time arrival)
-{
-    struct tb_txn *t = &s->txns[msg->txn];
-    bool back = msg->class == TB_COMPLETION;
-    t->spent[TB_PART_QUEUE] += start - ready;
-    t->spent[TB_PART_WIRE] += arrival - start;
-    w->booked[0] += start - ready;
-    w->booked[1] += arrival - start;
-    if (back) {
-        t->back[TB_PART_QUEUE] += start - ready;
-        t->back[TB_PART_WIRE] += arrival - start;
-    }
-    if (s->traced)
-        tb_mark_wire(t, w->site, back, start - ready, arrival - start);
-    if (s->usage)
-        tb_usage_wire(s->usage, w->site, msg->class, ready, start, w->free);
 }
 
 /* Books the time through the model at the wire's end. */
@@ -152,29 +131,36 @@ static __attribute__((noinline)) void book_through(struct tb_sim *s, const struc
         tb_mark_through(t, w->site, w->through_part, w->through_latency);
 }
 
-/* The mark of a hop over a simple wire: what it waited. */
+/* The marks of a hop: one over a simple wire, what it waited; else two. */
+static __attribute__((noinline, cold)) void mark_slowly(struct tb_txn *t, const struct lane *l,
+                                                        tb_time waited, tb_time spent)
+{
+    struct tb_hop hop = {waited, spent, l->pass_latency, l->pass_part};
+    tb_mark_hop_slowly(t, l->mark, &hop);
+}
+
 static inline void mark_hop(struct tb_txn *t, const struct lane *l, unsigned payload,
                             tb_time waited, tb_time spent)
 {
     uint64_t *at = t->mark;
     uint64_t code = l->mark | (uint64_t)payload << TB_MARK_PAYLOAD;
-    if (__builtin_expect(tb_marks_are_full(at) | ((waited | code) > UINT32_MAX), 0)) {
-        struct tb_hop hop = {waited, spent, l->pass_latency, l->pass_part};
-        tb_mark_hop_slowly(t, l->mark, &hop);
+    if (__builtin_expect(tb_marks_are_full(at) || (waited | code) > UINT32_MAX, 0)) {
+        mark_slowly(t, l, waited, spent);
         return;
     }
     *at = waited << 32 | code;
     t->mark = at + 1;
 }
 
-/* Books a hop over a simple wire: what it waited, its way, and the model at its end if all pass
- * through that. Not inline: registers are dear where nobody records. */
+/* Books a hop: what it waited, its way, and the model at a simple wire's end if all pass through
+ * that. Not inline: registers are dear where nobody records. */
 static __attribute__((noinline)) void book_hop(struct tb_sim *s, const struct lane *l, uint32_t txn,
                                                unsigned payload, tb_time ready, tb_time start)
 {
     struct wire *w = l->wire;
     struct tb_txn *t = &s->txns[txn];
-    tb_time waited = start - ready, spent = w->free + w->latency - start;
+    tb_time arrival = w->per_byte == TB_NEVER ? w->last_arrival : w->free + w->latency;
+    tb_time waited = start - ready, spent = arrival - start;
     t->spent[TB_PART_QUEUE] += waited;
     t->spent[TB_PART_WIRE] += spent;
     t->spent[l->pass_part] += l->pass_latency;
@@ -186,7 +172,7 @@ static __attribute__((noinline)) void book_hop(struct tb_sim *s, const struct la
         t->back[TB_PART_WIRE] += spent;
         t->back[l->pass_part] += l->pass_latency;
     }
-    if (s->traced)
+    if (__builtin_expect(s->traced, 1)) /* no jump, where it counts */
         mark_hop(t, l, payload, waited, spent);
     if (s->usage)
         tb_usage_wire(s->usage, w->site, (unsigned)__builtin_ctz(l->bit), ready, start, w->free);
@@ -204,14 +190,15 @@ HOT tb_time start_simple(struct tb_sim *s, const struct lane *l, const struct tb
     return arrival;
 }
 
-static tb_time start_message(struct tb_sim *s, struct wire *w, const struct tb_msg *msg,
+static tb_time start_message(struct tb_sim *s, struct lane *l, const struct tb_msg *msg,
                              tb_time ready, tb_time start)
 {
+    struct wire *w = l->wire;
     if (w->per_byte != TB_NEVER)
-        return start_simple(s, &w->lanes[msg->class], msg, tb_msg_payload(msg), ready, start);
+        return start_simple(s, l, msg, tb_msg_payload(msg), ready, start);
     tb_time arrival = slow_arrival(w, msg, start);
-    if (s->breakdown)
-        book_wire(s, w, msg, ready, start, arrival);
+    if (s->breakdown) /* a payload that no mark of a hop can tell: two marks */
+        book_hop(s, l, msg->txn, UINT32_MAX, ready, start);
     return arrival;
 }
 
@@ -358,7 +345,7 @@ static __attribute__((noinline)) void send_counted(struct tb_sim *s, struct wire
         }
         use_credit(l, msg);
     }
-    tb_time arrival = start_message(s, w, msg, ready, start);
+    tb_time arrival = start_message(s, l, msg, ready, start);
     if (carried != TB_NO_CREDIT)
         leave(s, l, msg, arrival, carried, start);
     else
@@ -425,7 +412,7 @@ static __attribute__((noinline)) void pump(struct tb_sim *s, struct wire *w)
         if (l->queue_head == l->queue_tail)
             w->waiting &= (uint8_t)~l->bit;
         use_credit(l, &head.msg);
-        tb_time arrival = start_message(s, w, &head.msg, head.ready, at);
+        tb_time arrival = start_message(s, l, &head.msg, head.ready, at);
         if (head.carried == TB_NO_CREDIT)
             arrive(s, l, &head.msg, arrival);
         else

@@ -1,12 +1,12 @@
 /* Marks that are no plain case; see marks.h. */
 #include "marks.h"
 
-/* Two words for each part: 2^32 ps and the rest. */
+/* Two words for each part: 2^32 ps and the rest. One word before them may be taken. */
 static void sum_up(struct tb_txn *t, enum tb_part part, tb_time spent)
 {
-    uint64_t *rest = tb_marks_of(t) + TB_MARKS_FULL;
+    uint64_t *rest = tb_marks_of(t) + TB_MARKS_FULL + 1;
     if (t->mark <= rest) {
-        for (; t->mark < rest; t->mark++)
+        if (t->mark < rest)
             *t->mark = tb_mark_code(TB_MARK_NOWHERE, TB_PART_QUEUE);
         for (unsigned p = 0; p < TB_PARTS; p++) {
             rest[2 * p] = tb_mark_code(TB_MARK_NOWHERE, p) | TB_MARK_LONG;
@@ -20,14 +20,9 @@ static void sum_up(struct tb_txn *t, enum tb_part part, tb_time spent)
     rest[1] = spent << 32 | (uint32_t)rest[1];
 }
 
-static bool has_room(const struct tb_txn *t, unsigned marks)
-{
-    return t->mark + marks <= tb_marks_of(t) + TB_MARKS_FULL;
-}
-
 void tb_mark_slowly(struct tb_txn *t, uint32_t code, tb_time spent)
 {
-    if (!has_room(t, spent > UINT32_MAX ? 2 : 1)) {
+    if (tb_marks_are_full(t->mark)) {
         sum_up(t, code & 15, spent);
         return;
     }

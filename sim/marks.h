@@ -1,9 +1,9 @@
 /* Marks: where each open transaction spent its time so far, in order; what the trace is made of.
  *
  * A mark is one word: picoseconds above a code of 32 bits that says where (site) and as what (part,
- * detail). Every slot has room for TB_MARKS of them. What comes when most are taken is summed up in
- * the last ones, by part, at no site: so the marks add up to the latency whatever a transaction
- * lived through.
+ * detail). Every slot has room for TB_MARKS_FULL of them, and one. What comes when these are taken
+ * is summed up behind them, two words per part, at no site: so the marks add up to the latency
+ * whatever a transaction lived through.
  *
  * A message's hop over a simple wire is one mark: the time is what it waited for the wire, the code
  * has the bytes of its payload, from which follows how long it was on the wire (kernel.h,
@@ -22,10 +22,10 @@
 #define TB_MARK_NOWHERE 0x7fffu /* the site of what is summed up */
 #define TB_MARK_THROUGH                                                                            \
     (1u << 19) /* of a wire's: went on through the model at its end, at the wire's own latency */
-#define TB_MARK_HOP     (1u << 20) /* in files only: a hop in one mark */
-#define TB_MARK_LONG    (1u << 21) /* the time counts 2^32 ps; the rest of it follows */
-#define TB_MARK_BACK    (1u << TB_MARK_DETAIL) /* the detail BACK */
-#define TB_MARK_CODES   (1u << 28)
+#define TB_MARK_HOP   (1u << 20)             /* in files only: a hop in one mark */
+#define TB_MARK_LONG  (1u << 21)             /* the time counts 2^32 ps; the rest of it follows */
+#define TB_MARK_BACK  (1u << TB_MARK_DETAIL) /* the detail BACK */
+#define TB_MARK_CODES (1u << 28)
 
 /* In memory, in place of the part: a hop, with its payload from bit 19 up. */
 #define TB_MARK_IS_HOP      12u /* this and above */
@@ -33,8 +33,9 @@
 #define TB_MARK_HOP_THROUGH 2u
 #define TB_MARK_PAYLOAD     19u
 
-#define TB_MARK_LONGEST ((tb_time)1 << 44) /* of a mark in a file of version 1 */
+#define TB_MARKS_MOST (TB_MARKS_FULL + 1 + 2 * TB_PARTS) /* that a slot can have */
 
+_Static_assert(TB_MARKS_MOST < TB_MARKS, "a slot that is full does not end where the next begins");
 _Static_assert(TB_PARTS <= TB_MARK_IS_HOP, "a part has four bits of a code");
 _Static_assert(TB_DETAILS <= 64, "a detail has six bits of a code, and one of tb_txn.details");
 

@@ -27,13 +27,22 @@ struct tb_report_point {
     uint64_t value, count; /* so many took at most that */
 };
 
+/* What of a part is told apart. */
+struct tb_report_detail {
+    const char *name; /* "walk.level4" */
+    unsigned part;
+    uint64_t mean;
+};
+
 struct tb_report_group {
     const char *kind, *by, *op, *at, *status;
     uint64_t count;
     bool timed; /* the rest is there: it ended */
     uint64_t min, mean, max, percentiles[TB_REPORT_PERCENTILES];
     bool has_parts;
-    uint64_t parts[TB_PARTS]; /* means */
+    uint64_t parts[TB_PARTS];         /* means */
+    struct tb_report_detail *details; /* of parts, in their order */
+    size_t detail_count;
     struct tb_report_point *cdf;
     size_t points;
 };
@@ -57,6 +66,7 @@ struct tb_report_component {
 
 struct tb_report_step {
     const char *where; /* "" if unknown */
+    const char *name;  /* the part, or what is told apart of it: "walk.level4" */
     unsigned part;
     uint64_t spent;
 };

@@ -259,7 +259,8 @@ static void put_side_by_side(struct tb_outfile *to, const struct tb_report *r,
         put(to, "<span class='name'>");
         tb_draw_text(to, r->runs[i].label);
         put(to, "</span>");
-        tb_html_bar(to, o->parts, o->mean, whole);
+        struct tb_html_shares shares = tb_html_shares_of(o);
+        tb_html_bar(to, &shares, whole);
         put(to, "<span class='end'>%s</span>\n", tb_draw_time(o->mean, text));
     }
 }

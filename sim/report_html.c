@@ -164,24 +164,35 @@ void tb_html_part_legend(struct tb_outfile *to)
     put(to, "</p>\n");
 }
 
-/* A piece of a bar; its figure where there is room for it. */
-static void put_piece(struct tb_outfile *to, unsigned part, double width, double share)
+/* A piece of a bar: a part, or what is told apart of it, each a little lighter than the one before;
+ * its figure where there is room for it. */
+static void put_piece(struct tb_outfile *to, const struct tb_report_detail *d, uint64_t sum,
+                      uint64_t whole, unsigned shade)
 {
-    put(to, "<span class='p%u' style='width:%.2f%%' title='%s %.1f %%'>", part, width,
-        tb_html_part_names[part], share);
+    double width = whole ? (double)d->mean / (double)whole * 100 : 0;
+    double share = sum ? (double)d->mean / (double)sum * 100 : 0;
+    if (d->mean == 0)
+        return;
+    put(to, "<span class='p%u s%u' style='width:%.2f%%' title='", d->part, shade, width);
+    tb_draw_text(to, d->name);
+    put(to, " %.1f %%'>", share);
     if (width >= 7)
         put(to, "%.0f %%", share);
     put(to, "</span>");
 }
 
-void tb_html_bar(struct tb_outfile *to, const uint64_t parts[TB_PARTS], uint64_t sum,
-                 uint64_t whole)
+void tb_html_bar(struct tb_outfile *to, const struct tb_html_shares *of, uint64_t whole)
 {
+    size_t i = 0;
     put(to, "<div class='bar'>");
-    for (unsigned p = 0; p < TB_PARTS; p++)
-        if (parts[p])
-            put_piece(to, p, whole ? (double)parts[p] / (double)whole * 100 : 0,
-                      sum ? (double)parts[p] / (double)sum * 100 : 0);
+    for (unsigned p = 0; p < TB_PARTS; p++) {
+        struct tb_report_detail rest = {tb_html_part_names[p], p, of->parts[p]};
+        for (size_t k = i; k < of->detail_count && of->details[k].part == p; k++)
+            rest.mean -= of->details[k].mean;
+        put_piece(to, &rest, of->sum, whole, 0);
+        for (unsigned shade = rest.mean > 0; i < of->detail_count && of->details[i].part == p; i++)
+            put_piece(to, &of->details[i], of->sum, whole, shade++ % 3);
+    }
     put(to, "</div>");
 }
 
@@ -203,13 +214,16 @@ static void put_breakdown(struct tb_outfile *to, const struct tb_report_run *r)
         put(to, "<span class='name'>");
         tb_html_name(to, top[i]);
         put(to, "</span>");
-        tb_html_bar(to, top[i]->parts, top[i]->mean, top[i]->mean);
+        struct tb_html_shares shares = tb_html_shares_of(top[i]);
+        tb_html_bar(to, &shares, top[i]->mean);
         put(to, "<span class='end'>%s</span>\n", tb_draw_time(top[i]->mean, text));
     }
     if (any)
         put(to, "</div><p class='note'>Shares of the mean latency; the parts of every single "
                 "transaction add up to "
-                "its latency.</p>\n");
+                "its latency. Shades of a colour tell apart what a part consists of: the way there "
+                "and "
+                "back, levels of a walk and their memory.</p>\n");
     free(top);
 }
 
@@ -228,7 +242,8 @@ static void put_hop_bars(struct tb_outfile *to, const struct tb_report_hop **all
         put(to, "<span class='name'>");
         tb_draw_link(to, all[i]->where);
         put(to, "</span>");
-        tb_html_bar(to, all[i]->parts, all[i]->sum, all[0]->sum);
+        struct tb_html_shares shares = {.parts = all[i]->parts, .sum = all[i]->sum};
+        tb_html_bar(to, &shares, all[0]->sum);
         put(to, "<span class='end'>%s</span>\n", tb_draw_time(all[i]->sum / per, text));
     }
 }
@@ -340,7 +355,9 @@ static void put_step(struct tb_outfile *to, const struct tb_report_step *step, u
                      uint64_t lat)
 {
     char text[32];
-    put(to, "<div class='step'><span class='where'>%s ", tb_html_part_names[step->part]);
+    put(to, "<div class='step'><span class='where'>");
+    tb_draw_text(to, step->name);
+    put(to, " ");
     if (*step->where) {
         put(to, "<small>");
         tb_draw_text(to, step->where);

@@ -14,9 +14,19 @@ const struct tb_report_group **tb_html_heaviest(const struct tb_report_run *r, u
 void tb_html_name(struct tb_outfile *to, const struct tb_report_group *g);
 void tb_html_cell(struct tb_outfile *to, uint64_t ps);
 void tb_html_part_legend(struct tb_outfile *to);
-/* A bar of parts that are `sum` together, as long as sum is of `whole`. */
-void tb_html_bar(struct tb_outfile *to, const uint64_t parts[TB_PARTS], uint64_t sum,
-                 uint64_t whole);
+/* Parts that are `sum` together, and what is told apart of them, in the order of the parts. */
+struct tb_html_shares {
+    const uint64_t *parts;
+    const struct tb_report_detail *details;
+    size_t detail_count;
+    uint64_t sum;
+};
+static inline struct tb_html_shares tb_html_shares_of(const struct tb_report_group *g)
+{
+    return (struct tb_html_shares){g->parts, g->details, g->detail_count, g->mean};
+}
+/* A bar of them, as long as their sum is of `whole`. */
+void tb_html_bar(struct tb_outfile *to, const struct tb_html_shares *of, uint64_t whole);
 
 /* What moved from the first run to each other. */
 void tb_html_comparison(struct tb_outfile *to, const struct tb_report *r);

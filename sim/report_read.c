@@ -83,10 +83,13 @@ static size_t get_list(struct reader *r, const json_t *o, const char *key, size_
     return r->bad ? 0 : count;
 }
 
+/* Of a part's name, or of one of what is told apart of it. */
 static unsigned part_of(struct reader *r, const char *name)
 {
+    size_t length = name ? strcspn(name, ".") : 0;
     for (unsigned p = 0; p < TB_PARTS; p++)
-        if (name && strcmp(name, part_names[p]) == 0)
+        if (name && strlen(name) < 64 && strlen(part_names[p]) == length &&
+            strncmp(name, part_names[p], length) == 0)
             return p;
     complain(r, "'%.40s' is no part of a latency", name ? name : "");
     return 0;
@@ -109,6 +112,33 @@ static void read_cdf(struct reader *r, const json_t *o, struct tb_report_group *
                      g->op);
     }
     g->points = count;
+}
+
+/* Details of a part are never more than it, and come in the order of parts. */
+static void read_details(struct reader *r, const json_t *o, struct tb_report_group *g)
+{
+    const char *name;
+    json_t *value;
+    uint64_t sum = 0;
+    json_t *all = json_object_get(o, "mean_details_ps");
+    size_t count = json_object_size(all);
+    g->details = calloc(count + 1, sizeof *g->details);
+    if (!g->details || count > LIST_MAX) {
+        complain(r, "too many details, or no memory");
+        return;
+    }
+    json_object_foreach (all, name, value) {
+        struct tb_report_detail *d = &g->details[g->detail_count++];
+        *d = (struct tb_report_detail){.name = name, .part = part_of(r, name)};
+        sum = g->detail_count > 1 && d[-1].part == d->part ? sum : 0;
+        if (!is_number(value, &d->mean) || d->mean > g->parts[d->part] - sum ||
+            (g->detail_count > 1 && d[-1].part > d->part)) {
+            complain(r, "'%.40s' is no detail of a part", name);
+            g->detail_count--;
+            return;
+        }
+        sum += d->mean;
+    }
 }
 
 static void read_group(struct reader *r, const json_t *o, struct tb_report_group *g)
@@ -134,6 +164,7 @@ static void read_group(struct reader *r, const json_t *o, struct tb_report_group
     g->has_parts = parts != NULL;
     for (unsigned p = 0; p < TB_PARTS && parts; p++)
         g->parts[p] = get_number(r, parts, part_names[p]);
+    read_details(r, o, g);
     read_cdf(r, o, g);
 }
 
@@ -205,7 +236,8 @@ static void read_steps(struct reader *r, const json_t *o, struct tb_report_slow 
     for (size_t i = 0; i < count; i++) {
         const json_t *step = json_array_get(list, i);
         s->steps[i].where = json_string_value(json_array_get(step, 0));
-        s->steps[i].part = part_of(r, json_string_value(json_array_get(step, 1)));
+        s->steps[i].name = json_string_value(json_array_get(step, 1));
+        s->steps[i].part = part_of(r, s->steps[i].name);
         if (!s->steps[i].where || !is_number(json_array_get(step, 2), &s->steps[i].spent) ||
             s->steps[i].spent > s->lat - sum) {
             complain(r, "the steps of '%.80s' do not make up its latency", s->what);
@@ -314,8 +346,10 @@ bool tb_report_run_read(json_t *run, struct tb_report_run *out, char *why)
 
 void tb_report_run_clear(struct tb_report_run *r)
 {
-    for (size_t i = 0; i < r->group_count; i++)
+    for (size_t i = 0; i < r->group_count; i++) {
         free(r->groups[i].cdf);
+        free(r->groups[i].details);
+    }
     for (size_t i = 0; i < r->slow_count; i++)
         free(r->slow[i].steps);
     free(r->groups);

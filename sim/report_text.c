@@ -60,8 +60,8 @@ static void put_steps(const struct paper *p, const struct tb_report_slow *s)
         if (to == from && from == WIDTH)
             from--;
         memset(bar + from, part_letters[step->part], to > from ? to - from : 1);
-        tb_outfile_print(p->to, "      %14s %14s  %-7s |%s| %s\n", s->ordered ? "+" : "",
-                         ns(step->spent, spent), part_names[step->part], bar, step->where);
+        tb_outfile_print(p->to, "      %14s %14s  %-20s |%s| %s\n", s->ordered ? "+" : "",
+                         ns(step->spent, spent), step->name, bar, step->where);
         done += step->spent;
         (void)at;
     }
@@ -148,6 +148,26 @@ static void put_bar(const struct paper *p, const uint64_t parts[TB_PARTS], unsig
                              (unsigned)scaled(parts[k], sum, 100));
 }
 
+/* What is told apart, in lines of its own. */
+static void put_details(const struct paper *p, const struct tb_report_group *g)
+{
+    unsigned column = 0;
+    for (size_t i = 0; i < g->detail_count; i++) {
+        const struct tb_report_detail *d = &g->details[i];
+        char text[48];
+        if (!scaled(d->mean, g->mean, 1000))
+            continue;
+        if (column == 0)
+            tb_outfile_print(p->to, "  %-32s ", "");
+        tb_outfile_print(p->to, " %s %s", d->name, ns(d->mean, text));
+        column = (column + 1) % 5;
+        if (column == 0)
+            tb_outfile_put(p->to, "\n", 1);
+    }
+    if (column)
+        tb_outfile_put(p->to, "\n", 1);
+}
+
 static void put_breakdown(const struct paper *p, const struct tb_report_run *r)
 {
     heading(p, "Where the time goes");
@@ -160,6 +180,7 @@ static void put_breakdown(const struct paper *p, const struct tb_report_run *r)
         tb_outfile_print(p->to, "  %-32s [", name);
         put_bar(p, g->parts, 30);
         tb_outfile_print(p->to, "\n");
+        put_details(p, g);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "stats.h"
 
 #include "kernel.h"
+#include "summary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,45 @@ static void count(struct tb_group *g, const struct tb_txn *txn, tb_time lat)
     g->sum += lat;
     for (unsigned p = 0; p < TB_PARTS; p++)
         g->parts[p] += txn->spent[p];
+    for (unsigned p = 0; p < TB_WAY_PARTS; p++)
+        g->back[p] += txn->back[p];
+}
+
+static __attribute__((noinline)) void count_details(struct tb_group *g, uint64_t which,
+                                                    const struct tb_details *details)
+{
+    for (; which; which &= which - 1) {
+        unsigned d = (unsigned)__builtin_ctzll(which);
+        g->details[d] += details->of[d];
+    }
+}
+
+unsigned __int128 tb_group_detail(const struct tb_group *g, enum tb_part part,
+                                  enum tb_detail detail)
+{
+    if (detail == TB_DETAIL_BACK)
+        return part < TB_WAY_PARTS ? g->back[part] : 0;
+    if (detail != TB_DETAIL_NONE)
+        return tb_detail_part(detail) == part ? g->details[detail] : 0;
+    unsigned __int128 rest = g->parts[part];
+    for (unsigned d = TB_DETAIL_BACK; d < TB_DETAILS; d++)
+        rest -= tb_group_detail(g, part, d);
+    return rest;
+}
+
+tb_time tb_slow_detail(const struct tb_slow *slow, enum tb_part part, enum tb_detail detail)
+{
+    struct tb_group g = {0};
+    count(&g, &slow->txn, slow->lat);
+    count_details(&g, slow->txn.details, &slow->details);
+    return (tb_time)tb_group_detail(&g, part, detail);
+}
+
+const char *tb_fine_name(enum tb_part part, enum tb_detail detail, char out[TB_FINE_NAME])
+{
+    snprintf(out, TB_FINE_NAME, "%s%s%s", tb_part_names[part], detail ? "." : "",
+             detail ? tb_detail_names[detail] : "");
+    return out;
 }
 
 tb_time tb_group_percentile(const struct tb_group *g, uint32_t per_100k)
@@ -156,6 +196,8 @@ static void keep_slow(struct tb_stats *st, const struct tb_txn *txn, enum tb_sta
         all[at] = all[at - 1];
     all[at] =
         (struct tb_slow){.txn = *txn, .status = status, .lat = lat, .when = when, .steps = steps};
+    if (txn->details)
+        all[at].details = st->sim->models[0].pub.details[txn - st->sim->txns];
     all[at].txn.data = NULL; /* the slot's, which the next transaction gets */
     keep_steps(st, &all[at], txn);
     if (*n < st->slowest)
@@ -175,7 +217,6 @@ void tb_stats_observe(void *context, struct tb_model *by, const struct tb_txn *t
                       enum tb_status status, tb_time when)
 {
     struct tb_stats *st = context;
-    (void)by;
     tb_usage_sample(st->usage, when);
     if (txn->created < st->from)
         return;
@@ -190,6 +231,8 @@ void tb_stats_observe(void *context, struct tb_model *by, const struct tb_txn *t
     }
     tb_time lat = when - txn->created;
     count(*place, txn, lat);
+    if (txn->details)
+        count_details(*place, txn->details, &by->details[txn - by->txns]);
     if (!tb_histogram_add(&(*place)->histogram, lat))
         st->failed = true;
     if (is_slow(st, txn->kind, lat))

@@ -20,13 +20,15 @@ struct tb_group {
     uint64_t count;
     tb_time min, max;
     unsigned __int128 sum;
-    unsigned __int128 parts[TB_PARTS];
-    struct tb_histogram histogram; /* of latencies in ps */
+    unsigned __int128 parts[TB_PARTS], back[TB_WAY_PARTS]; /* back: of that, on the way back */
+    unsigned __int128 details[TB_DETAILS];                 /* from WALKER on */
+    struct tb_histogram histogram;                         /* of latencies in ps */
 };
 
 /* One of the slowest of its kind. */
 struct tb_slow {
     struct tb_txn txn; /* without its data */
+    struct tb_details details;
     enum tb_status status;
     tb_time lat, when;
     unsigned step_count; /* 0: nobody recorded where it was when, only the parts are known */
@@ -38,7 +40,7 @@ struct tb_slow {
 };
 
 #define TB_SITE_NONE  UINT32_MAX
-#define TB_SLOW_STEPS (3 * TB_MARKS)
+#define TB_SLOW_STEPS (3 * TB_MARKS_MOST)
 
 struct tb_stats {
     struct tb_sim *sim;
@@ -72,6 +74,16 @@ extern const struct tb_percentile {
 
 /* A percentile of a group's latencies; 0 if it has none (unfinished). */
 tb_time tb_group_percentile(const struct tb_group *g, uint32_t per_100k);
+
+/* How much of a part was spent as a detail; as NONE: as nothing that is told apart. */
+unsigned __int128 tb_group_detail(const struct tb_group *g, enum tb_part part,
+                                  enum tb_detail detail);
+/* The same of one of the slowest, which has no order of steps. */
+tb_time tb_slow_detail(const struct tb_slow *slow, enum tb_part part, enum tb_detail detail);
+
+/* "walk.level4", or the part alone. */
+#define TB_FINE_NAME 32
+const char *tb_fine_name(enum tb_part part, enum tb_detail detail, char out[TB_FINE_NAME]);
 
 /* The words of a group: op, address type ("-" where it means nothing). */
 const char *tb_group_op(const struct tb_group *g);

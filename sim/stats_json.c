@@ -74,6 +74,19 @@ static json_t *parts_json(const struct tb_group *g)
     return o;
 }
 
+/* What of the parts is told apart. */
+static json_t *details_json(const struct tb_group *g)
+{
+    char name[TB_FINE_NAME];
+    json_t *o = json_object();
+    for (unsigned p = 0; p < TB_PARTS; p++)
+        for (unsigned d = TB_DETAIL_BACK; d < TB_DETAILS; d++)
+            if (tb_group_detail(g, p, d))
+                json_object_set_new(o, tb_fine_name(p, d, name),
+                                    number(tb_group_detail(g, p, d) / g->count));
+    return o;
+}
+
 static json_t *group_json(const struct tb_stats *st, const struct tb_group *g)
 {
     json_t *o = json_object();
@@ -89,8 +102,10 @@ static json_t *group_json(const struct tb_stats *st, const struct tb_group *g)
     json_object_set_new(o, "mean_ps", number(g->sum / g->count));
     json_object_set_new(o, "max_ps", number(g->max));
     json_object_set_new(o, "percentiles_ps", percentiles_json(g));
-    if (st->sim->breakdown)
+    if (st->sim->breakdown) {
         json_object_set_new(o, "mean_parts_ps", parts_json(g));
+        json_object_set_new(o, "mean_details_ps", details_json(g));
+    }
     json_object_set_new(o, "cdf", cdf_json(&g->histogram));
     return o;
 }
@@ -204,22 +219,34 @@ static json_t *hops_json(const struct tb_sim *s)
 /* -- The slowest
  * ------------------------------------------------------------------------------------------ */
 
-static void add_step(json_t *steps, const char *where, unsigned part, tb_time spent)
+static void add_step(json_t *steps, const char *where, unsigned part, unsigned detail,
+                     tb_time spent)
 {
-    json_array_append_new(steps, json_pack("[s,s,o]", where, tb_part_names[part], number(spent)));
+    char name[TB_FINE_NAME];
+    json_array_append_new(
+        steps, json_pack("[s,s,o]", where, tb_fine_name(part, detail, name), number(spent)));
+}
+
+/* Without an order: how much of each. */
+static void add_sums(json_t *steps, const struct tb_slow *slow)
+{
+    for (unsigned p = 0; p < TB_PARTS; p++)
+        for (unsigned d = 0; d < TB_DETAILS && slow->txn.spent[p]; d++)
+            if (tb_slow_detail(slow, p, d))
+                add_step(steps, "", p, d, tb_slow_detail(slow, p, d));
 }
 
 static json_t *steps_json(const struct tb_stats *st, const struct tb_slow *slow)
 {
     json_t *steps = json_array();
     for (unsigned i = 0; i < slow->step_count; i++) {
+        const struct tb_slow_step *step = &slow->steps[i];
         char name[128];
-        tb_site_name(st->sim, slow->steps[i].site, name);
-        add_step(steps, name, slow->steps[i].part, slow->steps[i].spent);
+        tb_site_name(st->sim, step->site, name);
+        add_step(steps, name, step->part, step->detail, step->spent);
     }
-    for (unsigned p = 0; p < TB_PARTS && !slow->step_count && st->sim->breakdown; p++)
-        if (slow->txn.spent[p])
-            add_step(steps, "", p, slow->txn.spent[p]);
+    if (!slow->step_count && st->sim->breakdown)
+        add_sums(steps, slow);
     return steps;
 }
 

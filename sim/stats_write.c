@@ -62,6 +62,20 @@ static void visit_tallies(const struct visitor *v, const struct tb_log *log)
                      "txn.%s.%s", tb_line_kinds[k].name, tb_status_names[s]);
 }
 
+/* A part, and what of it is told apart. */
+static void visit_part(const struct visitor *v, const struct tb_group *g, unsigned part,
+                       const char *name)
+{
+    char fine[TB_FINE_NAME];
+    if (g->parts[part])
+        tell(v, g->parts[part], "ps", "part of the sum", "latency.%s.%s", name,
+             tb_part_names[part]);
+    for (unsigned d = TB_DETAIL_BACK; g->parts[part] && d < TB_DETAILS; d++)
+        if (tb_group_detail(g, part, d))
+            tell(v, tb_group_detail(g, part, d), "ps", "of that", "latency.%s.%s", name,
+                 tb_fine_name(part, d, fine));
+}
+
 static void visit_group(const struct visitor *v, const struct tb_stats *st,
                         const struct tb_group *g)
 {
@@ -79,8 +93,7 @@ static void visit_group(const struct visitor *v, const struct tb_stats *st,
     tell(v, g->max, "ps", "the longest", "latency.%s.max", name);
     tell(v, g->sum, "ps", "the sum", "latency.%s.sum", name);
     for (unsigned p = 0; p < TB_PARTS; p++)
-        if (g->parts[p])
-            tell(v, g->parts[p], "ps", "part of the sum", "latency.%s.%s", name, tb_part_names[p]);
+        visit_part(v, g, p, name);
 }
 
 /* All windows together. */
@@ -272,27 +285,37 @@ void tb_latency_csv(const struct tb_stats *st, const char *run, struct tb_outfil
 
 void tb_breakdown_csv_head(struct tb_outfile *to)
 {
-    tb_outfile_print(to, "run,by,op,at,status,count,part,mean_ns,sum_ns,share\n");
+    tb_outfile_print(to, "run,by,op,at,status,count,part,detail,mean_ns,sum_ns,share\n");
 }
 
 static void breakdown_line(const struct tb_stats *st, const struct tb_group *g, unsigned part,
+                           unsigned detail, const char *run, struct tb_outfile *to)
+{
+    u128 sum = tb_group_detail(g, part, detail);
+    put_group(to, st, g, run);
+    tb_outfile_print(to, ",%s,%s,", tb_part_names[part], tb_detail_names[detail]);
+    put_ns(to, sum / g->count);
+    tb_outfile_put(to, ",", 1);
+    put_ns(to, sum);
+    tb_outfile_put(to, ",", 1);
+    put_share(to, sum, g->sum);
+    tb_outfile_put(to, "\n", 1);
+}
+
+/* What there is of a part; a line at least. */
+static void breakdown_part(const struct tb_stats *st, const struct tb_group *g, unsigned part,
                            const char *run, struct tb_outfile *to)
 {
-    put_group(to, st, g, run);
-    tb_outfile_print(to, ",%s,", tb_part_names[part]);
-    put_ns(to, g->parts[part] / g->count);
-    tb_outfile_put(to, ",", 1);
-    put_ns(to, g->parts[part]);
-    tb_outfile_put(to, ",", 1);
-    put_share(to, g->parts[part], g->sum);
-    tb_outfile_put(to, "\n", 1);
+    for (unsigned d = TB_DETAIL_NONE; d < TB_DETAILS; d++)
+        if (tb_group_detail(g, part, d) || (d == TB_DETAIL_NONE && !g->parts[part]))
+            breakdown_line(st, g, part, d, run, to);
 }
 
 void tb_breakdown_csv(const struct tb_stats *st, const char *run, struct tb_outfile *to)
 {
     for (size_t n = 0; n < st->group_count && st->sim->breakdown; n++)
         for (unsigned p = 0; p < TB_PARTS && st->groups[n]->status != TB_UNFINISHED; p++)
-            breakdown_line(st, st->groups[n], p, run, to);
+            breakdown_part(st, st->groups[n], p, run, to);
 }
 
 /* -- util.csv

@@ -15,22 +15,21 @@ const char *const tb_part_names[TB_PARTS + 1] = {"queue", "wire", "bus", "bridge
 #define LEVELS(of, rest)                                                                           \
     of "1" rest, of "2" rest, of "3" rest, of "4" rest, of "5" rest, of "6" rest
 
-const char *const tb_detail_names[TB_DETAILS + 1] = {
-    "-",
-    "back",
-    "walker",
-    "devtab",
-    "iotlb",
-    "pdc",
-    "devtab",
-    LEVELS("level", ""),
-    LEVELS("guest", ""),
-    "gcr3",
-    "devtab.memory",
-    LEVELS("level", ".memory"),
-    LEVELS("guest", ".memory"),
-    "gcr3.memory",
-    NULL};
+const char *const tb_detail_names[TB_DETAILS + 1] = {"-",
+                                                     "back",
+                                                     "walker",
+                                                     "devtab",
+                                                     "iotlb",
+                                                     "pdc",
+                                                     "devtab",
+                                                     LEVELS("level", ""),
+                                                     LEVELS("guest", ""),
+                                                     "gcr3",
+                                                     "devtab.memory",
+                                                     LEVELS("level", ".memory"),
+                                                     LEVELS("guest", ".memory"),
+                                                     "gcr3.memory",
+                                                     NULL};
 
 /* One letter per part in the bar: no two alike. */
 static const char part_letters[TB_PARTS + 1] = "qwbrlakmd";

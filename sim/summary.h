@@ -18,7 +18,8 @@ json_t *tb_summary_json(struct tb_sim *s, const struct tb_log *log);
 
 /* The words of the parts of a latency, NULL-terminated. */
 extern const char *const tb_part_names[TB_PARTS + 1];
-/* What of a part is told apart; the first stands for none. Which part: txn.h. Together: "walk.level4". */
+/* What of a part is told apart; the first stands for none. Which part: txn.h. Together:
+ * "walk.level4". */
 extern const char *const tb_detail_names[TB_DETAILS + 1];
 
 /* The models of a simulator, in the order of the platform; NULL past the last. */

@@ -24,30 +24,38 @@
 /* A chunk's head, little-endian: type, flags, 0, 0, then 32 bits each: bytes that follow, bytes
  * they unfold to, CRC-32 of what follows; then 64 bits each: records, earliest creation, latest end
  * (of 'R' and 'E'). */
-#define TB_TRACE_HEAD   40u
-#define TB_TRACE_CHUNK  (256u << 10) /* most bytes of a chunk of records before compression */
-#define TB_TRACE_RECORD 4096u        /* more than a record's longest */
-#define TB_TRACE_PASTS  2048u        /* predecessors that records can refer to */
+#define TB_TRACE_HEAD    40u
+#define TB_TRACE_CHUNK   (256u << 10) /* most bytes of a chunk of records before compression */
+#define TB_TRACE_RECORD  4096u        /* more than a record's longest */
+#define TB_TRACE_VERSION 2
+#define TB_TRACE_PASTS   2048u /* predecessors that records can refer to */
 
 enum { TB_TRACE_RUN = 'H', TB_TRACE_RECORDS = 'R', TB_TRACE_END = 'E' };
 enum { TB_TRACE_ZSTD = 1 };
 
-/* What a record tells anew; the rest is as in its predecessor. */
+/* What a record tells anew; the rest is as in its predecessor, or as far from it as that was from
+ * its own. */
 enum {
     TB_TRACE_PATH = 1,   /* initiator, kind, marks in full */
-    TB_TRACE_ROUTE = 2,  /* length, who served it */
-    TB_TRACE_ATTR = 4,   /* requester, flags, PASID, tag */
-    TB_TRACE_PA = 8,     /* distance from the IOVA to the PA */
-    TB_TRACE_VALUE = 16, /* the two values */
-    TB_TRACE_STATUS = 32,
-    TB_TRACE_LATENCY = 64 /* the marks are not the whole latency */
+    TB_TRACE_MARKS = 2,  /* times of the same marks */
+    TB_TRACE_NUMBER = 4, /* of the transaction */
+    TB_TRACE_IOVA = 8,
+    TB_TRACE_REST = 16 /* what follows, told by a byte of its own */
+};
+enum {
+    TB_TRACE_ROUTE = 1,   /* length, who served it */
+    TB_TRACE_ATTR = 2,    /* requester, flags, PASID, tag */
+    TB_TRACE_PA = 4,      /* distance from the IOVA to the PA */
+    TB_TRACE_VALUE = 8,   /* the two values */
+    TB_TRACE_STATUS = 16, /* the outcome */
+    TB_TRACE_LATENCY = 32 /* the marks are not the whole latency */
 };
 
 /* Writes v in 1 to 9 bytes: as many zeros as bytes follow, a one, then v, from the lowest bit up.
  */
 static inline uint8_t *tb_trace_put(uint8_t *out, uint64_t v)
 {
-    if (v < 128) {
+    if (__builtin_expect(v < 128, 1)) {
         *out = (uint8_t)(v * 2 + 1);
         return out + 1;
     }

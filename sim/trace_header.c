@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include "line.h"
 #include "summary.h"
+#include "trace.h"
 
 #include <jansson.h>
 
@@ -73,9 +74,9 @@ char *tb_trace_header(struct tb_sim *s)
     static const char *const tlb[] = {"-", "hit", "miss", "coalesced", NULL};
     char hash[65];
     tb_sim_hash(s, hash);
-    json_t *o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "version", 2, "scenario", tb_sim_name(s),
-                          "run", tb_sim_run_name(s), "platform", tb_sim_platform(s), "resolved",
-                          hash, "seed", (json_int_t)tb_sim_seed(s), "unit", "ps");
+    json_t *o = json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:s}", "version", TB_TRACE_VERSION, "scenario",
+                          tb_sim_name(s), "run", tb_sim_run_name(s), "platform", tb_sim_platform(s),
+                          "resolved", hash, "seed", (json_int_t)tb_sim_seed(s), "unit", "ps");
     json_object_set_new(o, "kinds", kinds());
     json_object_set_new(o, "statuses", words(tb_status_names));
     json_object_set_new(o, "at", words(addresses));

@@ -18,14 +18,16 @@
 #define PAD       32u         /* zeros after a chunk: a number may be looked at past the end */
 #define NONE      UINT32_MAX
 
+#define MARK_LONGEST ((tb_time)1 << 32) /* time of a mark */
+
 struct past {
-    uint64_t iova, offset, value[2];
-    uint32_t number, length, count, pasid, tag, chunk;
+    uint64_t iova, iova_step, offset, value[2];
+    uint32_t number, number_step, length, count, pasid, tag, chunk;
     uint16_t by, to, requester;
     uint8_t kind, flags, status;
-    uint32_t code[TB_MARKS];
-    tb_time time[TB_MARKS];
-    tb_time wire[TB_MARKS]; /* of hops: how long on the wire */
+    uint32_t code[TB_MARKS_MOST];
+    tb_time time[TB_MARKS_MOST];
+    tb_time wire[TB_MARKS_MOST]; /* of hops: how long on the wire */
 };
 
 struct head {
@@ -270,15 +272,14 @@ static bool get_path(struct tb_trace_file *f, struct past *p)
 {
     uint64_t by, kind, count, code;
     if (!get_below(f, f->run.model_count, &by) || !get_below(f, f->run.kinds.count, &kind) ||
-        !get_below(f, TB_MARKS + 1, &count))
+        !get_below(f, TB_MARKS_MOST + 1, &count))
         return false;
     p->by = (uint16_t)by;
     p->kind = (uint8_t)kind;
     p->count = (uint32_t)count;
     for (unsigned k = 0; k < count; k++) {
-        if (!get_below(f, TB_MARK_CODES, &code) ||
-            ((code & TB_MARK_HOP) && !get(f, &p->wire[k])) ||
-            !get_below(f, TB_MARK_LONGEST, &p->time[k]))
+        if (!get_below(f, TB_MARK_CODES, &code) || ((code & TB_MARK_HOP) && !get(f, &p->wire[k])) ||
+            !get_below(f, MARK_LONGEST, &p->time[k]))
             return false;
         p->code[k] = (uint32_t)code;
     }
@@ -297,7 +298,7 @@ static bool get_some_times(struct tb_trace_file *f, struct past *p, unsigned fro
         return false;
     for (; changed; changed &= changed - 1) {
         unsigned k = (unsigned)__builtin_ctzll(changed);
-        if (k >= count || !get_below(f, TB_MARK_LONGEST, &p->time[from + k]))
+        if (k >= count || !get_below(f, MARK_LONGEST, &p->time[from + k]))
             return false;
     }
     return f->at <= f->end;
@@ -336,21 +337,44 @@ static bool get_attributes(struct tb_trace_file *f, struct past *p)
     return true;
 }
 
-static bool get_changes(struct tb_trace_file *f, struct past *p, unsigned what)
+/* What seldom changes. */
+static bool get_rest(struct tb_trace_file *f, struct past *p, unsigned rest, uint64_t *latency)
 {
     uint64_t v = 0;
-    if ((what & TB_TRACE_ROUTE) && !get_route(f, p))
+    if ((rest & TB_TRACE_ROUTE) && !get_route(f, p))
         return false;
-    if ((what & TB_TRACE_ATTR) && !get_attributes(f, p))
+    if ((rest & TB_TRACE_ATTR) && !get_attributes(f, p))
         return false;
-    if ((what & TB_TRACE_PA) && !get(f, &v))
+    if ((rest & TB_TRACE_PA) && !get(f, &v))
         return false;
     p->offset += tb_trace_unfold(v);
-    if ((what & TB_TRACE_VALUE) && !(get(f, &p->value[0]) && get(f, &p->value[1])))
+    if ((rest & TB_TRACE_VALUE) && !(get(f, &p->value[0]) && get(f, &p->value[1])))
         return false;
-    if (what & TB_TRACE_STATUS)
+    if (rest & TB_TRACE_STATUS)
         p->status = *f->at++;
+    if ((rest & TB_TRACE_LATENCY) && !get(f, latency))
+        return false;
     return f->at <= f->end && p->status < f->run.statuses.count;
+}
+
+/* Number and IOVA are one step further than the predecessor's, the same as that was from its own.
+ */
+static bool get_steps(struct tb_trace_file *f, struct past *p, unsigned what)
+{
+    uint64_t v;
+    if (what & TB_TRACE_NUMBER) {
+        if (!get(f, &v))
+            return false;
+        p->number_step = (uint32_t)tb_trace_unfold(v);
+    }
+    if (what & TB_TRACE_IOVA) {
+        if (!get(f, &v))
+            return false;
+        p->iova_step = tb_trace_unfold(v);
+    }
+    p->number += p->number_step;
+    p->iova += p->iova_step;
+    return true;
 }
 
 /* What a mark's code says. */
@@ -417,8 +441,7 @@ static bool expand(const struct tb_trace_run *r, const struct past *p, struct tb
         if (!add_span(t, r, m.site, m.part, m.detail, time))
             return false;
         *sum += time;
-        t->hops +=
-            m.site < r->wire_count && (int)m.part == r->wire && !(code & TB_MARK_LONG);
+        t->hops += m.site < r->wire_count && (int)m.part == r->wire && !(code & TB_MARK_LONG);
         if (m.through && !add_passed(r, t, &m, sum))
             return false;
     }
@@ -447,31 +470,36 @@ static void fill(struct tb_trace_record *t, const struct past *p)
     t->status = p->status;
 }
 
+static bool get_marks(struct tb_trace_file *f, struct past *p, unsigned what)
+{
+    if (what & TB_TRACE_PATH)
+        return get_path(f, p);
+    return p->count != NONE && (!(what & TB_TRACE_MARKS) || get_times(f, p));
+}
+
 static bool get_record(struct tb_trace_file *f)
 {
-    uint64_t past, ended, number, iova, latency = 0;
+    uint64_t past, ended, latency = 0;
     if (!get_below(f, TB_TRACE_PASTS, &past))
         return false;
     struct past *p = &f->pasts[past];
-    unsigned what = *f->at++;
+    unsigned what = *f->at++, rest = 0;
     if (p->chunk != f->chunk)
         *p = (struct past){.chunk = f->chunk, .count = NONE, .to = UINT16_MAX};
-    if (!get(f, &ended) || !get(f, &number) || !get(f, &iova) || !get_changes(f, p, what) ||
-        ((what & TB_TRACE_LATENCY) && !get(f, &latency)))
+    if (!get(f, &ended) || !get_steps(f, p, what))
         return false;
-    if ((what & TB_TRACE_PATH) ? !get_path(f, p) : p->count == NONE || !get_times(f, p))
-        return false;
-    if (f->at > f->end)
+    if (what & TB_TRACE_REST)
+        rest = *f->at++;
+    if (f->at > f->end || !get_rest(f, p, rest, &latency) || !get_marks(f, p, what) ||
+        f->at > f->end)
         return false;
     tb_time sum = 0;
-    p->number += (uint32_t)tb_trace_unfold(number);
-    p->iova += tb_trace_unfold(iova);
     f->previous += tb_trace_unfold(ended);
     fill(&f->record, p);
     f->record.ended = f->previous;
     if (!expand(&f->run, p, &f->record, &sum))
         return false;
-    sum = what & TB_TRACE_LATENCY ? latency : sum;
+    sum = rest & TB_TRACE_LATENCY ? latency : sum;
     f->record.created = f->record.ended - sum;
     return sum <= f->record.ended;
 }

@@ -14,9 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TB_TRACE_SPANS 384u /* most spans of a record */
-#define TB_TRACE_WORDS 64u  /* most words of a list of the header */
-#define TB_TRACE_PARTS 16u  /* what a mark can tell */
+#define TB_TRACE_SPANS   448u /* most spans of a record: three of a mark */
+#define TB_TRACE_WORDS   64u  /* most words of a list of the header */
+#define TB_TRACE_PARTS   16u  /* what a mark can tell */
 #define TB_TRACE_DETAILS 64u
 
 /* Where time can be spent: a wire or a model. */
@@ -45,7 +45,7 @@ struct tb_trace_run {
     struct tb_trace_word_list fine; /* the parts, then what of them is told apart: "wire.back" */
     uint8_t fine_of[TB_TRACE_PARTS][TB_TRACE_DETAILS]; /* by part and detail; 0 with a detail: none
                                                           such */
-    int queue, wire; /* parts of these names, of which hops are; -1: none */
+    int queue, wire;             /* parts of these names, of which hops are; -1: none */
     struct tb_trace_site *sites; /* wires, then models, then one for "elsewhere" */
     unsigned wire_count, model_count, site_count;
 };

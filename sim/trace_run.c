@@ -1,7 +1,7 @@
 /* Reads the header of a run in a trace; see trace_header.h. Nothing in it is trusted. */
 #include "trace_header.h"
 
-#include "marks.h"
+#include "trace.h"
 #include "trace_read.h"
 
 #include <jansson.h>
@@ -79,7 +79,7 @@ static bool read_through(const struct tb_trace_run *r, struct tb_trace_site *sit
 {
     const char *part = json_string_value(json_object_get(through, "part"));
     json_int_t ps = json_integer_value(json_object_get(through, "ps"));
-    if (!part || ps < 0 || ps > (json_int_t)TB_MARK_LONGEST)
+    if (!part || ps < 0)
         return false;
     for (unsigned k = 0; k < r->parts.count; k++)
         if (strcmp(r->parts.word[k], part) == 0)
@@ -166,7 +166,7 @@ static bool read_detail(struct tb_trace_run *r, const json_t *o, unsigned detail
     return ok;
 }
 
-/* Version 1 has no details. */
+/* The parts, then what of them is told apart. */
 static bool read_fine(struct tb_trace_run *r, const json_t *o, char *why)
 {
     size_t k;
@@ -198,9 +198,9 @@ static bool read_all(struct tb_trace_run *r, const json_t *o, char *why)
 {
     const char *unit = json_string_value(json_object_get(o, "unit"));
     json_int_t version = json_integer_value(json_object_get(o, "version"));
-    if (version < 1 || version > 2) {
-        snprintf(why, 160, "the trace is of version %lld of its format; this program reads 1 and 2",
-                 (long long)version);
+    if (version != TB_TRACE_VERSION) {
+        snprintf(why, 160, "the trace is of version %lld of its format; this program reads %d",
+                 (long long)version, TB_TRACE_VERSION);
         return false;
     }
     if (!unit || strcmp(unit, "ps") != 0)

@@ -16,18 +16,17 @@
 #include <zstd.h>
 #endif
 
-#define OPS     (TB_TXN_KINDS * 2u)
-#define COUNTS  (TB_MARKS + 1)
-#define PLACES  13 /* bits */
-#define NO_PAST UINT16_MAX
+#define PLACES  13             /* bits */
+#define NO_PAST TB_TRACE_PASTS /* the one behind all, which is of no chunk */
+#define UNTOLD  UINT8_MAX /* a status that none is: what is unfinished tells its latency, too */
 
 /* What the next record like this one is compared with. */
 struct past {
-    uint64_t iova, offset, route, attributes, value[2];
-    uint32_t number, count, hops;
+    uint64_t iova, iova_step, offset, route, attributes, value[2];
+    uint32_t number, number_step, count, hops;
     uint32_t chunk; /* in which it was written: it is not known in another */
     uint8_t status;
-    uint64_t marks[TB_MARKS];
+    uint64_t marks[TB_MARKS_MOST];
 };
 
 struct tb_trace_writer {
@@ -135,6 +134,7 @@ static void begin_chunk(struct tb_trace_writer *w)
 static void end_chunk(struct tb_trace_writer *w)
 {
     size_t size = (size_t)(w->at - w->buffer);
+    w->counts.records += w->records;
     if (size > 0 && !write_packed(w, size))
         write_chunk(w, TB_TRACE_RECORDS, 0, w->buffer, size, size);
     begin_chunk(w);
@@ -163,7 +163,7 @@ static bool open_file(struct tb_trace_writer *w, const char *path)
 static bool get_memory(struct tb_trace_writer *w)
 {
     w->buffer = malloc(TB_TRACE_CHUNK);
-    w->pasts = calloc(TB_TRACE_PASTS, sizeof *w->pasts);
+    w->pasts = calloc(TB_TRACE_PASTS + 1, sizeof *w->pasts);
     w->limit = w->buffer + TB_TRACE_CHUNK - TB_TRACE_RECORD;
 #ifdef TB_HAS_ZSTD
     w->packed_size = w->compress ? ZSTD_compressBound(TB_TRACE_CHUNK) : 1;
@@ -213,6 +213,7 @@ struct tb_trace_counts tb_trace_counts(const struct tb_trace_writer *w)
 {
     struct tb_trace_counts counts = w->counts;
     counts.bytes += (uint64_t)(w->at - w->buffer);
+    counts.records += w->records;
     return counts;
 }
 
@@ -274,26 +275,30 @@ static inline uint64_t word_at(const void *from)
     return v;
 }
 
-/* A new kind of record gets a predecessor of its own, as long as there are any. */
-static __attribute__((noinline)) uint16_t new_past(struct tb_trace_writer *w, size_t place)
+/* What a record resembles: one of the same initiator, length, target, requester, kind and flags,
+ * with as many marks. */
+static inline size_t place_of(const struct tb_txn *t, uint32_t count)
 {
-    uint32_t n =
-        w->past_count < TB_TRACE_PASTS ? w->past_count++ : (uint32_t)(place % TB_TRACE_PASTS);
-    w->pasts[n].chunk = 0;
-    return w->which[place] = (uint16_t)n;
+    uint32_t who;
+    memcpy(&who, &t->requester, sizeof who);
+    uint64_t key = word_at(&t->length) + ((uint64_t)who << 24);
+    return (key + count) * 0x9e3779b97f4a7c15u >> (64 - PLACES);
 }
 
-/* What resembles it: of the same initiator and op, with as many marks, which begin and end alike. */
-static inline struct past *past_of(struct tb_trace_writer *w, const struct tb_txn *t,
-                                   const uint64_t *marks, uint32_t count)
+/* In a chunk, the first record of its kind has nothing before it. A new kind of record gets a
+ * predecessor of its own, as long as there are any. */
+static __attribute__((noinline)) uint32_t new_past(struct tb_trace_writer *w, size_t place)
 {
-    uint64_t key = ((size_t)t->by * OPS + t->kind * 2u + t->write) * COUNTS + count;
-    if (count)
-        key += ((uint64_t)(uint32_t)marks[0] << 40) + ((uint64_t)(uint32_t)marks[count / 2] << 32) +
-               ((uint64_t)(uint32_t)marks[count - 1] << 24);
-    size_t place = key * 0x9e3779b97f4a7c15u >> (64 - PLACES);
-    uint16_t n = w->which[place];
-    return &w->pasts[n != NO_PAST ? n : new_past(w, place)];
+    uint32_t n = w->which[place];
+    if (n == NO_PAST)
+        n = w->past_count < TB_TRACE_PASTS ? w->past_count++ : (uint32_t)(place % TB_TRACE_PASTS);
+    w->which[place] = (uint16_t)n;
+    struct past *p = &w->pasts[n];
+    memset(p, 0, offsetof(struct past, marks));
+    p->chunk = w->chunk;
+    p->count = TB_MARKS_MOST + 1;
+    p->attributes = p->route = UINT64_MAX;
+    return n;
 }
 
 /* A mark as files have it: its code; of a hop, how long it was on the wire. */
@@ -357,16 +362,6 @@ static inline uint8_t *put_times(uint8_t *at, uint64_t *past, const uint64_t *ma
     return at;
 }
 
-/* NULL if the path is another. */
-static __attribute__((noinline)) uint8_t *put_many_times(uint8_t *at, struct past *p,
-                                                         const uint64_t *marks, uint32_t count)
-{
-    uint32_t codes = 0;
-    for (uint32_t k = 0; k < count; k += 64)
-        at = put_times(at, p->marks + k, marks + k, count - k < 64 ? count - k : 64, &codes);
-    return codes ? NULL : at;
-}
-
 static __attribute__((noinline)) uint8_t *put_route(uint8_t *at, const struct tb_txn *t)
 {
     at = tb_trace_put(at, t->length);
@@ -390,114 +385,133 @@ static __attribute__((noinline)) uint8_t *put_values(uint8_t *at, struct past *p
     return tb_trace_put(tb_trace_put(at, t->value[0]), t->value[1]);
 }
 
-/* What is seldom as in the predecessor's, in the order of the bits. */
-static __attribute__((noinline)) uint8_t *put_changes(uint8_t *at, struct past *p,
-                                                      const struct tb_txn *t, uint64_t offset,
-                                                      unsigned *what)
+/* What is seldom not as in the predecessor's: a byte that tells, then these in the order of bits.
+ */
+static __attribute__((noinline)) uint8_t *put_rest(uint8_t *at, struct past *p,
+                                                   const struct tb_txn *t, uint64_t offset,
+                                                   enum tb_status status, tb_time when)
 {
     uint64_t route = word_at(&t->length), attributes = word_at(&t->requester);
+    uint8_t *rest = at++, what = 0;
     if (route != p->route) {
-        *what |= TB_TRACE_ROUTE;
+        what |= TB_TRACE_ROUTE;
         p->route = route;
         at = put_route(at, t);
     }
     if (attributes != p->attributes) {
-        *what |= TB_TRACE_ATTR;
+        what |= TB_TRACE_ATTR;
         p->attributes = attributes;
         at = put_attributes(at, t);
     }
     if (offset != p->offset) {
-        *what |= TB_TRACE_PA;
+        what |= TB_TRACE_PA;
         at = tb_trace_put(at, tb_trace_fold(offset - p->offset));
         p->offset = offset;
     }
     if ((t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1])) {
-        *what |= TB_TRACE_VALUE;
+        what |= TB_TRACE_VALUE;
         at = put_values(at, p, t);
     }
-    return at;
-}
-
-static __attribute__((noinline)) uint8_t *put_outcome(uint8_t *at, struct past *p,
-                                                      const struct tb_txn *t, enum tb_status status,
-                                                      tb_time when, unsigned *what)
-{
     if (status != p->status) {
-        *what |= TB_TRACE_STATUS;
-        p->status = (uint8_t)status;
+        what |= TB_TRACE_STATUS;
+        p->status = status == TB_UNFINISHED ? UNTOLD : (uint8_t)status;
         *at++ = (uint8_t)status;
     }
     if (status == TB_UNFINISHED) {
-        *what |= TB_TRACE_LATENCY;
+        what |= TB_TRACE_LATENCY;
         at = tb_trace_put(at, when - t->created);
     }
+    *rest = what;
     return at;
 }
 
-/* In a chunk, the first record of its kind has nothing before it. */
-static __attribute__((noinline)) void forget(struct past *p, uint32_t chunk)
+static __attribute__((noinline)) uint8_t *put_number_step(uint8_t *at, struct past *p,
+                                                          uint32_t step)
 {
-    *p = (struct past){
-        .chunk = chunk, .count = COUNTS, .attributes = UINT64_MAX, .route = UINT64_MAX};
+    p->number_step = step;
+    return tb_trace_put(at, tb_trace_fold((uint64_t)(int64_t)(int32_t)step));
 }
 
-/* The marks; NULL: they must be told in full. */
-static inline uint8_t *put_marks(uint8_t *at, struct past *p, const uint64_t *marks, uint32_t count)
+/* Does nothing differ: words ahead of `count` are not looked at. */
+static inline bool are_same(const uint64_t *a, const uint64_t *b, uint32_t count)
 {
-    uint32_t codes = 0;
-    if (count != p->count)
-        return NULL;
-    if (__builtin_expect(count > 64, 0))
-        return put_many_times(at, p, marks, count);
-    at = put_times(at, p->marks, marks, count, &codes);
-    return codes ? NULL : at;
+    uint64_t difference = 0;
+    for (uint32_t k = 0; k < count; k++)
+        difference |= a[k] ^ b[k];
+    return difference == 0;
+}
+
+/* The marks: as they were, with other times, or another path. */
+static __attribute__((noinline)) uint8_t *put_marks(struct tb_trace_writer *w, uint8_t *at,
+                                                    struct past *p, const struct tb_txn *t,
+                                                    uint8_t *what)
+{
+    const uint64_t *marks = tb_marks_of(t);
+    uint32_t codes = 0, count = (uint32_t)(t->mark - marks);
+    uint8_t *end = at;
+    for (uint32_t k = 0; k < count && count == p->count; k += 64)
+        end = put_times(end, p->marks + k, marks + k, count - k < 64 ? count - k : 64, &codes);
+    if (count == p->count && codes == 0) {
+        *what |= TB_TRACE_MARKS;
+        return end;
+    }
+    *what |= TB_TRACE_PATH;
+    return put_path(w, at, p, t, marks, count);
 }
 
 /* One record; TB_TRACE_RECORD bytes are there. */
 static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn *t,
-                                  enum tb_status status, tb_time when, const uint64_t *marks,
-                                  uint32_t count)
+                                  enum tb_status status, tb_time when)
 {
-    struct past *p = past_of(w, t, marks, count);
-    if (p->chunk != w->chunk)
-        forget(p, w->chunk);
+    const uint64_t *marks = tb_marks_of(t);
+    uint32_t count = (uint32_t)(t->mark - marks);
+    size_t place = place_of(t, count);
+    uint32_t n = w->which[place];
+    if (w->pasts[n].chunk != w->chunk)
+        n = new_past(w, place);
+    struct past *p = &w->pasts[n];
     unsigned what = 0;
-    uint8_t *at = tb_trace_put(w->at, (uint64_t)(p - w->pasts)), *head = at++, *times;
+    uint8_t *at = tb_trace_put(w->at, n), *head = at++;
     at = tb_trace_put(at, tb_trace_fold(when - w->previous));
-    at = tb_trace_put(at, tb_trace_fold((uint64_t)t->number - p->number));
-    at = tb_trace_put(at, tb_trace_fold(t->iova - p->iova));
+    uint32_t number_step = t->number - p->number;
+    if (__builtin_expect(number_step != p->number_step, 0)) {
+        what |= TB_TRACE_NUMBER;
+        at = put_number_step(at, p, number_step);
+    }
+    uint64_t iova_step = t->iova - p->iova;
+    if (iova_step != p->iova_step) {
+        what |= TB_TRACE_IOVA;
+        p->iova_step = iova_step;
+        at = tb_trace_put(at, tb_trace_fold(iova_step));
+    }
     p->number = t->number;
     p->iova = t->iova;
     uint64_t offset = t->has_pa ? t->pa - t->iova : p->offset;
     if ((word_at(&t->length) ^ p->route) | (word_at(&t->requester) ^ p->attributes) |
-        (offset ^ p->offset) | (t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1]))
-        at = put_changes(at, p, t, offset, &what);
-    if (status != p->status || status == TB_UNFINISHED)
-        at = put_outcome(at, p, t, status, when, &what);
-    times = put_marks(at, p, marks, count);
-    if (!times) {
-        what |= TB_TRACE_PATH;
-        times = put_path(w, at, p, t, marks, count);
+        (offset ^ p->offset) | (t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1]) |
+        (status ^ p->status)) {
+        what |= TB_TRACE_REST;
+        at = put_rest(at, p, t, offset, status, when);
     }
     *head = (uint8_t)what;
+    if (count != p->count || !are_same(marks, p->marks, count))
+        at = put_marks(w, at, p, t, head);
     w->counts.hops += p->hops;
-    return times;
+    return at;
 }
 
 void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t,
                       enum tb_status status, tb_time when)
 {
     struct tb_trace_writer *w = context;
-    const uint64_t *marks = tb_marks_of(t);
     (void)by;
     if (w->at >= w->limit)
         end_chunk(w);
-    w->at = put_record(w, t, status, when, marks, (uint32_t)(t->mark - marks));
+    w->at = put_record(w, t, status, when);
     w->previous = when;
     if (t->created < w->first)
         w->first = t->created;
     if (when > w->last)
         w->last = when;
     w->records++;
-    w->counts.records++;
 }

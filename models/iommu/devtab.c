@@ -247,7 +247,9 @@ void tb_devtab_arrived(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     struct tb_fetch *f = &d->fetches[fetch];
     struct tb_context context = {0};
     struct tb_list waiters = f->waiters;
-    struct tb_walk_read read = tb_walk_read_of(u, msg->txn, TB_DETAIL_READS, when);
+    struct tb_walk_read read = {.until = when};
+    if (u->m->breakdown)
+        tb_walk_read_note(u, msg->txn, TB_DETAIL_READS, when, &read);
     if (msg->status == TB_OK) {
         u->format->context(tb_txn(u->m, msg->txn)->data, &context);
         if (!f->stale)

@@ -430,10 +430,10 @@ bool tb_walker_miss(struct tb_iommu *u, uint32_t txn, tb_time when);
 /* Walks for nobody; false if there is already one or no room. */
 bool tb_walker_prefetch(struct tb_iommu *u, const struct tb_context *context, uint16_t device,
                         uint64_t iova, tb_time when);
-/* Where the time of a read of a table went, that ends now; and what of it a request has waited for
- * since `from`. */
-struct tb_walk_read tb_walk_read_of(struct tb_iommu *u, uint32_t txn, enum tb_detail what,
-                                    tb_time when);
+/* Where the time of a read of a table went, that ends now (while the breakdown is recorded); and
+ * what of it a request has waited for since `from`. */
+void tb_walk_read_note(struct tb_iommu *u, uint32_t txn, enum tb_detail what, tb_time when,
+                       struct tb_walk_read *to);
 void tb_iommu_book_read(struct tb_iommu *u, uint32_t txn, const struct tb_walk_read *read,
                         tb_time from);
 

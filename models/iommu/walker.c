@@ -7,8 +7,6 @@
  */
 #include "internal.h"
 
-#include <assert.h>
-
 static uint64_t page_number(uint64_t iova)
 {
     return iova >> 12;
@@ -122,13 +120,12 @@ static void end_story(struct tb_walker *w, const struct tb_walk *k)
         w->free_stories[w->walkers - w->busy] = k->story;
 }
 
-static void add_read(struct tb_walker *w, const struct tb_walk *k, const struct tb_walk_read *read)
+/* Where to write the next read; when there are too many, the last place again. */
+static struct tb_walk_read *next_read(struct tb_walker *w, const struct tb_walk *k)
 {
     struct tb_walk_story *s = &w->stories[k->story];
-    if (s->count < TB_WALK_READS)
-        s->reads[s->count++] = *read;
-    else
-        s->reads[s->count - 1].until = read->until;
+    s->count += s->count < TB_WALK_READS;
+    return &s->reads[s->count - 1];
 }
 
 /* The detail of a level as the log tells it; see guest.c. */
@@ -139,61 +136,83 @@ static enum tb_detail detail_of(unsigned level)
     return level > 10 ? TB_DETAIL_GUEST + level - 11 : TB_DETAIL_LEVEL + level - 1;
 }
 
-struct tb_walk_read tb_walk_read_of(struct tb_iommu *u, uint32_t txn, enum tb_detail what,
-                                    tb_time when)
+void tb_walk_read_note(struct tb_iommu *u, uint32_t txn, enum tb_detail what, tb_time when,
+                       struct tb_walk_read *to)
 {
-    struct tb_walk_read read = {.until = when, .what = what};
     const struct tb_txn *t = tb_txn(u->m, txn);
-    if (!u->m->breakdown)
-        return read;
-    read.memory = t->spent[TB_PART_MEM];
+    to->until = when;
+    to->memory = t->spent[TB_PART_MEM];
+    to->back = 0;
+    to->what = what;
     for (unsigned p = 0; p < TB_WAY_PARTS; p++)
-        read.back += t->back[p];
-    return read;
+        to->back += t->back[p];
 }
 
 static void note_time(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn, tb_time when)
 {
     if (!u->walker.stories)
         return;
-    struct tb_walk_read read = tb_walk_read_of(u, txn, detail_of(k->read_level), when);
-    add_read(&u->walker, k, &read);
+    enum tb_detail what =
+        k->guest ? detail_of(k->read_level) : TB_DETAIL_LEVEL - 1u + k->read_level;
+    tb_walk_read_note(u, txn, what, when, next_read(&u->walker, k));
 }
 
+/* The instants matter: in a trace, or when not all of the read was waited for. */
 void tb_iommu_book_read(struct tb_iommu *u, uint32_t txn, const struct tb_walk_read *read,
                         tb_time from)
 {
     tb_time served = read->until - read->back, asked = served - read->memory;
     tb_time there = from < asked ? asked - from : 0;
     tb_time memory = from < served ? served - tb_max(asked, from) : 0;
-    tb_time back = read->until - from - there - memory;
-    if (!u->m->traced) { /* the order does not matter */
-        there += back;
-        back = 0;
-    }
     tb_txn_spend_as(u->m, txn, read->what, there);
     tb_txn_spend_as(u->m, txn, tb_detail_memory(read->what), memory);
-    tb_txn_spend_as(u->m, txn, read->what, back);
+    tb_txn_spend_as(u->m, txn, read->what, read->until - from - there - memory);
+}
+
+static inline void add_detail(uint64_t *have, tb_time *of, enum tb_detail what, tb_time spent)
+{
+    uint64_t bit = (uint64_t)1 << what;
+    of[what] = spent + (*have & bit ? of[what] : 0);
+    *have |= bit;
+}
+
+/* All of the reads from one on, which began at `from`. */
+static void book_whole(struct tb_iommu *u, const struct tb_walk_story *s, uint32_t first,
+                       uint32_t txn, tb_time from)
+{
+    struct tb_txn *t = tb_txn(u->m, txn);
+    tb_time *of = u->m->details[txn].of, begin = from;
+    uint64_t have = t->details;
+    for (uint32_t i = first; i < s->count; i++) {
+        const struct tb_walk_read *read = &s->reads[i];
+        add_detail(&have, of, read->what, read->until - from - read->memory);
+        if (read->memory)
+            add_detail(&have, of, tb_detail_memory(read->what), read->memory);
+        from = read->until;
+    }
+    t->details = have;
+    t->spent[TB_PART_WALK] += from - begin;
 }
 
 /* Waiting for a walker is QUEUE. For the walk WALK, by what it read; who joined midway pays from
  * then on. */
-static void book(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn, tb_time when)
+static void book(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn)
 {
     if (!u->walker.stories)
         return;
     const struct tb_walk_story *s = &u->walker.stories[k->story];
-    tb_time since = u->requests[txn].since, from = tb_max(since, k->started);
+    tb_time since = u->requests[txn].since, begun = k->started, from = tb_max(since, begun);
+    uint32_t i = 0;
     tb_txn_spend_as(u->m, txn, TB_DETAIL_WALKER, from - since);
-    for (uint32_t i = 0; i < s->count; i++) {
-        const struct tb_walk_read *read = &s->reads[i];
-        if (read->until <= from)
+    for (; i < s->count && (u->m->traced || begun != from); i++) {
+        begun = s->reads[i].until;
+        if (begun <= from)
             continue;
-        tb_iommu_book_read(u, txn, read, from);
-        from = read->until;
+        tb_iommu_book_read(u, txn, &s->reads[i], from);
+        from = begun;
     }
-    assert(from == tb_max(tb_max(since, k->started), when));
-    (void)when;
+    if (i < s->count)
+        book_whole(u, s, i, txn, from);
 }
 
 /* -- The way of a walk ----------------------------------------------------------------------- */
@@ -257,7 +276,8 @@ void tb_walker_timer(struct tb_iommu *u, tb_time when)
         uint32_t walk = w->delayed.head;
         w->delayed.head = w->walks[walk].next;
         if (w->stories)
-            add_read(w, &w->walks[walk], &(struct tb_walk_read){.until = when, .what = TB_DETAIL_PDC});
+            *next_read(w, &w->walks[walk]) =
+                (struct tb_walk_read){.until = when, .what = TB_DETAIL_PDC};
         begin(u, walk, when);
     }
     if (w->delayed.head != TB_NOTHING)
@@ -311,7 +331,7 @@ static void serve(struct tb_iommu *u, const struct tb_walk *k, uint32_t txn,
 {
     struct tb_request *r = &u->requests[txn];
     u->waiting--;
-    book(u, k, txn, when);
+    book(u, k, txn);
     if (failed) {
         r->where = failed->address;
         r->failure = failed->status;

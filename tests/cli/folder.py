@@ -44,7 +44,9 @@ for row in latency:
     assert order == sorted(order), row
 for row in latency:
     parts = [part for part in rows("breakdown.csv") if all(part[k] == row[k] for k in ("by", "op", "at", "status"))]
-    assert len(parts) == 9 and abs(sum(float(part["share"]) for part in parts) - 1) < 1e-5, row
+    assert len({part["part"] for part in parts}) == 9, row
+    assert len({(part["part"], part["detail"]) for part in parts}) == len(parts), row
+    assert abs(sum(float(part["share"]) for part in parts) - 1) < 1e-5, row
 
 busy = {}
 for row in rows("util.csv"):

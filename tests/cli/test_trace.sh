@@ -224,7 +224,7 @@ if has protoc; then
             if (!flows || !counters || tracks < 10) bad = "no flows, counters or tracks"
             print bad ? bad : begun; exit bad != ""
         }' q.proto >begun || fail "perfetto: $(cat begun)"
-    spans=$(grep -oE '"[a-z]+",[0-9]+\]' q.jsonl | grep -vc ',0\]')
+    spans=$(grep -oE '"[a-z0-9.]+",[0-9]+\]' q.jsonl | grep -vc ',0\]')
     same "$(cat begun)" "$((spans + lines))" 'slices of perfetto'
 else
     skip 'Perfetto: protoc (protobuf-compiler) is missing'

@@ -41,8 +41,7 @@ static void write_trace(struct traced *t, const struct tb_input *input, bool com
 static void trace_config(struct traced *t, const char *name, bool compress)
 {
     char path[256];
-    static const char *const sets[] = {"record={log: none, trace: true, check: dma-safety}",
-                                       NULL};
+    static const char *const sets[] = {"record={log: none, trace: true, check: dma-safety}", NULL};
     snprintf(path, sizeof path, CONFIGS "%s.yaml", name);
     write_trace(t, &(struct tb_input){.path = path, .sets = sets}, compress);
 }
@@ -139,10 +138,10 @@ static void compare(struct traced *t)
 
 static void test_round_trip(void)
 {
-    static const char *const names[] = {"quickstart", "ide-amdvi", "two-iommus",   "posted",
-                                        "prd-ahead",  "ide-fault", "peer-to-peer", "ide-plain",
-                                        "nested-iommus", "pasid-nested", "pri", "pcie-switch",
-                                        "race-walk", "posting", "dram", "ddio"};
+    static const char *const names[] = {
+        "quickstart",   "ide-amdvi", "two-iommus",    "posted",       "prd-ahead", "ide-fault",
+        "peer-to-peer", "ide-plain", "nested-iommus", "pasid-nested", "pri",       "pcie-switch",
+        "race-walk",    "posting",   "dram",          "ddio"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct traced t;
         trace_config(&t, names[k], false);

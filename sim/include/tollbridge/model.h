@@ -38,7 +38,7 @@ typedef uint16_t tb_credit;
 struct tb_model {
     void *state; /* class->state_size bytes, zeroed, parameters first */
     struct tb_sim *sim;
-    struct tb_txn *txns; /* all slots of the simulator, for tb_txn() below */
+    struct tb_txn *txns;        /* all slots of the simulator, for tb_txn() below */
     struct tb_details *details; /* of each slot; NULL: nobody records the parts */
     const struct tb_class *class;
     const char *name;
@@ -421,15 +421,15 @@ static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
 /* -- Inline: where time goes ---------------------------------------------------------------- */
 
 /* Marks, of which a trace is made: a word each, picoseconds above a code; see sim/marks.h. */
-#define TB_MARKS        128u /* per slot, in a place aligned to so many */
-#define TB_MARKS_FULL   (TB_MARKS - 2u * TB_PARTS - 1u)
-#define TB_MARK_DETAIL  22u /* bits of a code: part 0..3, site 4..18, detail 22..27 */
+#define TB_MARKS        256u /* per slot, in a place aligned to so many */
+#define TB_MARKS_FULL   128u /* a half: so that one bit of a place tells whether there is room */
+#define TB_MARK_DETAIL  22u  /* bits of a code: part 0..3, site 4..18, detail 22..27 */
 #define TB_MARK_ALIGNED (TB_MARKS * sizeof(uint64_t))
 
 /* Is there no room for another mark at this place of a slot's? */
 static inline bool tb_marks_are_full(const uint64_t *at)
 {
-    return (uintptr_t)at % TB_MARK_ALIGNED >= TB_MARKS_FULL * sizeof *at;
+    return ((uintptr_t)at & TB_MARKS_FULL * sizeof *at) != 0;
 }
 
 /* The mark that is no plain case. */
@@ -459,11 +459,33 @@ static inline void tb_txn_spend(struct tb_model *m, uint32_t txn, enum tb_part p
         tb_txn_mark(m, txn, part, spent);
 }
 
+/* tb_txn_spend twice: the transaction waited (`queue`), then it was served as `part`. */
+static inline void tb_txn_serve(struct tb_model *m, uint32_t txn, tb_time waited, enum tb_part part,
+                                tb_time spent)
+{
+    if (!m->breakdown)
+        return;
+    struct tb_txn *t = &m->txns[txn];
+    t->spent[TB_PART_QUEUE] += waited;
+    t->spent[part] += spent;
+    if (!m->traced)
+        return;
+    uint64_t *at = t->mark;
+    if (__builtin_expect(tb_marks_are_full(at) | ((waited | spent) > UINT32_MAX), 0)) {
+        tb_txn_mark_slowly(m, txn, TB_PART_QUEUE, waited);
+        tb_txn_mark_slowly(m, txn, part, spent);
+        return;
+    }
+    at[0] = waited << 32 | m->site | TB_PART_QUEUE;
+    at[1] = spent << 32 | m->site | part;
+    t->mark = at + 2;
+}
+
 /* Forgets what was booked. */
 void tb_txn_unspend(struct tb_model *m, uint32_t txn);
 
-/* As tb_txn_spend, of a message's way: a completion is on its way back. The part is one of the first
- * TB_WAY_PARTS. */
+/* As tb_txn_spend, of a message's way: a completion is on its way back. The part is one of the
+ * first TB_WAY_PARTS. */
 static inline void tb_msg_spend(struct tb_model *m, const struct tb_msg *msg, enum tb_part part,
                                 tb_time spent)
 {

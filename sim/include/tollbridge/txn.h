@@ -90,7 +90,8 @@ static inline enum tb_part tb_detail_part(enum tb_detail detail)
     return detail <= TB_DETAIL_IOTLB ? TB_PART_LOOKUP : TB_PART_WALK;
 }
 
-/* How much was spent as each detail from WALKER on; valid where its bit of tb_txn.details is set. */
+/* How much was spent as each detail from WALKER on; valid where its bit of tb_txn.details is set.
+ */
 struct tb_details {
     tb_time of[TB_DETAILS];
 };
