@@ -288,7 +288,7 @@ static void refuse(struct tb_model *m, unsigned port, const struct tb_msg *msg, 
     tb_msg_answer(&answer, TB_UNSUPPORTED);
     tb_time by =
         port == MEM ? 0 : g->p.latency; /* to memory everything leaves when it is decided */
-    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, by);
+    tb_msg_spend(m, &answer, TB_PART_BRIDGE, by);
     tb_send(m, port, &answer, when + by, credit);
 }
 
@@ -296,7 +296,7 @@ static void pass(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
                  tb_time when)
 {
     struct gart *g = m->state;
-    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, g->p.latency);
+    tb_msg_spend(m, msg, TB_PART_BRIDGE, g->p.latency);
     tb_send(m, port, msg, when + g->p.latency, credit);
 }
 
