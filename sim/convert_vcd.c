@@ -2,10 +2,14 @@
  *
  * A variable for every site and part in which time was spent: how many transactions are there. So a
  * wire has its queue, and a model shows its states. Records come in the order of their ends, VCD
- * wants the order of instants: the first reading finds the longest latency, the second one keeps
- * what lies less than that back.
+ * wants the order of instants. The first reading finds what variables there are, and a latency that
+ * few exceed. What those few change is sorted as a whole; of the others changes are sorted in runs,
+ * of which what lies further back than that latency can be written: so memory is bounded by how
+ * many transactions end in such a time, not by the longest. Both are merged.
  */
+#include "changes.h"
 #include "convert.h"
+#include "line.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,13 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NONE UINT32_MAX
-
-struct change {
-    tb_time at;
-    uint32_t variable;
-    int32_t by;
-};
+#define NONE      UINT32_MAX
+#define LONG_MOST ((size_t)1 << 20) /* changes of the few that take long */
+#define RUN       ((size_t)1 << 16) /* changes that are sorted at once, at least */
+#define OF_RECORD (2 * (TB_TRACE_SPANS + 1))
+#define NAME      8 /* a variable's short name and its end */
 
 struct vcd {
     struct tb_outfile *to;
@@ -31,15 +33,20 @@ struct vcd {
     bool *marked;       /* is it among those */
     uint32_t *shown;
     uint32_t variables, touched_count;
-    tb_time now, longest, first;
-    bool begun;
-    struct change *heap; /* the earliest on top */
-    size_t heap_count, heap_room;
+    tb_time now, first;
+    char (*name)[NAME];      /* of each variable */
+    struct tb_changes all;   /* of those that end soon */
+    struct tb_changes late;  /* of those that take long, sorted */
+    size_t late_done;        /* of these */
+    tb_time soon;            /* what takes less is short; TB_NEVER: all are */
+    tb_time window;          /* no short one takes longer; TB_NEVER: all are sorted at once */
+    tb_time disorder;        /* records end at most so much before an earlier one */
+    uint64_t of_latency[64]; /* changes, by the latency's power of two */
 };
 
 static size_t open_place(const struct vcd *v, unsigned model)
 {
-    return (size_t)v->run->site_count * v->run->parts.count + model;
+    return (size_t)v->run->site_count * v->run->fine.count + model;
 }
 
 /* -- What there is -------------------------------------------------------------------------- */
@@ -50,19 +57,40 @@ static void want(struct vcd *v, size_t place)
         v->variable[place] = 0;
 }
 
-static bool look(struct vcd *v, struct tb_trace_source *s)
+static unsigned power_of(tb_time latency)
+{
+    return latency ? 63 - (unsigned)__builtin_clzll(latency) : 0;
+}
+
+static void look(struct vcd *v, struct tb_trace_source *s)
 {
     const struct tb_trace_record *t;
+    tb_time latest = 0;
     v->first = TB_NEVER;
     while ((t = tb_source_next(s))) {
-        tb_time latency = t->ended - t->created;
-        v->longest = latency > v->longest ? latency : v->longest;
+        latest = t->ended > latest ? t->ended : latest;
+        v->disorder = latest - t->ended > v->disorder ? latest - t->ended : v->disorder;
         v->first = t->created < v->first ? t->created : v->first;
+        v->of_latency[power_of(t->ended - t->created)] += 2 * t->span_count + 2;
         want(v, open_place(v, t->by));
         for (unsigned k = 0; k < t->span_count; k++)
-            want(v, (size_t)t->spans[k].site * v->run->parts.count + t->spans[k].part);
+            want(v, (size_t)t->spans[k].site * v->run->fine.count + t->spans[k].fine);
     }
-    return true;
+}
+
+/* The shortest power of two that so few exceed as can be kept; all are short where all can. */
+static void find_soon(struct vcd *v)
+{
+    uint64_t above = 0, below = 0;
+    unsigned power = 63;
+    for (unsigned k = 0; k < 64; k++)
+        below += v->of_latency[k];
+    v->soon = TB_NEVER;
+    for (; below > LONG_MOST && above + v->of_latency[power] <= LONG_MOST; power--)
+        above += v->of_latency[power];
+    if (above)
+        v->soon = (tb_time)2 << power;
+    v->window = power < 63 ? (tb_time)2 << power : TB_NEVER;
 }
 
 static void number_variables(struct vcd *v)
@@ -74,7 +102,7 @@ static void number_variables(struct vcd *v)
 }
 
 /* A variable's short name: base 94, as VCD has it. */
-static const char *code(uint32_t n, char out[8])
+static const char *code(uint32_t n, char out[NAME])
 {
     char *at = out;
     do {
@@ -106,7 +134,7 @@ static const char *scope_name(const char *name, char out[160])
 
 static void declare(struct vcd *v, size_t place, const char *name, bool *scope, const char *site)
 {
-    char text[160], id[8];
+    char text[160], id[NAME];
     if (v->variable[place] == NONE)
         return;
     if (!*scope)
@@ -126,8 +154,9 @@ static void write_head(struct vcd *v)
         scope_name(r->scenario, text));
     for (unsigned site = 0; site < r->site_count; site++) {
         bool scope = false;
-        for (unsigned p = 0; p < r->parts.count; p++)
-            declare(v, (size_t)site * r->parts.count + p, r->parts.word[p], &scope,
+        char name[160];
+        for (unsigned p = 0; p < r->fine.count; p++)
+            declare(v, (size_t)site * r->fine.count + p, scope_name(r->fine.word[p], name), &scope,
                     r->sites[site].name);
         if (site >= r->wire_count && site + 1 < r->site_count)
             declare(v, open_place(v, site - r->wire_count), "open", &scope, r->sites[site].name);
@@ -139,15 +168,37 @@ static void write_head(struct vcd *v)
 
 /* -- Changes -------------------------------------------------------------------------------- */
 
+static char *put_text(char *out, const char *text)
+{
+    while (*text)
+        *out++ = *text++;
+    return out;
+}
+
 static void write_value(struct vcd *v, uint32_t variable)
 {
-    char id[8], bits[33];
-    unsigned n = 0;
-    for (int k = 31; k >= 0; k--)
-        if (n || v->count[variable] >> k & 1 || k == 0)
-            bits[n++] = (char)('0' + (v->count[variable] >> k & 1));
-    bits[n] = '\0';
-    tb_outfile_print(v->to, "b%s %s\n", bits, code(variable, id));
+    char *from = tb_outfile_room(v->to, 64), *out = from;
+    if (!from)
+        return;
+    uint32_t count = v->count[variable];
+    *out++ = 'b';
+    for (int k = count ? 31 - __builtin_clz(count) : 0; k >= 0; k--)
+        *out++ = (char)('0' + (count >> k & 1));
+    *out++ = ' ';
+    out = put_text(out, v->name[variable]);
+    *out++ = '\n';
+    tb_outfile_add(v->to, (size_t)(out - from));
+}
+
+static void write_instant(struct vcd *v)
+{
+    char *from = tb_outfile_room(v->to, 32), *out = from;
+    if (!from)
+        return;
+    *out++ = '#';
+    out = tb_put_decimal(out, v->now);
+    *out++ = '\n';
+    tb_outfile_add(v->to, (size_t)(out - from));
 }
 
 /* All changes of an instant are known: writes those that are some. */
@@ -160,7 +211,7 @@ static void end_instant(struct vcd *v)
         if (v->shown[n] == v->count[n])
             continue;
         if (!told)
-            tb_outfile_print(v->to, "#%" PRIu64 "\n", v->now);
+            write_instant(v);
         told = true;
         write_value(v, n);
         v->shown[n] = v->count[n];
@@ -168,7 +219,7 @@ static void end_instant(struct vcd *v)
     v->touched_count = 0;
 }
 
-static void apply(struct vcd *v, const struct change *c)
+static void apply(struct vcd *v, const struct tb_change *c)
 {
     if (c->at > v->now) {
         end_instant(v);
@@ -180,79 +231,85 @@ static void apply(struct vcd *v, const struct change *c)
     v->marked[c->variable] = true;
 }
 
-static bool before(const struct change *a, const struct change *b)
-{
-    return a->at != b->at ? a->at < b->at : a->variable < b->variable;
-}
-
-static void pop(struct vcd *v)
-{
-    struct change last = v->heap[--v->heap_count];
-    size_t k = 0;
-    for (size_t child; (child = 2 * k + 1) < v->heap_count; k = child) {
-        if (child + 1 < v->heap_count && before(&v->heap[child + 1], &v->heap[child]))
-            child++;
-        if (!before(&v->heap[child], &last))
-            break;
-        v->heap[k] = v->heap[child];
-    }
-    v->heap[k] = last;
-}
-
-static bool push(struct vcd *v, tb_time at, uint32_t variable, int by)
-{
-    if (v->heap_count == v->heap_room) {
-        size_t room = v->heap_room ? 2 * v->heap_room : 4096;
-        void *more = realloc(v->heap, room * sizeof *v->heap);
-        if (!more)
-            return false;
-        v->heap = more;
-        v->heap_room = room;
-    }
-    size_t k = v->heap_count++;
-    struct change c = {at, variable, by};
-    for (; k && before(&c, &v->heap[(k - 1) / 2]); k = (k - 1) / 2)
-        v->heap[k] = v->heap[(k - 1) / 2];
-    v->heap[k] = c;
-    return true;
-}
-
-/* Writes what nothing can come before any more. */
+/* Writes what nothing can come before any more: from both lists, merged. */
 static void flush(struct vcd *v, tb_time until)
 {
-    while (v->heap_count && v->heap[0].at < until) {
-        struct change c = v->heap[0];
-        pop(v);
-        apply(v, &c);
+    size_t done = 0;
+    tb_changes_sort(&v->all);
+    while (!tb_outfile_failed(v->to)) {
+        const struct tb_change *a = done < v->all.count ? &v->all.at[done] : NULL;
+        const struct tb_change *b = v->late_done < v->late.count ? &v->late.at[v->late_done] : NULL;
+        bool late = b && (!a || tb_change_is_before(b, a));
+        a = late ? b : a;
+        if (!a || a->at >= until)
+            break;
+        apply(v, a);
+        v->late_done += late;
+        done += !late;
     }
+    tb_changes_drop(&v->all, done);
 }
 
-static bool add(struct vcd *v, const struct tb_trace_record *t)
+static bool add(struct vcd *v, struct tb_changes *to, const struct tb_trace_record *t)
 {
     tb_time at = t->created;
     uint32_t open = v->variable[open_place(v, t->by)];
-    bool ok = push(v, t->created, open, 1) && push(v, t->ended, open, -1);
-    for (unsigned k = 0; ok && k < t->span_count; k++) {
-        uint32_t n = v->variable[(size_t)t->spans[k].site * v->run->parts.count + t->spans[k].part];
-        if (t->spans[k].time)
-            ok = push(v, at, n, 1) && push(v, at + t->spans[k].time, n, -1);
+    if (!tb_changes_reserve(to, OF_RECORD))
+        return false;
+    tb_changes_add(to, t->created, open, 1);
+    tb_changes_add(to, t->ended, open, -1);
+    for (unsigned k = 0; k < t->span_count; k++) {
+        uint32_t n = v->variable[(size_t)t->spans[k].site * v->run->fine.count + t->spans[k].fine];
+        if (t->spans[k].time) {
+            tb_changes_add(to, at, n, 1);
+            tb_changes_add(to, at + t->spans[k].time, n, -1);
+        }
         at += t->spans[k].time;
     }
-    return ok;
+    return true;
 }
 
-static bool write_changes(struct vcd *v, struct tb_trace_source *s)
+/* A reading for those that take long, if there are any. */
+static bool gather_late(struct vcd *v, struct tb_trace_source *s)
 {
     const struct tb_trace_record *t;
     bool ok = true;
+    if (v->soon == TB_NEVER)
+        return true;
+    while (ok && (t = tb_source_next(s)))
+        if (t->ended - t->created >= v->soon)
+            ok = add(v, &v->late, t);
+    tb_changes_sort(&v->late);
+    tb_source_rewind(s);
+    return ok;
+}
+
+static void write_begin(struct vcd *v)
+{
     tb_outfile_print(v->to, "#%" PRIu64 "\n$dumpvars\n", v->first);
     for (uint32_t k = 0; k < v->variables; k++)
         write_value(v, k);
     tb_outfile_print(v->to, "$end\n");
     v->now = v->first;
+}
+
+/* Nothing that is still to come was created more than the window, and what records are out of
+ * order, before the end of this one. */
+static bool write_changes(struct vcd *v, struct tb_trace_source *s)
+{
+    const struct tb_trace_record *t;
+    bool ok = true;
+    size_t enough = RUN;
+    tb_time back = v->window < TB_NEVER - v->disorder ? v->window + v->disorder : TB_NEVER;
     while (ok && !tb_outfile_failed(v->to) && (t = tb_source_next(s))) {
-        flush(v, t->ended - (v->longest < t->ended ? v->longest : t->ended));
-        ok = add(v, t);
+        if (t->ended - t->created >= v->soon)
+            continue;
+        ok = add(v, &v->all, t);
+        if (v->all.count < enough)
+            continue;
+        if (t->ended > back)
+            flush(v, t->ended - back);
+        enough = 4 * v->all.count > RUN ? 4 * v->all.count : RUN;
     }
     flush(v, TB_NEVER);
     end_instant(v);
@@ -265,7 +322,10 @@ static bool get_memory(struct vcd *v)
     v->shown = calloc(v->variables + 1, sizeof *v->shown);
     v->touched = calloc(v->variables + 1, sizeof *v->touched);
     v->marked = calloc(v->variables + 1, sizeof *v->marked);
-    return v->count && v->shown && v->touched && v->marked;
+    v->name = calloc(v->variables + 1, sizeof *v->name);
+    for (uint32_t k = 0; v->name && k < v->variables; k++)
+        code(k, v->name[k]);
+    return v->count && v->shown && v->touched && v->marked && v->name;
 }
 
 bool tb_convert_vcd(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
@@ -282,11 +342,15 @@ bool tb_convert_vcd(struct tb_trace_source *s, struct tb_outfile *to, const char
         v.variable[k] = NONE;
     if (ok) {
         look(&v, s);
+        find_soon(&v);
         number_variables(&v);
         tb_source_rewind(s);
         v.first = v.first == TB_NEVER ? 0 : v.first;
         write_head(&v);
-        ok = get_memory(&v) && write_changes(&v, s);
+        ok = get_memory(&v) && gather_late(&v, s);
+        if (ok)
+            write_begin(&v);
+        ok = ok && write_changes(&v, s);
     }
     if (!ok)
         tb_diag_host(diag, "no memory");
@@ -295,7 +359,9 @@ bool tb_convert_vcd(struct tb_trace_source *s, struct tb_outfile *to, const char
     free(v.shown);
     free(v.touched);
     free(v.marked);
-    free(v.heap);
+    free(v.name);
+    tb_changes_free(&v.all);
+    tb_changes_free(&v.late);
     return ok && !tb_outfile_failed(to);
 }
 
