@@ -192,6 +192,7 @@ static void book_whole(struct tb_iommu *u, const struct tb_walk_story *s, uint32
     }
     t->details = have;
     t->spent[TB_PART_WALK] += from - begin;
+    u->m->spent[TB_PART_WALK] += from - begin;
 }
 
 /* Waiting for a walker is QUEUE. For the walk WALK, by what it read; who joined midway pays from

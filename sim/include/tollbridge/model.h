@@ -468,6 +468,8 @@ static inline void tb_txn_serve(struct tb_model *m, uint32_t txn, tb_time waited
     struct tb_txn *t = &m->txns[txn];
     t->spent[TB_PART_QUEUE] += waited;
     t->spent[part] += spent;
+    m->spent[TB_PART_QUEUE] += waited;
+    m->spent[part] += spent;
     if (!m->traced)
         return;
     uint64_t *at = t->mark;
