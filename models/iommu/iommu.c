@@ -620,7 +620,8 @@ void tb_iommu_pass_up(struct tb_iommu *u, const struct tb_msg *msg, tb_credit cr
 static void leave(struct tb_iommu *u, const struct tb_request *r, tb_time when)
 {
     tb_time ready = r->port == TB_UP_PORT ? when : tb_max(when, tb_port_ready(u->m, r->port));
-    tb_txn_spend(u->m, r->msg.txn, TB_PART_QUEUE, ready - when);
+    if (ready > when)
+        tb_txn_spend(u->m, r->msg.txn, TB_PART_QUEUE, ready - when);
     tb_send(u->m, r->port, &r->msg, ready, r->credit);
 }
 
@@ -776,7 +777,8 @@ bool tb_iommu_from_above(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
     }
     if (msg->class == TB_INTERRUPT || !tb_registers_claim(u, msg->address, msg->space))
         return false;
-    add_passing(u, u->above, msg, credit, 0, when);
+    /* A CPU whose stores to memory come by here too does not pass them. */
+    add_passing(u, u->above, msg, credit, u->above == TB_UP_PORT ? 0 : u->arrivals, when);
     return true;
 }
 

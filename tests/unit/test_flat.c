@@ -415,6 +415,34 @@ static void test_gart_sweep(void)
     CU_ASSERT(old_ones > 100);
 }
 
+/* A device's posted write waits for its walk; a CPU that reads the device's register meanwhile has
+ * the answer only behind it, so that it finds the data (PCI's ordering). */
+static void test_gart_order(void)
+{
+    struct seen s;
+    seen_run(
+        &s,
+        "scenario: order\nplatform:\n  models:\n"
+        "    nb: {model: gart, latency: 20ns, aperture: {base: 0x8000000, size: 32MiB, enabled: "
+        "true}, table: 0x10000}\n"
+        "    dram: {model: memory, base: 0, size: 64MiB, latency: 1us}\n"
+        "    low: {model: bus}\n"
+        "    regs: {model: memory, base: 0xe0000000, size: 4KiB}\n"
+        "    dev: {model: requester, id: \"00:02.0\", posted: true, requests: [{op: write, "
+        "address: 0x8000000, bytes: 8}]}\n"
+        "    cpu: {model: requester, id: \"00:00.0\", outstanding: 1, requests: [{op: read, "
+        "address: 0xe0000000, bytes: 4}, {op: read, address: 0x300000, bytes: 8}]}\n"
+        "  links: [{from: dev, to: low}, {from: low, to: nb.io}, {from: low, to: regs}, {from: "
+        "cpu, to: nb.cpu}, {from: nb.mem, to: dram}]\n"
+        "memory: [{at: 0x10000, u32: [0x300001]}, {at: 0x300000, u64: [1]}]\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);
+    const struct seen_txn *post = seen_find(&s, "dev", 0), *read = seen_find(&s, "cpu", 0);
+    CU_ASSERT(post && read && post->txn.pa == 0x300000);
+    CU_ASSERT(post && post->ended > TB_US); /* by its walk */
+    CU_ASSERT(post && read && read->ended >= post->ended);
+    seen_free(&s);
+}
+
 /* -- Mistakes ------------------------------------------------------------------------------------
  */
 
@@ -455,4 +483,5 @@ SUITE("flat", {"sun4m: entries", test_sun4m_entries}, {"sun4m: ranges", test_sun
       {"sun4m: no stale translation after a flush", test_sun4m_sweep},
       {"gart: for whom", test_gart_sides}, {"gart: entries", test_gart_entries},
       {"gart: sizes", test_gart_sizes},
-      {"gart: no stale translation after InvGart", test_gart_sweep}, {"mistakes", test_mistakes})
+      {"gart: no stale translation after InvGart", test_gart_sweep},
+      {"gart: reads behind posted writes", test_gart_order}, {"mistakes", test_mistakes})
