@@ -316,7 +316,7 @@ bool tb_iommu_fact(const struct tb_iommu *u, const char *key, uint64_t *out)
         {"iommu.format", u->format->number, true},
         {"iommu.id", u->p->id, true},
         {"iommu.irq", u->p->irq, u->p->has_irq},
-        {"iommu.efr", u->p->reset.efr, true},
+        {"iommu.efr", u->p->reset.efr, !u->front->flat},
     };
     for (unsigned i = 0; i < sizeof facts / sizeof facts[0]; i++)
         if (facts[i].known && !strcmp(facts[i].key, key)) {

@@ -186,6 +186,45 @@ static void test_gart_steps(void)
     seen_free(&s);
 }
 
+/* The same as for sun4m; look-ups stop while one request waits, so a CPU's posted store to the
+ * table waits behind them, and InvGart behind that. */
+static void check_gart_safety(const char *host, unsigned delay)
+{
+    char text[2048];
+    struct seen s;
+    snprintf(text, sizeof text,
+             "scenario: test\nplatform:\n  models:\n"
+             "    host: {model: host%s}\n"
+             "    nb: {model: gart, latency: 20ns, aperture: {base: 0x2000000, size: 32MiB}, "
+             "pending: 1, iotlb: {entries: 2}}\n"
+             "    dram: {model: memory, base: 0, size: 32MiB, latency: 150ns}\n"
+             "    dev: {model: requester, id: \"00:02.0\", pattern: random, op: read, base: "
+             "0x2000000, window: 16KiB, count: 120, outstanding: 6}\n"
+             "  links: [{from: host, to: nb.cpu}, {from: dev, to: nb.io}, {from: nb.mem, to: "
+             "dram}]\n"
+             "setup:\n"
+             "  - map: {device: dev, iova: 0x2000000, pa: 0x200000, size: 16KiB}\n"
+             "steps:\n"
+             "  - delay: %uns\n"
+             "  - unmap: {device: dev, iova: 0x2001000, size: 4KiB}\n"
+             "  - wait: idle\n"
+             "  - expect: {safety: {count: 0}}\n"
+             "  - expect: {counter: {of: nb, name: faults, min: 5}}\n"
+             "record: {check: dma-safety}\n",
+             host, delay);
+    holds(&s, text);
+    seen_free(&s);
+}
+
+static void test_gart_safety(void)
+{
+    for (unsigned delay = 3000; delay < 6000; delay += 37) {
+        check_gart_safety("", delay);
+        check_gart_safety(", posted: true", delay);
+    }
+}
+
 SUITE("steps: flat tables", {"refusals", test_refusals}, {"driver memory", test_memory},
       {"sun4m: range and flushes", test_sun4m_tables}, {"sun4m: faults", test_sun4m_handler},
-      {"sun4m: unmapped is unreachable", test_sun4m_safety}, {"gart", test_gart_steps})
+      {"sun4m: unmapped is unreachable", test_sun4m_safety}, {"gart", test_gart_steps},
+      {"gart: unmapped is unreachable", test_gart_safety})
