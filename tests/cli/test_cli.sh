@@ -216,6 +216,18 @@ expect 1 'standard input:12' sh -c "sed '12s/ lat=[0-9.]*/ lat=1.000/' plain.log
 
 expect 2 'twice' "$program" diff - - </dev/null
 
+# Memory is bounded: two logs of more than 30 MB each, one of them with lines out of place, in 40 MB for all (where a program can be
+# held to that: not with a sanitizer).
+if (ulimit -v 40000 && "$program" --version) >/dev/null 2>&1; then
+    expect 0 '' "$program" run tiny.yaml --set dma.count=120000 --set dma.window=1MiB --quiet --out large
+    [ "$(wc -c <large/tiny.log)" -gt 30000000 ] || fail 'the large log is not large'
+    sed -e 's/ lat=/ lat=1/' -e '50{h;d}' -e '9000{G}' -e '70000d' large/tiny.log >large/other.log
+    expect 0 'equal: 120000' sh -c "ulimit -v 40000; exec $program diff large/tiny.log large/tiny.log"
+    expect 1 '119999 of 120000 transactions changed, 1 out of order, 1 missing, 0 extra' \
+        sh -c "ulimit -v 40000; exec $program diff large/tiny.log large/other.log"
+    rm -r large
+fi
+
 # Every model's first divergence, in order.
 sed -E '9s/ by=dma / by=nic /;30s/ by=dma / by=nic /' plain.log >two.log
 sed -E '9s/ lat=[0-9.]*/ lat=1.000/;6s/ lat=[0-9.]*/ lat=2.000/' two.log >two-moved.log
