@@ -29,7 +29,6 @@ struct side {
     tb_time time;    /* the golden's: when that ended */
     struct tb_window window;
     struct waiting *waiting;
-    uint32_t *component_of; /* of this run's models: in d->components, or TB_NOWHERE */
 };
 
 struct compare {
@@ -38,79 +37,6 @@ struct compare {
     struct tb_trace_pairing pairing;
     struct side side[2];
 };
-
-/* -- Who differs --------------------------------------------------------------------------------
- */
-
-static const char *name_of(const struct compare *c, unsigned which, uint16_t model)
-{
-    return which == GOLDEN ? tb_trace_name_of(&c->pairing, model)
-                           : tb_trace_model(c->pairing.run[NEW], model);
-}
-
-static struct tb_trace_component *new_component(struct tb_trace_diff *d, const char *name)
-{
-    struct tb_trace_component *more =
-        realloc(d->components, (d->component_count + 1) * sizeof *more);
-    if (!more)
-        return NULL;
-    d->components = more;
-    more[d->component_count] = (struct tb_trace_component){.by = strdup(name)};
-    return more[d->component_count].by ? &more[d->component_count++] : NULL;
-}
-
-static struct tb_trace_component *component_of(struct compare *c, unsigned which, uint16_t model)
-{
-    struct tb_trace_diff *d = c->d;
-    uint32_t *known = &c->side[which].component_of[model];
-    const char *name = name_of(c, which, model);
-    for (uint32_t i = 0; *known == TB_NOWHERE && i < d->component_count; i++)
-        if (strcmp(d->components[i].by, name) == 0)
-            *known = i;
-    if (*known != TB_NOWHERE)
-        return &d->components[*known];
-    struct tb_trace_component *new = new_component(d, name);
-    d->failed |= !new;
-    if (new)
-        *known = (uint32_t)(new - d->components);
-    return new;
-}
-
-static char *sentence(const struct compare *c, unsigned which, const struct tb_trace_record *a,
-                      const char *what)
-{
-    char *text;
-    const struct tb_trace_run *r = c->pairing.run[which];
-    int n = asprintf(&text, "run %u: %s %" PRIu32 " of %s, created at %" PRIu64 ".%03u ns: %s",
-                     r->number + 1, r->kinds.word[a->kind], a->number, name_of(c, which, a->by),
-                     a->created / TB_NS, (unsigned)(a->created % TB_NS), what);
-    return n < 0 ? NULL : text;
-}
-
-static bool is_first(const struct compare *c, const struct tb_trace_component *of, uint64_t place)
-{
-    unsigned run = c->pairing.run[GOLDEN]->number;
-    return !of->first || run < of->run || (run == of->run && place < of->place);
-}
-
-/* `place` counts in the golden. */
-static void diverge(struct compare *c, unsigned which, const struct tb_trace_record *t,
-                    uint64_t place, size_t counter, const char *what)
-{
-    struct tb_trace_component *of = component_of(c, which, t->by);
-    if (!of)
-        return;
-    ++*(uint64_t *)((char *)of + counter);
-    if (!is_first(c, of, place))
-        return;
-    free(of->first);
-    of->first = sentence(c, which, t, what);
-    of->run = c->pairing.run[GOLDEN]->number;
-    of->place = place;
-    c->d->failed |= !of->first;
-}
-
-#define COUNTER(name) offsetof(struct tb_trace_component, name)
 
 /* -- A pair -------------------------------------------------------------------------------------
  */
@@ -125,25 +51,9 @@ static void count_cause(struct compare *c, const struct tb_trace_record *a,
         d->waited++;
     else
         d->shifted++;
-    if (m->own && !d->cause && !(d->cause = sentence(c, GOLDEN, a, "changed by itself")))
+    if (m->own && !d->cause &&
+        !(d->cause = tb_trace_sentence(&c->pairing, GOLDEN, a, "changed by itself")))
         d->failed = true;
-}
-
-static const char *describe(const struct tb_trace_record *a, const struct tb_trace_record *b,
-                            const struct tb_trace_moved *m, char out[200])
-{
-    char golden[40] = "", new[40] = "";
-    *tb_put_time(golden, a->ended - a->created) = '\0';
-    *tb_put_time(new, b->ended - b->created) = '\0';
-    const char *what = m->outcome     ? "another outcome"
-                       : m->addresses ? "another address"
-                       : m->data      ? "other data"
-                                      : "other times";
-    if (a->ended - a->created == b->ended - b->created)
-        snprintf(out, 200, "%s, latency %s ns as before", what, golden);
-    else
-        snprintf(out, 200, "%s, latency %s -> %s ns", what, golden, new);
-    return out;
 }
 
 static void compare_pair(struct compare *c, const struct tb_trace_record *a,
@@ -151,7 +61,6 @@ static void compare_pair(struct compare *c, const struct tb_trace_record *a,
 {
     struct tb_trace_diff *d = c->d;
     struct tb_trace_moved m;
-    char what[200];
     d->matched++;
     if (!tb_trace_compare(&c->pairing, a, b, &m)) {
         d->equal++;
@@ -162,11 +71,11 @@ static void compare_pair(struct compare *c, const struct tb_trace_record *a,
     d->outcome += m.outcome;
     d->data += m.data;
     count_cause(c, a, &m);
-    struct tb_trace_component *of = component_of(c, GOLDEN, a->by);
-    if (of && !is_first(c, of, place))
+    struct tb_trace_component *of = tb_trace_component_of(&c->pairing, GOLDEN, a->by);
+    if (of && !tb_trace_is_first(&c->pairing, of, place))
         of->changed++;
     else
-        diverge(c, GOLDEN, a, place, COUNTER(changed), describe(a, b, &m, what));
+        tb_trace_diverge_pair(&c->pairing, a, b, place, &m);
 }
 
 /* -- Matching -----------------------------------------------------------------------------------
@@ -206,10 +115,12 @@ static void give_up(struct compare *c, unsigned which)
     const struct waiting *w = &s->waiting[slot];
     if (which == GOLDEN) {
         c->d->missing++;
-        diverge(c, GOLDEN, &w->record, w->place, COUNTER(missing), "missing");
+        tb_trace_diverge(&c->pairing, GOLDEN, &w->record, w->place, TB_TRACE_COUNTER(missing),
+                         "missing");
     } else {
         c->d->extra++;
-        diverge(c, NEW, &w->record, w->other_place, COUNTER(extra), "extra");
+        tb_trace_diverge(&c->pairing, NEW, &w->record, w->other_place, TB_TRACE_COUNTER(extra),
+                         "extra");
     }
     tb_window_take(&s->window, slot);
 }
@@ -262,8 +173,8 @@ static void match_late(struct compare *c, unsigned which, uint32_t slot)
     compare_pair(c, golden, new, which == GOLDEN ? late->place : w->place);
     if (is_reordered(c, which, w, golden)) {
         c->d->order++;
-        diverge(c, GOLDEN, golden, which == GOLDEN ? w->other_place : w->place, COUNTER(reordered),
-                "another place in the order");
+        tb_trace_diverge(&c->pairing, GOLDEN, golden, which == GOLDEN ? w->other_place : w->place,
+                         TB_TRACE_COUNTER(reordered), "another place in the order");
     }
     if (early->passed <= w->place)
         early->passed = w->place + 1;
@@ -291,7 +202,8 @@ static void add_unknown(struct compare *c)
 {
     struct side *s = &c->side[NEW];
     c->d->extra++;
-    diverge(c, NEW, s->at, c->side[GOLDEN].place, COUNTER(extra), "extra");
+    tb_trace_diverge(&c->pairing, NEW, s->at, c->side[GOLDEN].place, TB_TRACE_COUNTER(extra),
+                     "extra");
     pass(s);
 }
 
@@ -347,24 +259,18 @@ static void compare_records(struct compare *c)
 /* -- Runs ---------------------------------------------------------------------------------------
  */
 
-static bool begin_side(struct side *s, const struct tb_trace_run *r)
+static bool begin_side(struct side *s)
 {
     *s = (struct side){.file = s->file};
     s->waiting = malloc(TB_TRACE_DIFF_WAITING * sizeof *s->waiting);
-    s->component_of = malloc((r->model_count + 1) * sizeof *s->component_of);
-    if (!s->waiting || !s->component_of || !tb_window_make(&s->window, TB_TRACE_DIFF_WAITING))
-        return false;
-    memset(s->component_of, 0xff, (r->model_count + 1) * sizeof *s->component_of);
-    return true;
+    return tb_window_make(&s->window, TB_TRACE_DIFF_WAITING) && s->waiting;
 }
 
 static void end_side(struct side *s)
 {
     tb_window_free(&s->window);
     free(s->waiting);
-    free(s->component_of);
     s->waiting = NULL;
-    s->component_of = NULL;
 }
 
 static bool same_words(const struct tb_trace_word_list *a, const struct tb_trace_word_list *b)
@@ -384,7 +290,7 @@ static void compare_run(struct compare *c)
         c->d->other_runs = true;
         return;
     }
-    bool ok = begin_side(&c->side[GOLDEN], a) & begin_side(&c->side[NEW], b);
+    bool ok = begin_side(&c->side[GOLDEN]) & begin_side(&c->side[NEW]);
     if (ok && tb_trace_pairing_begin(&c->pairing))
         compare_records(c);
     else

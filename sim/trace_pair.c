@@ -167,8 +167,13 @@ bool tb_trace_pairing_begin(struct tb_trace_pairing *p)
     p->model_of = calloc(b->model_count + 1, sizeof *p->model_of);
     p->site_of = calloc(b->site_count + 1, sizeof *p->site_of);
     p->hop_of = malloc(hops);
-    if (!p->names || !p->model_of || !p->site_of || !p->hop_of || !map_names(p))
+    for (unsigned i = 0; i < 2; i++)
+        p->component_of[i] = malloc((p->run[i]->model_count + 1) * sizeof *p->component_of[i]);
+    if (!p->names || !p->model_of || !p->site_of || !p->hop_of || !p->component_of[0] ||
+        !p->component_of[1] || !map_names(p))
         return false;
+    for (unsigned i = 0; i < 2; i++)
+        memset(p->component_of[i], 0xff, (p->run[i]->model_count + 1) * sizeof *p->component_of[i]);
     memset(p->hop_of, 0xff, hops);
     for (unsigned k = 0; k < a->kinds.count; k++)
         make_rules(p, k);
@@ -183,6 +188,9 @@ void tb_trace_pairing_end(struct tb_trace_pairing *p)
     free(p->model_of);
     free(p->site_of);
     free(p->hop_of);
+    free(p->component_of[0]);
+    free(p->component_of[1]);
+    p->component_of[0] = p->component_of[1] = NULL;
     p->names = NULL;
     p->model_of = p->site_of = p->hop_of = NULL;
 }
@@ -266,6 +274,9 @@ static void moved_span(struct tb_trace_pairing *p, const struct tb_trace_record 
         m->waited = true;
     else
         m->own = true;
+    if (m->stays < TB_TRACE_MOVED_STAYS)
+        m->stay[m->stays] = (struct tb_trace_stay){site, part, golden, new};
+    m->stays++;
     move(p, site, part, golden, new);
 }
 
@@ -391,7 +402,8 @@ bool tb_trace_compare(struct tb_trace_pairing *p, const struct tb_trace_record *
 {
     const struct tb_trace_rules *r = &p->rules[a->kind];
     uint32_t differ = time_fields(p, a, b) | other_fields(p, a, b);
-    *m = (struct tb_trace_moved){0};
+    m->times = m->own = m->waited = false;
+    m->stays = 0;
     if (same_path(p, a, b))
         compare_same_path(p, a, b, m);
     else if (r->paths)

@@ -292,7 +292,7 @@ expect 2 'cut off' "$program" diff traced-same cut.tbt
 expect 2 'cut off' "$program" diff cut.tbt traced-same
 expect 2 'is none' "$program" diff traced-same golden.log
 expect 1 '0 of 300 transactions changed, 0 out of order, 1 missing, 0 extra' "$program" diff traced-same traced-count=299
-expect 1 'first difference: run 1: dma 0 of dma, created at 0.000 ns: other times, latency ' "$program" diff traced-same traced-slow
+expect 1 'first difference: run 1: dma 0 of dma, created at 0.000 ns: other times, latency 68.000 -> 69.000 ns (dram mem +1.000)' "$program" diff traced-same traced-slow
 expect 1 '"by": "dma"' "$program" diff traced-same traced-slow --json
 
 # The same options, with the same meaning, as for logs; JUnit.
