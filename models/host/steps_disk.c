@@ -726,20 +726,33 @@ static enum host_verdict run_finish(struct host *h, struct host_step *s, tb_time
 
 #define ARGS sizeof(struct disk_args)
 
-/* Regions to which the device sends requests that nobody takes (where nobody translates them). */
+/* A region to which a device sends requests that nobody takes, whichever way out it has. */
+static void lint_region(struct tb_model *m, uint64_t first, uint64_t bytes,
+                        const struct tb_node *node, struct tb_diag *diag)
+{
+    uint64_t last = first + (bytes ? bytes - 1 : 0), where;
+    unsigned by = 0;
+    for (unsigned port = 0; port < tb_port_count(m); port++) {
+        if (tb_port_peer(m, port) && !tb_unclaimed(m, port, first, last, &where))
+            return;
+        by = tb_port_peer(m, port) ? port : by;
+    }
+    tb_lint_range(m, by, first, bytes, node, diag);
+}
+
 static void lint_transfer(const struct host *h, const struct host_step *s, struct tb_diag *diag)
 {
     const struct disk_args *a = s->args;
     const struct prd *prds = a->prds.at;
+    struct tb_model *m = a->virtio ? a->virtio->device->model : a->channel->device->model;
     (void)h;
-    if (a->virtio || a->command.wanted != IDE_OK || a->scatter.given)
+    if (a->command.wanted != IDE_OK || a->scatter.given)
         return;
     for (size_t i = 0; i < a->prds.count; i++)
-        tb_lint_range(a->channel->device->model, 0, prds[i].has_pa ? prds[i].pa : prds[i].iova,
-                      prds[i].bytes, a->prds.nodes[i], diag);
+        lint_region(m, prds[i].has_pa ? prds[i].pa : prds[i].iova, prds[i].bytes, a->prds.nodes[i],
+                    diag);
     if (a->has_prd_at)
-        tb_lint_range(a->channel->device->model, 0, a->prd_at, BMIDE_PRD_BYTES,
-                      tb_node_get(s->node, "prd_at"), diag);
+        lint_region(m, a->prd_at, BMIDE_PRD_BYTES, tb_node_get(s->node, "prd_at"), diag);
 }
 
 const struct host_step_lint host_lints_disk[] = {

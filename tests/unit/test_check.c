@@ -254,6 +254,10 @@ static const struct scenario scenarios[] = {
      {NULL}},
     {"  - disk_read: {device: ide1, lba: 0, sectors: 8, prd: [{iova: 0x4400000, bytes: 4KiB}]}\n",
      {NULL}},
+    {"  - disk_read: {device: vblk, lba: 0, sectors: 8, prd: [{pa: 0x1000, bytes: 4KiB}]}\n",
+     {NULL}},
+    {"  - disk_read: {device: vblk, lba: 0, sectors: 8, prd: [{pa: 0x4400000, bytes: 4KiB}]}\n",
+     {NOBODY("17:57", "0x4400000", "vblk")}},
     {"  - write: {at: 0x41ffffc, u32: 1}\n", {NOBODY("17:17", "0x41ffffc", "host")}},
     {"  - store: {at: 0x41ffffc, u32: 1, status: unsupported}\n", {NULL}},
     {"  - load: {at: 0x3fffffc, size: 8}\n", {NOBODY("17:16", "0x4000000", "host")}},
@@ -262,22 +266,24 @@ static const struct scenario scenarios[] = {
     {"  - write: {to: iommu.control, value: 0}\n", {NULL}},
 };
 
-static const char frame[] = "scenario: test\n"
-                            "platform:\n"
-                            "  models:\n"
-                            "    sys: {model: bus}\n"
-                            "    ram: {model: memory, base: 0, size: 64MiB}\n"
-                            "    host: {model: host}\n"
-                            "    br: {model: bridge}\n"
-                            "    iommu: {model: bridge, iommu: {format: amdvi}}\n"
-                            "    ide0: {model: ide, id: \"00:01.0\", disk0: {size: 1MiB}}\n"
-                            "    ide1: {model: ide, id: \"00:02.0\", io: 0xd000, legacy: false, "
-                            "irq0: 16, irq1: 17, disk0: {size: 1MiB}}\n"
-                            "  links: [{from: ram, to: sys}, {from: host, to: sys},\n"
-                            "    {from: br.up, to: sys}, {from: iommu.up, to: sys},\n"
-                            "    {from: br.down, to: ide0}, {from: iommu.down, to: ide1}]\n"
-                            "%s\n\n"
-                            "steps:\n%s";
+static const char frame[] =
+    "scenario: test\n"
+    "platform:\n"
+    "  models:\n"
+    "    sys: {model: bus}\n"
+    "    ram: {model: memory, base: 0, size: 64MiB}\n"
+    "    host: {model: host}\n"
+    "    br: {model: bridge}\n"
+    "    iommu: {model: bridge, iommu: {format: amdvi}}\n"
+    "    ide0: {model: ide, id: \"00:01.0\", disk0: {size: 1MiB}}\n"
+    "    ide1: {model: ide, id: \"00:02.0\", io: 0xd000, legacy: false, "
+    "irq0: 16, irq1: 17, disk0: {size: 1MiB}}\n"
+    "    vblk: {model: virtio-blk-mmio, id: \"00:03.0\", base: 0xfeb00000, disk: {size: 1MiB}}\n"
+    "  links: [{from: ram, to: sys}, {from: host, to: sys}, {from: vblk, to: sys},\n"
+    "    {from: br.up, to: sys}, {from: iommu.up, to: sys},\n"
+    "    {from: br.down, to: ide0}, {from: iommu.down, to: ide1}]\n"
+    "%s\n"
+    "steps:\n%s";
 
 static void test_scenarios(void)
 {
