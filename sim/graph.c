@@ -173,17 +173,35 @@ static void end_row(FILE *to)
     fprintf(to, "</font></td></tr>");
 }
 
-/* Its ports on one side, for links to end at. */
-static void write_ports(FILE *to, const struct tb_model *m, enum side side)
+/* On which side of the model a port is drawn: that of its link. ANYWHERE: it has none. */
+static enum side drawn_side(struct tb_sim *s, const struct tb_model *m, unsigned port)
 {
+    for (size_t n = 0; n < tb_sim_link_count(s); n++) {
+        const struct tb_link_params *l = tb_sim_link(s, n);
+        for (unsigned end = 0; end < 2; end++)
+            if (l->end[end] == m && l->port[end] == port)
+                return upper_end(s, l) == end ? BELOW : ABOVE;
+    }
+    return ANYWHERE;
+}
+
+/* Its ports on one side, beside each other, for links to end at. */
+static void write_ports(FILE *to, struct tb_model *m, enum side side)
+{
+    bool any = false;
     for (unsigned port = 0; port < named_ports(m); port++) {
         const char *name = port_name(m, port);
-        if (!name || port_side(m, port) != side)
+        if (!name || drawn_side(m->sim, m, port) != side)
             continue;
-        fprintf(to, "<tr><td port=\"%s\"><font point-size=\"9\" color=\"#555555\"><i>", name);
+        if (!any)
+            fprintf(to, "<tr><td><table border=\"0\" cellborder=\"0\" cellpadding=\"2\"><tr>");
+        any = true;
+        fprintf(to, "<td port=\"%s\"><font point-size=\"9\" color=\"#555555\"><i>", name);
         write_html(to, name);
-        fprintf(to, "</i></font></td></tr>");
+        fprintf(to, "</i></font></td>");
     }
+    if (any)
+        fprintf(to, "</tr></table></td></tr>");
 }
 
 static void write_range(FILE *to, uint64_t base, uint64_t last)
@@ -254,6 +272,7 @@ static const struct tb_node *told_of(const struct tb_node *item)
 {
     static const char *const elsewhere[] = {"model", "id", "base", "format"};
     const struct tb_node *value = item->kind == TB_SCALAR ? item : tb_node_get(item, "entries");
+    value = value ? value : tb_node_get(item, "base");
     for (size_t k = 0; k < sizeof elsewhere / sizeof elsewhere[0]; k++)
         if (strcmp(item->key, elsewhere[k]) == 0)
             return NULL;
@@ -297,6 +316,17 @@ static void write_badge(FILE *to, const struct tb_node *part)
     end_row(to);
 }
 
+/* Of its parts; of a model that translates by itself, of that. */
+static void write_badges(FILE *to, struct tb_model *m)
+{
+    if (tb_graph_translates(m) && !tb_node_get(m->node, "iommu"))
+        fprintf(to, "<tr><td bgcolor=\"%s\"><font point-size=\"10\"><b>IOMMU</b></font></td></tr>",
+                badge_colour("iommu"));
+    for (size_t k = 0; k < m->node->count; k++)
+        if (is_part(m, m->node->items[k]))
+            write_badge(to, m->node->items[k]);
+}
+
 static void write_said(FILE *to, const struct tb_model *m)
 {
     struct said said = {.to = to};
@@ -328,10 +358,7 @@ static void write_model(FILE *to, struct tb_model *m)
             m->class->name);
     write_place(to, m);
     write_said(to, m);
-    for (size_t k = 0; k < m->node->count; k++)
-        if (is_part(m, m->node->items[k]))
-            write_badge(to, m->node->items[k]);
-    write_ports(to, m, ANYWHERE);
+    write_badges(to, m);
     write_ports(to, m, BELOW);
     fprintf(to, "</table>>];\n");
 }
@@ -339,14 +366,14 @@ static void write_model(FILE *to, struct tb_model *m)
 /* -- Links ---------------------------------------------------------------------------------------
  */
 
-static void write_end(FILE *to, const struct tb_link_params *l, unsigned end)
+static void write_end(FILE *to, const struct tb_link_params *l, unsigned end, unsigned upper)
 {
     const char *port = port_name(l->end[end], l->port[end]);
     fputc('"', to);
     write_text(to, l->end[end]->name);
     fputc('"', to);
     if (port)
-        fprintf(to, ":\"%s\":%c", port, port_side(l->end[end], l->port[end]) == ABOVE ? 'n' : 's');
+        fprintf(to, ":\"%s\":%c", port, end == upper ? 's' : 'n');
 }
 
 static bool same_credits(const struct tb_link_params *l, unsigned dir)
@@ -423,9 +450,9 @@ static void write_link(FILE *to, struct tb_sim *s, const struct tb_link_params *
 {
     unsigned upper = upper_end(s, l);
     fprintf(to, "    ");
-    write_end(to, l, upper);
+    write_end(to, l, upper, upper);
     fprintf(to, " -> ");
-    write_end(to, l, 1 - upper);
+    write_end(to, l, 1 - upper, upper);
     fprintf(to, " [label=\"");
     write_label(to, l, upper);
     fprintf(to, "\"%s];\n", l->has_pcie ? ", penwidth=2.5, color=\"#3a6ea5\"" : "");
