@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kind kinds[] = {
-    {"ide-bmdma", ide_run}, {"amd-iommu", amdvi_run}, {"amd-iommu-regs", regs_run}};
+static const struct kind kinds[] = {{"ide-bmdma", ide_run},
+                                    {"amd-iommu", amdvi_run},
+                                    {"amd-iommu-regs", regs_run},
+                                    {"virtio-blk", virtio_vector_run}};
 
 struct vectors {
     json_t **at;

@@ -448,19 +448,79 @@ static const struct shape regs_vector[] = {
     {.key = "results", .is = MAP, .item = &regs_of_version, .also = some_result},
     {0}};
 
+/* -- virtio-blk ------------------------------------------ */
+
+#define VIRTIO_RAM (64u << 20)
+
+static void known_virtio_register(const struct spot *at)
+{
+    if (!virtio_register_known(json_string_value(at->value)))
+        spot_error(at, "unknown register '%s'", json_string_value(at->value));
+}
+
+static void known_transport(const struct spot *at)
+{
+    const char *s = json_string_value(at->value);
+    if (strcmp(s, "pci") != 0 && strcmp(s, "mmio") != 0)
+        spot_error(at, "expected \"pci\" or \"mmio\"");
+}
+
+static void hex_bytes(const struct spot *at)
+{
+    const char *s = json_string_value(at->value);
+    size_t n = strlen(s);
+    if (n % 2 || strspn(s, "0123456789abcdefABCDEF") != n)
+        spot_error(at, "expected bytes of two hexadecimal digits each");
+}
+
+static const struct shape virtio_out[] = {
+    {.is = TEXT}, {.is = TEXT, .also = known_virtio_register}, {.is = INT, .max = UINT32_MAX}, {0}};
+static const struct shape virtio_in[] = {{.is = TEXT},
+                                         {.is = TEXT, .also = known_virtio_register},
+                                         {.is = INT | OPTIONAL, .max = UINT32_MAX},
+                                         {0}};
+static const struct shape virtio_poke[] = {
+    {.is = TEXT}, {.is = INT, .max = VIRTIO_RAM}, {.is = TEXT, .also = hex_bytes}, {0}};
+static const struct shape virtio_peek[] = {
+    {.is = TEXT}, {.is = INT, .max = VIRTIO_RAM}, {.is = INT, .max = 1 << 20}, {0}};
+static const struct variant virtio_steps[] = {{"out", virtio_out},
+                                              {"in", virtio_in},
+                                              {"poke", virtio_poke},
+                                              {"peek", virtio_peek},
+                                              {"note", virtio_peek},
+                                              {"wait", alone},
+                                              {0}};
+static const struct shape virtio_step = {.is = LIST, .variants = virtio_steps};
+static const struct shape virtio_found = {.is = INT | TEXT};
+static const struct shape virtio_result[] = {{.key = "found", .is = LIST, .item = &virtio_found},
+                                             {0}};
+static const struct shape virtio_of_version = {.is = MAP, .members = virtio_result};
+static const struct shape virtio_vector[] = {
+    {.key = "id", .is = TEXT},
+    {.key = "kind", .is = TEXT},
+    {.key = "note", .is = TEXT | OPTIONAL},
+    {.key = "versions", .is = LIST | OPTIONAL, .item = &word},
+    {.key = "transport", .is = TEXT, .also = known_transport},
+    {.key = "program", .is = LIST, .item = &virtio_step},
+    {.key = "implementation_defined", .is = BOOL | OPTIONAL},
+    {.key = "results", .is = MAP, .item = &virtio_of_version, .also = some_result},
+    {0}};
+
 /* -- kinds ------------------------------------------ */
 
 static const struct {
     const char *kind;
     const struct shape *members;
-} kinds[] = {
-    {"ide-bmdma", ide_vector}, {"amd-iommu", amdvi_vector}, {"amd-iommu-regs", regs_vector}};
+} kinds[] = {{"ide-bmdma", ide_vector},
+             {"amd-iommu", amdvi_vector},
+             {"amd-iommu-regs", regs_vector},
+             {"virtio-blk", virtio_vector}};
 
 bool schema_check(struct line *line, json_t *vector)
 {
     struct spot at = {.value = vector, .line = line};
     json_t *kind = json_object_get(vector, "kind");
-    const char *names[4] = {0};
+    const char *names[sizeof kinds / sizeof kinds[0] + 1] = {0};
     if (!json_is_object(vector)) {
         spot_error(&at, "a vector must be an object");
         return false;

@@ -54,6 +54,15 @@ changed amdvi.jsonl amdvi/ide-rd-3pages 's/"0x10010000",4096,8704/"0x10010000",4
 changed amdvi.jsonl amdvi/ide-wr-mid-unmapped 's/\["zero",512\]/["0x10000000",512]/g' disk_written
 changed amdvi.jsonl amdvi/ide-rd-1page 's/"bm_status":4/"bm_status":5/g' bm_status
 
+changed virtio.jsonl virtio/pci/reads 's/"01020000"/"01020001"/' 'found[6] (step'
+changed virtio.jsonl virtio/pci/reads 's/"sha256:(.)/"sha256:0\1/' 'found[8]'
+changed virtio.jsonl virtio/mmio/events 's/"found":\[0,11,15/"found":[0,11,7/' 'found[2] (step 22, status)'
+changed virtio.jsonl virtio/pci/bad-loop 's/,79,2,/,15,2,/' 'status)'
+changed virtio.jsonl virtio/pci/needs-platform 's/\[0,3,0,11\]/[0,11,0,11]/' 'found[1] (step'
+changed virtio.jsonl virtio/pci/reads 's/\["in","status"\],//' 'the program reads'
+refused '{"id": "a", "kind": "virtio-blk", "transport": "isa"}' '1:48: expected "pci" or "mmio"'
+refused '{"id": "a", "kind": "virtio-blk", "program": [["out", "stato", 1]]}' "1:55: unknown register 'stato'"
+refused '{"id": "a", "kind": "virtio-blk", "program": [["poke", 0, "abc"]]}' '1:59: expected bytes'
 refused '{"id": "a", "kind": "ide-bmdmo"}' "1:21: unknown kind 'ide-bmdmo'; did you mean 'ide-bmdma'?"
 refused '{"id": "a", "kind": 7}' "1:1: 'kind' must be a string"
 refused '{"id": "a", "kind": "amd-iommu"}' "1:1: missing member 'dte'"

@@ -162,5 +162,9 @@ struct kind {
 void ide_run(const json_t *vector, struct verdict *v);
 void amdvi_run(const json_t *vector, struct verdict *v);
 void regs_run(const json_t *vector, struct verdict *v);
+void virtio_vector_run(const json_t *vector, struct verdict *v);
+
+/* Registers of a virtio device, by the vectors' names (virtio.c). */
+bool virtio_register_known(const char *name);
 
 #endif
