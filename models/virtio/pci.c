@@ -1,7 +1,7 @@
 /* virtio-blk-pci: the device as a PCI function without the transitional half (4.1): a header with
  * vendor capabilities, and one memory BAR that holds the structures they point to. The platform
- * gives the BAR its address; software can size it, but the bus above decodes what the platform
- * said, so a BAR that is moved answers nowhere. No MSI-X: the interrupt is the line of 4.1.5.4.
+ * gives the BAR its address; software can size and move it. No MSI-X: the interrupt is the line of
+ * 4.1.5.4.
  */
 #include "virtio/virtio.h"
 
@@ -127,6 +127,18 @@ static void write_byte(struct virtio *v, uint32_t offset, uint8_t value)
         uint8_t *at = &v->config[offset];
         *at = (uint8_t)(((*at & ~f->mask) | (value & f->mask)) & ~(value & f->clear));
     }
+}
+
+/* Where the BAR is, and whether the function answers there. */
+static struct tb_range bar_of(const struct virtio *v)
+{
+    uint64_t base = get(v, CFG_BAR0) & ~(uint64_t)(BAR_SIZE - 1);
+
+    return (struct tb_range){.base = base,
+                             .last = base + BAR_SIZE - 1,
+                             .space = TB_MEMORY,
+                             .moves = true,
+                             .off = !(get(v, CFG_COMMAND) & COMMAND_MEMORY)};
 }
 
 /* -- Common configuration (4.1.4.3) ---------------------------------------------------------- */
@@ -336,12 +348,16 @@ static enum tb_status access_header(struct tb_model *m, const struct tb_debug *a
         return TB_ABORT;
     if (offset == CAP_WINDOW + VIRTIO_PCI_CAP_DATA && access_window(m, *a, now))
         return TB_OK;
+    struct tb_range was = bar_of(v);
     for (uint32_t i = 0; i < a->length; i++) {
         if (a->write)
             write_byte(v, offset + i, a->data[i]);
         else
             a->data[i] = offset + i < sizeof v->config ? v->config[offset + i] : 0;
     }
+    struct tb_range is = bar_of(v);
+    if (was.off != is.off || (!is.off && was.base != is.base))
+        tb_claims_changed(m);
     if (!a->write && offset <= CFG_STATUS && offset + a->length > CFG_STATUS && v->isr)
         a->data[CFG_STATUS - offset] |= STATUS_INTERRUPT;
     return TB_OK;
@@ -349,15 +365,14 @@ static enum tb_status access_header(struct tb_model *m, const struct tb_debug *a
 
 static enum tb_status pci_access(struct tb_model *m, const struct tb_debug *a, tb_time now)
 {
-    struct virtio *v = m->state;
-    uint32_t offset = (uint32_t)(a->address - v->p.base);
+    struct tb_range bar = bar_of(m->state);
 
     if (a->space == TB_CONFIG)
         return access_header(m, a, now);
-    if (!(get(v, CFG_COMMAND) & COMMAND_MEMORY) || get(v, CFG_BAR0) != v->p.base ||
-        a->length > BAR_SIZE - offset)
-        return TB_UNSUPPORTED;
-    access_bar(m, offset, a, now);
+    if (bar.off || a->address < bar.base || a->address > bar.last ||
+        a->length - 1 > bar.last - a->address)
+        return TB_UNSUPPORTED; /* it was moved meanwhile */
+    access_bar(m, (uint32_t)(a->address - bar.base), a, now);
     return TB_OK;
 }
 
@@ -367,12 +382,11 @@ static void pci_claims(struct tb_model *m, struct tb_ranges *out)
 {
     const struct virtio *v = m->state;
     uint64_t config = (uint64_t)v->p.id << 12;
+    struct tb_range bar = bar_of(v);
 
-    tb_ranges_add(m, out,
-                  (struct tb_range){.base = v->p.base,
-                                    .last = v->p.base + BAR_SIZE - 1,
-                                    .space = TB_MEMORY,
-                                    .model = m->index});
+    bar.model = m->index;
+    bar.node = m->node ? tb_node_get(m->node, "bar") : NULL;
+    tb_ranges_add(m, out, bar);
     tb_ranges_add(
         m, out,
         (struct tb_range){
@@ -385,7 +399,8 @@ static bool pci_answers(const struct tb_model *m, uint8_t space, uint64_t addres
 
     if (space == TB_CONFIG)
         return address >> 12 == v->p.id;
-    return space == TB_MEMORY && address >= v->p.base && address - v->p.base < BAR_SIZE;
+    struct tb_range bar = bar_of(v);
+    return space == TB_MEMORY && !bar.off && address >= bar.base && address <= bar.last;
 }
 
 static bool pci_may_master(const struct tb_model *m)
@@ -445,7 +460,7 @@ static bool pci_symbol(const struct tb_model *m, const char *name, struct tb_sym
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i].name, name) == 0) {
-            *out = (struct tb_symbol){v->p.base + names[i].offset, TB_MEMORY, names[i].size};
+            *out = (struct tb_symbol){bar_of(v).base + names[i].offset, TB_MEMORY, names[i].size};
             return true;
         }
     return false;
@@ -469,6 +484,7 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     if (v->p.base % BAR_SIZE)
         tb_diag_node(diag, tb_node_get(m->node, "bar"), "'bar' must be a multiple of 16 KiB");
     virtio_check(m, diag, &pci);
+    tb_claims_vary(m);
 }
 
 const struct tb_class tb_class_virtio_blk_pci = {

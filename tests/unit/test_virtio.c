@@ -362,6 +362,28 @@ static void test_capabilities(void)
     rig_free(&r);
 }
 
+/* Moved, it answers at the new place and not at the old; a transfer that is under way goes on. */
+static void test_moved(void)
+{
+    struct rig r;
+    uint64_t value = 0;
+
+    rig_load(&r, true, "", ", media: 1GB/s", "");
+    rig_begin(&r, 0);
+    rig_put(&r, 0, 0, 0, DATA, 65536, true);
+    rig_kick(&r, 0);
+    config(&r, 0x10, 4, true, 0xe0004000);
+    CU_ASSERT_EQUAL(rig_peek(&r, STATUS, 1), 0xee);
+    CU_ASSERT_EQUAL(rig_access(&r, TB_MEMORY, 0xfe000014, 1, false, &value), TB_UNSUPPORTED);
+    CU_ASSERT_EQUAL(rig_access(&r, TB_MEMORY, 0xe0004014, 1, false, &value), TB_OK);
+    CU_ASSERT_EQUAL(value, 15);
+    rig_settle(&r);
+    CU_ASSERT_EQUAL(rig_peek(&r, STATUS, 1), 0);
+    CU_ASSERT_TRUE(rig_same(&r, DATA, 0, 65536));
+    CU_ASSERT_EQUAL(rig_in(&r, "isr"), 1); /* the symbol moved, too */
+    rig_free(&r);
+}
+
 static void test_command(void)
 {
     struct rig r;
@@ -390,4 +412,4 @@ SUITE("virtio", {"identity", test_identity}, {"features", test_features}, {"refu
       {"requests", test_requests}, {"identifier", test_identifier}, {"errors", test_errors},
       {"ranges", test_ranges}, {"time", test_time}, {"interrupts", test_interrupts},
       {"events", test_events}, {"ports", test_ports}, {"capabilities", test_capabilities},
-      {"command", test_command})
+      {"moved", test_moved}, {"command", test_command})
