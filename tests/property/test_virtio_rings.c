@@ -280,7 +280,9 @@ static void test_hostile(void)
             rig_poke(&r, HEADS + 8, 0, 8);
             for (unsigned k = 0; k < 3; k++)
                 rig_descriptor(&r, RINGS, k, b->address[k], b->length[k], b->flags[k], b->next[k]);
-            rig_descriptor(&r, TABLES, 0, TABLES + 64, 16, INDIRECT, 0);
+            rig_descriptor(&r, TABLES, 0, TABLES + 64, 32, INDIRECT, 0); /* a whole request in it */
+            rig_descriptor(&r, TABLES + 64, 0, HEADS, 16, NEXT, 1);
+            rig_descriptor(&r, TABLES + 64, 1, STATUS, 1, WRITE, 0);
             rig_poke(&r, RINGS + 0x4000 + 4, b->head, 2);
             rig_poke(&r, RINGS + 0x4000 + 2, b->index, 2);
             rig_kick(&r, 0);

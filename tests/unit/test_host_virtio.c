@@ -89,6 +89,8 @@ static void test_violations(void)
          READ("") READ("") READ("") READ("") READ("") READ("") READ("") READ("")
              READ(", timeout: 2us"),
          "waited 2000 ns for a free slot of 'vd' in vain"},
+        {"", "", READ(", wait: true") "- wait: {for: interrupt, device: vd, timeout: 3us}\n",
+         "waited 3000 ns for an interrupt in vain"}, /* the step has taken it */
         {"vd.size_max: 256", "", READ(""), "a region of 512 bytes, and 'vd' takes 256 at most"},
         {"vd.seg_max: 2", "",
          "- disk_read: {device: vd, lba: 0, sectors: 3, prd: [{iova: 0x10000, bytes: 512}, {iova: "
@@ -239,13 +241,39 @@ static void test_ways(void)
     }
 }
 
-/* The driver finds the IOMMU above the device's bus although its other port is nearer. */
+#define DEEP                                                                                       \
+    "scenario: deep\nplatform:\n  models:\n"                                                       \
+    "    dram: {model: memory, size: 256MiB}\n    host: {model: host}\n    sys: {model: bus}\n"    \
+    "    root: {model: bridge, iommu: {format: amdvi}}\n    pci0: {model: bus}\n"                  \
+    "    down: {model: bridge}\n    pci1: {model: bus}\n"                                          \
+    "    ide0: {model: ide, disk0: {size: 64MiB, pattern: counter}}\n"                             \
+    "    vd: {model: virtio-blk-pci, disk: {size: 64MiB, pattern: mix64}}\n"                       \
+    "  links: [{from: vd.memory, to: sys}, {from: vd, to: pci1}, {from: ide0, to: pci1}, {from: "  \
+    "pci1, to: down.down}, {from: down.up, to: pci0}, {from: pci0, to: root.down}, {from: "        \
+    "root.up, to: sys}, {from: sys, to: dram}, {from: host, to: sys}]\n"
+
+/* The driver finds the IOMMU above the device's bus although its other port is nearer; and its
+ * neighbour's, which has nothing of that port. */
 static void test_way(void)
 {
     struct seen s;
     run(&s, "pci", ", {from: vd.memory, to: sys}", "", "steps:\n" MAP READ(", wait: true"));
     CU_ASSERT_TRUE(seen_counter(&s, "root", "requests") > 10);
     CU_ASSERT_EQUAL(seen_counter(&s, "root", "faults"), 0);
+    seen_free(&s);
+    seen_run(
+        &s, DEEP
+        "steps:\n- map: {device: ide0, iova: 0x10000, pa: 0x100000, size: 4KiB}\n" MAP
+        "- disk_read: {device: ide0, lba: 0, sectors: 1, wait: true, prd: [{iova: 0x10000, bytes: "
+        "512}]}\n"
+        "- expect: {memory: {at: 0x100000, size: 512, equals_disk: {device: ide0, lba: 0}}}\n" READ(
+            ", wait: true") "- expect: {memory: {at: 0x100000, size: 512, equals_disk: {device: "
+                            "vd, lba: 0}}}\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);
+    tb_sim_finish(s.sim);
+    tb_diag_print(tb_sim_diag(s.sim), stderr);
+    CU_ASSERT_EQUAL(tb_sim_status(s.sim), TB_EXIT_OK);
+    CU_ASSERT_TRUE(seen_counter(&s, "root", "requests") > 20);
     seen_free(&s);
 }
 

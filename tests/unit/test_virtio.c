@@ -198,6 +198,12 @@ static void test_time(void)
     struct rig r;
     uint32_t length;
 
+    rig_load(&r, false, ", overhead: 2us, flush_time: 5us, buffer: 4KiB",
+             ", latency: 10us, media: 256B per 1us", "");
+    rig_begin(&r, 0); /* in sixteen parts: overhead and latency are the request's all the same */
+    CU_ASSERT_EQUAL(rig_do(&r, 0, 0, DATA, 65536, true, &length), 0);
+    CU_ASSERT_EQUAL(rig_last(&r, TB_TXN_DISK)->txn.spent[TB_PART_DEVICE], 268 * TB_US);
+    rig_free(&r);
     rig_load(&r, false, ", overhead: 2us, flush_time: 5us", ", latency: 10us, media: 256B per 1us",
              "");
     rig_begin(&r, 0);
@@ -248,6 +254,17 @@ static void test_interrupts(void)
         rig_do(&r, 4, 0, 0, 0, false, &length);
         CU_ASSERT_EQUAL(rig_count(&r, "interrupts"), 2);
         CU_ASSERT_EQUAL(rig_count(&r, "suppressed"), 1);
+        rig_poke(&r, RINGS + 0x4000, 0, 2);
+        rig_do(&r, 4, 0, 0, 0, false, &length);
+        rig_offer(&r, 0, 99); /* it breaks, and wants to say that, too */
+        rig_kick(&r, 0);
+        rig_settle(&r);
+        CU_ASSERT_EQUAL(rig_count(&r, "interrupts"), 3);
+        if (!pci) { /* one is acknowledged, the other is still there: a new edge */
+            rig_out(&r, "isr_ack", 1);
+            CU_ASSERT_EQUAL(rig_count(&r, "interrupts"), 4);
+        }
+        CU_ASSERT_EQUAL(rig_in(&r, "isr"), pci ? 3 : 2);
         rig_free(&r);
     }
 }
@@ -359,6 +376,16 @@ static void test_capabilities(void)
         }
     }
     CU_ASSERT_EQUAL(found, 0x3e);
+    static const unsigned wrong[][2] = {{0x14, 4}, {0x14, 2}, {0x12, 4},
+                                        {0x13, 1}, {0x20, 8}, {4, 2}};
+    for (unsigned i = 0; i < 6; i++) { /* not a field's width: no value, no effect */
+        value = UINT64_MAX;
+        rig_access(&r, TB_MEMORY, 0xfe000000 + wrong[i][0], wrong[i][1], true, &value);
+        rig_access(&r, TB_MEMORY, 0xfe000000 + wrong[i][0], wrong[i][1], false, &value);
+        CU_ASSERT_EQUAL(value, 0);
+    }
+    CU_ASSERT_EQUAL(rig_in(&r, "status"), 1);
+    CU_ASSERT_EQUAL(rig_in(&r, "desc_low"), 0);
     rig_free(&r);
 }
 
