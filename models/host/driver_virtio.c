@@ -450,6 +450,8 @@ static bool take_slot(struct host_virtio *v, const struct virtio_command *c, uns
                                               .type = c->type,
                                               .wanted = c->wanted,
                                               .serial = ++v->issued,
+                                              .regions = c->regions,
+                                              .region_count = c->region_count,
                                               .node = c->node};
             *slot = i;
             return true;
@@ -649,13 +651,18 @@ static void took_isr(struct host *h, struct host_virtio *v, struct virtio_job *j
 }
 
 /* 2.1.2: nothing of what is under way will end. */
-static void found_dead(struct host *h, struct host_virtio *v, tb_time when)
+static void fail_commands(struct host *h, struct host_virtio *v, tb_time when)
 {
     v->state = VIRTIO_DEAD;
-    h->count.needs_reset++;
     for (unsigned i = 0; i < v->slots; i++)
         if (v->slot[i].busy)
             judge(h, v, &v->slot[i], true, 0, when);
+}
+
+static void found_dead(struct host *h, struct host_virtio *v, tb_time when)
+{
+    h->count.needs_reset++;
+    fail_commands(h, v, when);
 }
 
 /* All elements up to the index were seen. With events the device is told from which on the next
@@ -730,4 +737,46 @@ enum host_verdict virtio_handler(struct host *h, struct host_virtio *v, struct v
         ask_index(h, v, job);
         return HOST_AGAIN;
     }
+}
+
+/* -- Taking memory back ------------------------------------------------------------------------ */
+
+bool virtio_holds(const struct host_virtio *v, uint64_t iova, uint64_t last)
+{
+    if (!has(v, VIRTIO_F_ACCESS_PLATFORM))
+        return false;
+    for (unsigned i = 0; i < v->slots; i++) {
+        const struct virtio_slot *s = &v->slot[i];
+        for (size_t k = 0; s->busy && k < s->region_count; k++)
+            if (s->regions[k].iova <= last &&
+                iova <= s->regions[k].iova + (s->regions[k].bytes - 1))
+                return true;
+    }
+    return false;
+}
+
+void virtio_halt(struct host *h, const struct host_virtio *v)
+{
+    set(h, v, VIRTIO_R_STATUS, 0);
+}
+
+enum host_verdict virtio_abort(struct host *h, struct host_virtio *v, struct virtio_job *job,
+                               tb_time timeout, tb_time when)
+{
+    if (job->phase == START_AWAITS_NOTHING) {
+        job->deadline = when + timeout;
+        reset(h, v, job);
+        return HOST_AGAIN;
+    }
+    if (job->value[0] == 0 || when >= job->deadline) {
+        fail_commands(h, v, when);
+        return HOST_DONE;
+    }
+    if (when < job->next) {
+        host_sleep(h, job->next);
+        return HOST_WAITS;
+    }
+    job->next = when + h->params.poll;
+    get(h, v, VIRTIO_R_STATUS, &job->value[0]);
+    return HOST_AGAIN;
 }

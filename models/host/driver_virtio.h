@@ -59,7 +59,9 @@ struct virtio_slot {
     bool busy;
     uint32_t type;
     uint8_t wanted;
-    uint64_t serial; /* which command it has, or had last: from 1 */
+    uint64_t serial;                  /* which command it has, or had last: from 1 */
+    const struct ide_region *regions; /* of its data */
+    size_t region_count;
     const struct tb_node *node;
 };
 
@@ -80,6 +82,7 @@ struct host_virtio {
     uint16_t offered, seen;     /* our available index; the used index as far as it was looked at */
     struct virtio_slot slot[HOST_VIRTIO_SLOTS];
     uint64_t issued, finished;
+    bool holds; /* what `revoke` wants back */
 };
 
 /* Finds the registers of a device that is one. */
@@ -98,6 +101,13 @@ enum host_verdict virtio_bring_up(struct host *h, struct host_virtio *v, struct 
  */
 enum host_verdict virtio_run(struct host *h, struct host_virtio *v, struct virtio_command *c,
                              tb_time when);
+/* Does a command under way go to [iova, last], by a translation? */
+bool virtio_holds(const struct host_virtio *v, uint64_t iova, uint64_t last);
+/* Has the device stop: a reset, which nobody waits for yet. */
+void virtio_halt(struct host *h, const struct host_virtio *v);
+/* Resets the device, waits for that (at most `timeout`), and fails what was under way. */
+enum host_verdict virtio_abort(struct host *h, struct host_virtio *v, struct virtio_job *job,
+                               tb_time timeout, tb_time when);
 /* The handler of its interrupt. */
 enum host_verdict virtio_handler(struct host *h, struct host_virtio *v, struct virtio_job *job,
                                  tb_time when);

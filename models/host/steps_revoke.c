@@ -10,6 +10,7 @@
  * `patience`, so that too is finite. `remap` comes last: while the transfer goes on, its next
  * access would land in the new place.
  */
+#include "driver_virtio.h"
 #include "host.h"
 
 #include "spec/bmide.h"
@@ -68,7 +69,7 @@ static const struct tb_param revoke_table[] = {
      .type = TB_BOOL,
      FIELD(stop),
      .def = "false",
-     .doc = "abort: stop the bus master first, so that nothing faults"},
+     .doc = "abort: stop the bus master first (virtio: reset the device), so that nothing faults"},
     {.name = "patience",
      .type = TB_TIME,
      FIELD(patience),
@@ -101,11 +102,6 @@ static bool prepare_revoke(struct host *h, struct host_step *s, struct tb_diag *
         tb_diag_node(diag, named, "there is no IOMMU between '%s' and '%s'", a->device, h->m->name);
         return false;
     }
-    if (a->of->virtio) {
-        tb_diag_node(diag, named, "'%s' is a virtio device: its requests cannot be revoked",
-                     a->device);
-        return false;
-    }
     if (a->policy == POLICY_ABORT && a->has_deadline) {
         tb_diag_node(diag, tb_node_get(s->node, "deadline"),
                      "'deadline' is of policy wait: abort waits for nothing");
@@ -136,17 +132,36 @@ static bool is_held_by(const struct host_channel *c, const struct revoke_args *a
     return k->region_count == 0;
 }
 
-/* Notes the channels whose commands hold it; how many. */
+static bool is_held_by_virtio(const struct host_device *d, const struct revoke_args *a)
+{
+    return d->mode == HOST_TRANSLATE && d->domain == a->of->domain &&
+           virtio_holds(d->virtio, a->iova, a->iova + (a->size - 1));
+}
+
+/* Notes the channels and virtio devices whose commands hold it; how many. */
 static unsigned find_holders(struct host *h, const struct revoke_args *a)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < h->device_count; i++)
-        for (unsigned c = 0; c < HOST_CHANNELS; c++) {
-            struct host_channel *channel = &h->devices[i].channels[c];
-            channel->holds = h->devices[i].is_ide && is_held_by(channel, a);
-            count += channel->holds;
+    for (size_t i = 0; i < h->device_count; i++) {
+        struct host_device *d = &h->devices[i];
+        for (unsigned c = 0; d->is_ide && c < HOST_CHANNELS; c++) {
+            d->channels[c].holds = is_held_by(&d->channels[c], a);
+            count += d->channels[c].holds;
         }
+        if (d->virtio) {
+            d->virtio->holds = is_held_by_virtio(d, a);
+            count += d->virtio->holds;
+        }
+    }
     return count;
+}
+
+static struct host_device *next_virtio(struct host *h)
+{
+    for (size_t i = 0; i < h->device_count; i++)
+        if (h->devices[i].virtio && h->devices[i].virtio->holds)
+            return &h->devices[i];
+    return NULL;
 }
 
 /* The next one that is not ended yet, from the n-th on; NULL: none is left. */
@@ -172,6 +187,7 @@ enum {
     REVOKE_AWAITS_BM_STATUS,
     REVOKE_AWAITS_FINISH,
     REVOKE_AWAITS_RESET,
+    REVOKE_AWAITS_VIRTIO,
     REVOKE_AWAITS_REMAP
 };
 
@@ -219,6 +235,9 @@ static void stop_masters(struct host *h)
     struct host_channel *c;
     for (uint64_t n = 0; (c = next_holder(h, &n)) && host_room(h) > 0; n++)
         host_write(h, c->registers[IDE_BMICOM], c->command.to_memory ? BMIDE_TO_MEMORY : 0);
+    for (size_t i = 0; i < h->device_count && host_room(h) > 0; i++)
+        if (h->devices[i].virtio && h->devices[i].virtio->holds)
+            virtio_halt(h, h->devices[i].virtio);
 }
 
 /* The handler of the transfer's interrupt wakes the program. */
@@ -310,12 +329,14 @@ static enum host_verdict begin_remap(struct host *h, const struct host_step *s, 
 }
 
 /* The next transfer to be ended; its handler may have done so in the meantime. */
-static enum host_verdict await_error(struct host *h, const struct host_step *s, tb_time when)
+static enum host_verdict await_error(struct host *h, tb_time when)
 {
     struct host_work *w = &h->work;
     struct host_channel *c = next_holder(h, &w->count);
-    if (!c)
-        return begin_remap(h, s, when);
+    if (!c) {
+        w->phase = REVOKE_AWAITS_VIRTIO;
+        return HOST_AGAIN;
+    }
     if (!c->busy) {
         note_end(h, when);
         c->holds = false;
@@ -364,6 +385,31 @@ static enum host_verdict end_transfer(struct host *h, const struct host_step *s,
     return HOST_AGAIN;
 }
 
+/* A virtio device that met a fault wants a reset, and its handler has failed its commands; one that
+ * tells of nothing is reset. */
+static enum host_verdict await_virtio(struct host *h, const struct host_step *s, tb_time when)
+{
+    const struct revoke_args *a = s->args;
+    struct host_work *w = &h->work;
+    struct host_device *d = next_virtio(h);
+    if (!d)
+        return begin_remap(h, s, when);
+    if (w->virtio.phase == 0 && !is_held_by_virtio(d, a)) {
+        note_end(h, when);
+        d->virtio->holds = false;
+        return HOST_AGAIN;
+    }
+    if (w->virtio.phase == 0 && when < w->deadline && !a->stop) {
+        host_sleep(h, w->deadline);
+        return HOST_WAITS;
+    }
+    enum host_verdict v = virtio_abort(h, d->virtio, &w->virtio, h->params.timeout, when);
+    if (v != HOST_DONE)
+        return v;
+    w->virtio = (struct virtio_job){0};
+    return HOST_AGAIN;
+}
+
 static enum host_verdict remap(struct host *h, const struct host_step *s, tb_time when)
 {
     struct host_work *w = &h->work;
@@ -388,9 +434,11 @@ static enum host_verdict run_revoke(struct host *h, struct host_step *s, tb_time
     case REVOKE_AWAITS_INVALIDATION:
         return forget(h, s, when);
     case REVOKE_AWAITS_ERROR:
-        return await_error(h, s, when);
+        return await_error(h, when);
     case REVOKE_AWAITS_BM_STATUS:
         return judge_error(h, s, when);
+    case REVOKE_AWAITS_VIRTIO:
+        return await_virtio(h, s, when);
     case REVOKE_AWAITS_REMAP:
         return remap(h, s, when);
     default:

@@ -202,6 +202,90 @@ static void test_any_instant(void)
     }
 }
 
+/* A virtio device: it holds what its requests name; one that is cut off wants a reset, or gets one.
+ */
+static void run_virtio(struct seen *s, const char *set, const char *revoke, const char *after)
+{
+    char text[8192];
+    snprintf(text, sizeof text,
+             "scenario: revoke\nset: {%s}\nplatform:\n  models:\n"
+             "    dram: {model: memory, size: 256MiB}\n"
+             "    host: {model: host, events: leave, timeout: 10ms}\n    sys: {model: bus}\n"
+             "    root: {model: bridge, latency: 50ns, iommu: {format: amdvi, irq: 24}}\n"
+             "    pci0: {model: bus, protocol: pci, clock: 30ns}\n"
+             "    vblk0: {model: virtio-blk-pci, id: \"00:03.0\", burst: 256B,\n"
+             "            disk: {size: 64MiB, pattern: mix64, seed: 1, latency: 20us}}\n"
+             "  links: [{from: vblk0, to: pci0}, {from: pci0, to: root.down}, {from: root.up, to: "
+             "sys},\n"
+             "          {from: sys, to: dram}, {from: host, to: sys, latency: 5ns}]\n"
+             "setup:\n- map: {device: vblk0, iova: 0x10000, pa: 0x100000, size: 64KiB}\n"
+             "- map: {device: vblk0, iova: 0x40000, pa: 0x200000, size: 64KiB}\n"
+             "steps:\n- virtio_start: {device: vblk0}\n"
+             "- disk_read: {device: vblk0, lba: 0, sectors: 128, prd: [{iova: 0x10000, bytes: "
+             "64KiB}], status: any}\n"
+             "- delay: 100us\n- revoke: {device: vblk0, size: 64KiB, %s}\n"
+             "- poke: {at: 0x100000, pattern: mix64, seed: 7, size: 64KiB}\n- delay: 2ms\n"
+             "- expect: {memory: {at: 0x100000, size: 64KiB, pattern: mix64, seed: 7}}\n"
+             "- expect: {safety: {name: violations, count: 0}}\n%s"
+             "record: {check: dma-safety}\n",
+             set, revoke, after);
+    seen_load(s, text);
+    tb_diag_print(s->diag, stderr);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->sim);
+    tb_sim_run(s->sim, TB_NEVER);
+    tb_sim_finish(s->sim);
+    tb_diag_print(tb_sim_diag(s->sim), stderr);
+    CU_ASSERT_EQUAL(tb_sim_status(s->sim), TB_EXIT_OK);
+}
+
+static void test_virtio(void)
+{
+    static const char again[] =
+        "- virtio_start: {device: vblk0}\n"
+        "- map: {device: vblk0, iova: 0x80000, pa: 0x300000, size: 4KiB}\n"
+        "- disk_read: {device: vblk0, lba: 9, sectors: 8, prd: [{iova: 0x80000, bytes: 4KiB}], "
+        "wait: true}\n"
+        "- expect: {memory: {at: 0x300000, size: 4KiB, equals_disk: {device: vblk0, lba: 9}}}\n";
+    struct seen s;
+    run_virtio(&s, "", "iova: 0x10000", "");
+    CU_ASSERT(seen_counter(&s, "host", "revoke_time") > 300 * TB_US);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "revokes_held"), 1);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "command_errors"), 0);
+    seen_free(&s);
+    run_virtio(&s, "", "iova: 0x10000, policy: abort", again);
+    CU_ASSERT(seen_counter(&s, "host", "revoke_time") < 20 * TB_US);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "needs_reset"), 1);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "command_errors"), 1);
+    seen_free(&s);
+    run_virtio(&s, "", "iova: 0x10000, policy: abort, stop: true", again);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "needs_reset"), 0);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "command_errors"), 1);
+    seen_free(&s);
+    /* the disk is slow: nothing faults for long, and patience ends */
+    run_virtio(&s, "vblk0.disk.latency: 5ms", "iova: 0x10000, policy: abort, patience: 50us",
+               again);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "needs_reset"), 0);
+    CU_ASSERT(seen_counter(&s, "host", "revoke_end_time") > 50 * TB_US);
+    CU_ASSERT(seen_counter(&s, "host", "revoke_end_time") < 500 * TB_US);
+    seen_free(&s);
+}
+
+static void test_virtio_other(void)
+{
+    struct seen s;
+    char text[64] = "iova: 0x40000, policy: wait, remap: 0x400000";
+    run_virtio(&s,
+               "steps.4.poke.size: 8, steps.6.expect.memory.size: 8, steps.4.poke.at: 0x500000, "
+               "steps.6.expect.memory.at: 0x500000",
+               text,
+               "- expect: {memory: {at: 0x100000, size: 64KiB, equals_disk: {device: vblk0}}}\n");
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "revokes_held"), 0);
+    CU_ASSERT(seen_counter(&s, "host", "revoke_time") < 20 * TB_US);
+    CU_ASSERT_EQUAL(seen_counter(&s, "host", "command_errors"), 0);
+    seen_free(&s);
+}
+
 SUITE("revoke", {"refusals", test_refusals}, {"violations", test_violations},
       {"policies", test_policies}, {"patience", test_patience}, {"pretend", test_pretend},
-      {"any instant", test_any_instant})
+      {"any instant", test_any_instant}, {"virtio", test_virtio},
+      {"virtio, other range", test_virtio_other})
