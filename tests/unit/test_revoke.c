@@ -257,7 +257,8 @@ static void test_virtio(void)
     CU_ASSERT_EQUAL(seen_counter(&s, "host", "needs_reset"), 1);
     CU_ASSERT_EQUAL(seen_counter(&s, "host", "command_errors"), 1);
     seen_free(&s);
-    run_virtio(&s, "", "iova: 0x10000, policy: abort, stop: true", again);
+    run_virtio(&s, "", "iova: 0x10000, policy: abort, stop: true",
+               "- expect: {events: {code: io_page_fault, max: 0}}\n");
     CU_ASSERT_EQUAL(seen_counter(&s, "host", "needs_reset"), 0);
     CU_ASSERT_EQUAL(seen_counter(&s, "host", "command_errors"), 1);
     seen_free(&s);
