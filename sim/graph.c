@@ -266,8 +266,8 @@ static void say(struct said *s, const char *key, const char *value)
     s->letters += length;
 }
 
-/* The value that is told of a member of a map: a scalar; of a map (a cache) its entries. NULL:
- * none, or it is told elsewhere. */
+/* The value that is told of a member of a map: a scalar; of a map its entries (a cache's), or its
+ * base (an aperture's). NULL: none, or it is told elsewhere. */
 static const struct tb_node *told_of(const struct tb_node *item)
 {
     static const char *const elsewhere[] = {"model", "id", "base", "format"};

@@ -105,6 +105,22 @@ expect 2 "'scenario' is missing" "$program" report bad.json --output r.html
 [ -e r.html ] && fail 'a bad report wrote something'
 expect 0 'Where the time goes' "$program" report out/tiny --text
 expect 0 'What moved' "$program" report out/tiny moved --text
+expect 0 'In which hop' "$program" report out/tiny --text
+expect 0 'in which hop, ns per DMA' "$program" report out/tiny moved --text
+
+# What makes no sense is for check to tell (tests/unit/test_check has all of it); a run has the hardware answer.
+cat >nobody.yaml <<'TEXT'
+platform: nobody
+models:
+  dma: {model: requester, requests: [{op: read, address: 0x200000, bytes: 64}]}
+  dram: {model: memory, base: 0, size: 1MiB}
+  sys: {model: bus}
+links: [{from: dma, to: sys}, {from: sys, to: dram}]
+TEXT
+expect 2 'nobody.yaml:3:38: nobody claims address 0x200000' "$program" check nobody.yaml
+expect 0 'unsupported' "$program" run nobody.yaml --out nobody
+printf 'scenario: allowed\nplatform: nobody.yaml\nunclaimed: allow\n' >allowed.yaml
+expect 0 'ok' "$program" check allowed.yaml
 expect 0 '' "$program" report out/tiny --output one.html
 expect 0 '' "$program" report out/tiny moved --output r.html
 "$program" report again --output one.html
