@@ -170,9 +170,10 @@ static void note_pass(struct lane *l, const struct tb_through *through)
 
 static void note_mark(struct lane *l)
 {
-    l->mark = tb_mark_code(l->wire->site, 0) | TB_MARK_IS_HOP |
-              (l->bit == 1u << TB_COMPLETION ? TB_MARK_HOP_BACK : 0) |
-              (l->passes ? TB_MARK_HOP_THROUGH : 0);
+    l->mark = (uint64_t)l->wire->site << TB_MARK_HOP_SITE | TB_MARK_IS_HOP;
+    l->mark |= l->bit == 1u << TB_COMPLETION ? TB_MARK_HOP_BACK : 0;
+    l->mark |= l->passes ? TB_MARK_HOP_THROUGH : 0;
+    l->mark |= l->wire->per_byte == TB_NEVER ? TB_MARK_NOT_SIMPLE : 0;
 }
 
 /* What passes through the model at the wire's end goes straight on to the next wire. */

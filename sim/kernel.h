@@ -53,7 +53,7 @@ struct lane {
     bool passes;       /* on a simple wire at whose end all pass through a model (THROUGH_ALL): */
     uint8_t pass_part; /* as what it is booked, with the wire, */
     tb_time pass_latency; /* and for how long; 0 of others */
-    uint32_t mark;        /* code of a hop in traces */
+    uint64_t mark;        /* code of a hop in traces */
     struct waiting *queue;
     uint32_t queue_head, queue_tail; /* in `queue`, with the ring's mask */
 };

@@ -19,9 +19,10 @@
 /* What a key tells about a transaction. A fingerprint has a hash for each. */
 enum tb_ingredient { TB_TIMES, TB_ORDER, TB_ADDRESSES, TB_OUTCOME, TB_BYTES_MOVED, TB_INGREDIENTS };
 
-#define TB_LINE_KEYS  32  /* no kind has more keys */
-#define TB_LINE_FIXED 832 /* bytes of a line without its names, newline included: an upper bound   \
-                           */
+#define TB_LINE_KEYS 32 /* no kind has more keys */
+#define TB_LINE_FIXED                                                                              \
+    832 /* bytes of a line without its names, newline included: an upper bound                     \
+         */
 #define TB_LINE_LONGEST 8192 /* longer ones are not lines of a log */
 #define TB_LOG_STATUSES (TB_UNFINISHED + 1)
 

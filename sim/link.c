@@ -136,14 +136,15 @@ static __attribute__((noinline, cold)) void mark_slowly(struct tb_txn *t, const 
                                                         tb_time waited, tb_time spent)
 {
     struct tb_hop hop = {waited, spent, l->pass_latency, l->pass_part};
-    tb_mark_hop_slowly(t, l->mark, &hop);
+    tb_mark_hop_slowly(t, (uint32_t)l->mark, &hop);
 }
 
 static inline void mark_hop(struct tb_txn *t, const struct lane *l, unsigned payload,
                             tb_time waited, tb_time spent)
 {
     uint64_t *at = t->mark;
-    uint64_t code = l->mark | (uint64_t)payload << TB_MARK_PAYLOAD;
+    uint64_t code = l->mark | payload;
+    assert(payload < 1u << TB_MARK_HOP_SITE);
     if (__builtin_expect(tb_marks_are_full(at) || (waited | code) > UINT32_MAX, 0)) {
         mark_slowly(t, l, waited, spent);
         return;
@@ -197,8 +198,8 @@ static tb_time start_message(struct tb_sim *s, struct lane *l, const struct tb_m
     if (w->per_byte != TB_NEVER)
         return start_simple(s, l, msg, tb_msg_payload(msg), ready, start);
     tb_time arrival = slow_arrival(w, msg, start);
-    if (s->breakdown) /* a payload that no mark of a hop can tell: two marks */
-        book_hop(s, l, msg->txn, UINT32_MAX, ready, start);
+    if (s->breakdown)
+        book_hop(s, l, msg->txn, 0, ready, start);
     return arrival;
 }
 

@@ -17,8 +17,9 @@
 #include "tollbridge/diag.h"
 
 #define TB_LOG_BUFFER ((size_t)1 << 18)
-#define TB_LOG_MAPPED ((size_t)2 * TB_LINE_LONGEST) /* bytes of a line with other names, at most   \
-                                                     */
+#define TB_LOG_MAPPED                                                                              \
+    ((size_t)2 * TB_LINE_LONGEST) /* bytes of a line with other names, at most                     \
+                                   */
 
 /* What the header of a run says of its lines. */
 struct tb_log_claim {

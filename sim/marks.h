@@ -27,16 +27,17 @@
 #define TB_MARK_BACK  (1u << TB_MARK_DETAIL) /* the detail BACK */
 #define TB_MARK_CODES (1u << 28)
 
-/* In memory, in place of the part: a hop, with its payload from bit 19 up. */
-#define TB_MARK_IS_HOP      12u /* this and above */
-#define TB_MARK_HOP_BACK    1u  /* as a completion */
-#define TB_MARK_HOP_THROUGH 2u
-#define TB_MARK_PAYLOAD     19u
+/* In memory a hop's code is another: payload 0..12, site 13..27, then: */
+#define TB_MARK_HOP_SITE    13u
+#define TB_MARK_HOP_BACK    (1u << 28) /* as a completion */
+#define TB_MARK_HOP_THROUGH (1u << 29)
+#define TB_MARK_IS_HOP      (1u << 31)
+#define TB_MARK_NOT_SIMPLE  ((uint64_t)1 << 32) /* of a lane's code: this takes two marks */
 
 #define TB_MARKS_MOST (TB_MARKS_FULL + 1 + 2 * TB_PARTS) /* that a slot can have */
 
 _Static_assert(TB_MARKS_MOST < TB_MARKS, "a slot that is full does not end where the next begins");
-_Static_assert(TB_PARTS <= TB_MARK_IS_HOP, "a part has four bits of a code");
+_Static_assert(TB_PARTS <= 16, "a part has four bits of a code");
 _Static_assert(TB_DETAILS <= 64, "a detail has six bits of a code, and one of tb_txn.details");
 
 static inline uint32_t tb_mark_code(uint32_t site, enum tb_part part)
@@ -46,18 +47,19 @@ static inline uint32_t tb_mark_code(uint32_t site, enum tb_part part)
 
 static inline bool tb_mark_is_hop(uint64_t mark)
 {
-    return (mark & TB_MARK_IS_HOP) == TB_MARK_IS_HOP;
+    return mark & TB_MARK_IS_HOP;
 }
 
 static inline uint32_t tb_mark_site(uint64_t mark)
 {
-    return (uint32_t)mark >> TB_MARK_SITE & TB_MARK_NOWHERE;
+    unsigned shift = tb_mark_is_hop(mark) ? TB_MARK_HOP_SITE : TB_MARK_SITE;
+    return (uint32_t)mark >> shift & TB_MARK_NOWHERE;
 }
 
 /* Bytes of payload of a hop. */
 static inline uint32_t tb_mark_payload(uint64_t mark)
 {
-    return (uint32_t)mark >> TB_MARK_PAYLOAD;
+    return mark & ((1u << TB_MARK_HOP_SITE) - 1);
 }
 
 /* The first of a slot's marks. */

@@ -23,6 +23,7 @@
 /* What the next record like this one is compared with. */
 struct past {
     uint64_t iova, iova_step, offset, route, attributes, value[2];
+    uint64_t has_pa; /* all ones, or 0 */
     uint32_t number, number_step, count, hops;
     uint32_t chunk; /* in which it was written: it is not known in another */
     uint8_t status;
@@ -385,12 +386,27 @@ static __attribute__((noinline)) uint8_t *put_values(uint8_t *at, struct past *p
     return tb_trace_put(tb_trace_put(at, t->value[0]), t->value[1]);
 }
 
+/* From the IOVA to the PA, if there is one. */
+static inline uint64_t offset_of(const struct past *p, const struct tb_txn *t)
+{
+    return t->has_pa ? t->pa - t->iova : p->offset;
+}
+
+/* Is anything of what seldom changes not as in the predecessor's? */
+static inline bool rest_differs(const struct past *p, const struct tb_txn *t, enum tb_status status)
+{
+    uint64_t attributes = word_at(&t->requester) ^ p->attributes;
+    return ((word_at(&t->length) ^ p->route) | attributes |
+            (((t->pa - t->iova) ^ p->offset) & p->has_pa) | (t->value[0] ^ p->value[0]) |
+            (t->value[1] ^ p->value[1]) | (status ^ p->status)) != 0;
+}
+
 /* What is seldom not as in the predecessor's: a byte that tells, then these in the order of bits.
  */
-static __attribute__((noinline)) uint8_t *put_rest(uint8_t *at, struct past *p,
-                                                   const struct tb_txn *t, uint64_t offset,
-                                                   enum tb_status status, tb_time when)
+static __attribute__((noinline)) uint8_t *
+put_rest(uint8_t *at, struct past *p, const struct tb_txn *t, enum tb_status status, tb_time when)
 {
+    uint64_t offset = offset_of(p, t);
     uint64_t route = word_at(&t->length), attributes = word_at(&t->requester);
     uint8_t *rest = at++, what = 0;
     if (route != p->route) {
@@ -401,6 +417,7 @@ static __attribute__((noinline)) uint8_t *put_rest(uint8_t *at, struct past *p,
     if (attributes != p->attributes) {
         what |= TB_TRACE_ATTR;
         p->attributes = attributes;
+        p->has_pa = t->has_pa ? UINT64_MAX : 0;
         at = put_attributes(at, t);
     }
     if (offset != p->offset) {
@@ -425,11 +442,37 @@ static __attribute__((noinline)) uint8_t *put_rest(uint8_t *at, struct past *p,
     return at;
 }
 
+static __attribute__((noinline)) uint8_t *put_folded(uint8_t *at, uint64_t difference)
+{
+    return tb_trace_put(at, tb_trace_fold(difference));
+}
+
 static __attribute__((noinline)) uint8_t *put_number_step(uint8_t *at, struct past *p,
                                                           uint32_t step)
 {
     p->number_step = step;
-    return tb_trace_put(at, tb_trace_fold((uint64_t)(int64_t)(int32_t)step));
+    return put_folded(at, (uint64_t)(int64_t)(int32_t)step);
+}
+
+static __attribute__((noinline)) uint8_t *put_iova_step(uint8_t *at, struct past *p, uint64_t step)
+{
+    p->iova_step = step;
+    return put_folded(at, step);
+}
+
+/* When it ended, after the one before: at the same instant, or up to 1 us later, in three bytes
+ * whatever the number. */
+static inline uint8_t *put_end(uint8_t *at, tb_time after)
+{
+    if (after == 0) {
+        *at = 1;
+        return at + 1;
+    }
+    if (__builtin_expect(after >= 1u << 20, 0))
+        return put_folded(at, after);
+    uint32_t three = htole32((uint32_t)after << 4 | 4);
+    memcpy(at, &three, sizeof three);
+    return at + 3;
 }
 
 /* Does nothing differ: words ahead of `count` are not looked at. */
@@ -459,59 +502,78 @@ static __attribute__((noinline)) uint8_t *put_marks(struct tb_trace_writer *w, u
     return put_path(w, at, p, t, marks, count);
 }
 
-/* One record; TB_TRACE_RECORD bytes are there. */
-static inline uint8_t *put_record(struct tb_trace_writer *w, const struct tb_txn *t,
-                                  enum tb_status status, tb_time when)
+static inline void note(struct tb_trace_writer *w, struct past *p, const struct tb_txn *t,
+                        tb_time when)
 {
-    const uint64_t *marks = tb_marks_of(t);
-    uint32_t count = (uint32_t)(t->mark - marks);
-    size_t place = place_of(t, count);
-    uint32_t n = w->which[place];
-    if (w->pasts[n].chunk != w->chunk)
-        n = new_past(w, place);
-    struct past *p = &w->pasts[n];
-    unsigned what = 0;
-    uint8_t *at = tb_trace_put(w->at, n), *head = at++;
-    at = tb_trace_put(at, tb_trace_fold(when - w->previous));
-    uint32_t number_step = t->number - p->number;
-    if (__builtin_expect(number_step != p->number_step, 0)) {
-        what |= TB_TRACE_NUMBER;
-        at = put_number_step(at, p, number_step);
-    }
-    uint64_t iova_step = t->iova - p->iova;
-    if (iova_step != p->iova_step) {
-        what |= TB_TRACE_IOVA;
-        p->iova_step = iova_step;
-        at = tb_trace_put(at, tb_trace_fold(iova_step));
-    }
     p->number = t->number;
     p->iova = t->iova;
-    uint64_t offset = t->has_pa ? t->pa - t->iova : p->offset;
-    if ((word_at(&t->length) ^ p->route) | (word_at(&t->requester) ^ p->attributes) |
-        (offset ^ p->offset) | (t->value[0] ^ p->value[0]) | (t->value[1] ^ p->value[1]) |
-        (status ^ p->status)) {
-        what |= TB_TRACE_REST;
-        at = put_rest(at, p, t, offset, status, when);
-    }
-    *head = (uint8_t)what;
-    if (count != p->count || !are_same(marks, p->marks, count))
-        at = put_marks(w, at, p, t, head);
-    w->counts.hops += p->hops;
-    return at;
-}
-
-void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t,
-                      enum tb_status status, tb_time when)
-{
-    struct tb_trace_writer *w = context;
-    (void)by;
-    if (w->at >= w->limit)
-        end_chunk(w);
-    w->at = put_record(w, t, status, when);
     w->previous = when;
     if (t->created < w->first)
         w->first = t->created;
     if (when > w->last)
         w->last = when;
+    w->counts.hops += p->hops;
     w->records++;
+}
+
+/* One record; TB_TRACE_RECORD bytes are there. */
+static uint8_t *put_record(struct tb_trace_writer *w, struct past *p, const struct tb_txn *t,
+                           enum tb_status status, tb_time when)
+{
+    uint32_t count = (uint32_t)(t->mark - tb_marks_of(t)), number_step = t->number - p->number;
+    uint64_t iova_step = t->iova - p->iova;
+    uint8_t *at = tb_trace_put(w->at, (uint64_t)(p - w->pasts)), *head = at++;
+    *head = 0;
+    at = put_end(at, when - w->previous);
+    if (number_step != p->number_step) {
+        *head |= TB_TRACE_NUMBER;
+        at = put_number_step(at, p, number_step);
+    }
+    if (iova_step != p->iova_step) {
+        *head |= TB_TRACE_IOVA;
+        at = put_iova_step(at, p, iova_step);
+    }
+    if (rest_differs(p, t, status)) {
+        *head |= TB_TRACE_REST;
+        at = put_rest(at, p, t, status, when);
+    }
+    if (count != p->count || !are_same(tb_marks_of(t), p->marks, count))
+        at = put_marks(w, at, p, t, head);
+    return at;
+}
+
+static __attribute__((noinline)) void
+write_record(struct tb_trace_writer *w, const struct tb_txn *t, enum tb_status status, tb_time when)
+{
+    if (w->at >= w->limit)
+        end_chunk(w);
+    size_t place = place_of(t, (uint32_t)(t->mark - tb_marks_of(t)));
+    uint32_t n = w->which[place];
+    if (w->pasts[n].chunk != w->chunk)
+        n = new_past(w, place);
+    struct past *p = &w->pasts[n];
+    w->at = put_record(w, p, t, status, when);
+    note(w, p, t, when);
+}
+
+/* What is just as its predecessor lets expect is told at once, and needs no registers saved. */
+void tb_trace_observe(void *context, struct tb_model *by, const struct tb_txn *t,
+                      enum tb_status status, tb_time when)
+{
+    struct tb_trace_writer *w = context;
+    const uint64_t *marks = tb_marks_of(t);
+    uint32_t count = (uint32_t)(t->mark - marks), n = w->which[place_of(t, count)];
+    struct past *p = &w->pasts[n];
+    (void)by;
+    if (n >= 128 || p->chunk != w->chunk || w->at >= w->limit || count != p->count ||
+        ((t->number - p->number) ^ p->number_step) | ((t->iova - p->iova) ^ p->iova_step) ||
+        rest_differs(p, t, status) || !are_same(marks, p->marks, count)) {
+        write_record(w, t, status, when);
+        return;
+    }
+    uint8_t *at = w->at;
+    at[0] = (uint8_t)(n * 2 + 1);
+    at[1] = 0;
+    w->at = put_end(at + 2, when - w->previous);
+    note(w, p, t, when);
 }
