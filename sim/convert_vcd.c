@@ -18,9 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NONE      UINT32_MAX
+#define NONE UINT32_MAX
+#ifndef LONG_MOST                   /* as a test has them smaller */
 #define LONG_MOST ((size_t)1 << 20) /* changes of the few that take long */
 #define RUN       ((size_t)1 << 16) /* changes that are sorted at once, at least */
+#endif
 #define OF_RECORD (2 * (TB_TRACE_SPANS + 1))
 #define NAME      8 /* a variable's short name and its end */
 
