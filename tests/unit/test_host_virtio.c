@@ -136,7 +136,6 @@ static void test_refusals(void)
          "it has no 'lba48'"},
         {"[{disk_read: {device: vd, lba: 0, sectors: 1, prd_at: 0x1000}}]", "it has no 'prd_at'"},
         {"[{disk_read: {device: vd, lba: 0, sectors: 1}}]", "needs 'prd'"},
-        {"[{revoke: {device: vd, iova: 0x10000, size: 4KiB}}]", "its requests cannot be revoked"},
         {"[{identify: {device: vd, at: 0x1001}}]", "must be a multiple of 8"},
         {"[{replay: {device: vd, iolog: none}}]", "'vd' is no ide controller"},
     };
