@@ -20,6 +20,10 @@
  *
  * Not sent ahead, but held until the end, are a PCI burst longer than its latency timer, because it
  * may have to give the bus up, and a posted write that nobody claims, because it ends here.
+ *
+ * An ISA bus cannot split a read: while the target looks for its data, the master keeps the medium
+ * (`kept`): what it sends next waits for these data, and the time they took counts as part of the
+ * cycle. The first other message that takes the medium ends that, so nothing can wait in a circle.
  */
 #include "tollbridge/model.h"
 
@@ -27,13 +31,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum protocol { SYSTEM, PCI, SBUS };
+enum protocol { SYSTEM, PCI, SBUS, ISA };
 enum arbitration { ROUND_ROBIN, FIXED };
 
 #define NOWHERE UINT16_MAX
 #define NOBODY  UINT32_MAX /* end of a list of entries */
 #define BURST   64         /* bytes that a transfer on SBus has at most */
 #define TRAIL   4          /* how often a request may cross the same bus on its way */
+
+#define ISA_MEMORY 0xffffffu /* last address that 24 lines tell apart */
+#define ISA_PORTS  0xffffu   /* and that 16 do */
 
 struct bus_params {
     unsigned protocol;
@@ -48,6 +55,9 @@ struct bus_params {
     uint64_t write;
     uint64_t read;
     uint64_t latency_timer;
+    uint64_t word, io_word, byte;
+    tb_time refresh;
+    uint64_t refresh_clocks;
     bool turn;
 };
 
@@ -94,7 +104,13 @@ struct bus {
     uint32_t held;      /* entry on the medium that is not sent yet, or NOBODY */
     unsigned last_port; /* had the medium last */
     tb_time free_at;    /* end of the present occupancy */
-    uint64_t transfers, busy, waits, preemptions, unclaimed, contested;
+    struct {
+        uint32_t entry; /* whose read has had its request, and awaits its data; NOBODY: none */
+        uint16_t port;  /* its master's */
+        tb_time since;
+    } kept;
+    uint64_t refreshed; /* number of the last refresh that was seen to */
+    uint64_t transfers, busy, waits, preemptions, unclaimed, contested, refreshes;
 };
 
 /* -- Routing --------------------------------------------------------------------------------- */
@@ -287,6 +303,23 @@ static void make_tables(struct tb_model *m)
             make_room(m, &b->routes[s][k], 2 * total[s][k] + 1);
 }
 
+/* Cuts off what an ISA bus has no address lines for, from the n-th range on. In place: claims may
+ * change while the simulation runs. */
+static void cut_off(const struct bus *b, struct tb_ranges *of, size_t n)
+{
+    size_t kept = n;
+    for (; b->p.protocol == ISA && n < of->count; n++) {
+        struct tb_range r = of->at[n];
+        uint64_t last = r.space == TB_MEMORY ? ISA_MEMORY : ISA_PORTS;
+        if (r.space != TB_SPACE_IRQ && r.last > last)
+            r.last = last;
+        if (r.space == TB_SPACE_IRQ || (r.space != TB_CONFIG && r.base <= last))
+            of->at[kept++] = r;
+    }
+    if (b->p.protocol == ISA)
+        of->count = kept;
+}
+
 /* Asks what is behind every port and fills the tables. Instant accesses may need them before
  * `start` is called. diag may be NULL: errors are reported later, by start. */
 static void gather(struct tb_model *m, struct tb_diag *diag)
@@ -299,6 +332,8 @@ static void gather(struct tb_model *m, struct tb_diag *diag)
         tb_reach(m, p, &b->found[p]);
     }
     make_tables(m);
+    for (unsigned p = 0; p < b->ports; p++)
+        cut_off(b, &b->found[p], 0);
     for (unsigned s = 0; s < TB_SPACES; s++)
         settle(m, s, false, diag);
     size_t before = diag ? tb_diag_count(diag) : 0;
@@ -349,9 +384,11 @@ static uint16_t route(struct bus *b, struct entry *e)
 
 static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)
 {
+    size_t before = out->count;
     for (unsigned p = 0; p < tb_port_count(m); p++)
         if (p != port)
             tb_reach(m, p, out);
+    cut_off(m->state, out, before);
 }
 
 /* The part of an access that starts at d->address and stays within one route. */
@@ -449,6 +486,32 @@ static tb_time system_end(const struct bus *b, const struct entry *e, tb_time st
     return end;
 }
 
+/* Clocks of all cycles of a transfer on ISA: a cycle for each aligned word, a slower one for each
+ * byte besides. A master that drives its own cycles (a DMA controller) has said how long they take.
+ */
+static uint64_t isa_clocks(const struct bus *b, const struct tb_msg *msg)
+{
+    if (msg->clocks)
+        return msg->clocks;
+    uint64_t odd = b->p.width == 1 ? msg->length : msg->address & 1, rest = msg->length - odd;
+    return (odd + (rest & 1)) * b->p.byte +
+           rest / 2 * (msg->space == TB_IO ? b->p.io_word : b->p.word);
+}
+
+/* A read's request is the first clock of its first cycle, its data are the rest of them; what the
+ * target took meanwhile is part of the cycle, unless somebody else had the medium. */
+static uint64_t isa_occupied(const struct bus *b, const struct entry *e, tb_time start)
+{
+    uint64_t clocks = isa_clocks(b, &e->msg), past = 1;
+    if (e->msg.kind == TB_WRITE || (e->msg.kind == TB_READ && e->out == NOWHERE))
+        return clocks;
+    if (e->msg.kind != TB_DATA) /* DONE: the write's own cycles told it */
+        return e->msg.kind == TB_DONE ? 0 : 1;
+    if (b->kept.entry == e->msg.txn)
+        past = edge_number(b->p.clock, start) - edge_number(b->p.clock, b->kept.since);
+    return clocks > past ? clocks - past : 1;
+}
+
 /* When a message that takes the medium at `start`, on an edge, leaves it if nobody interrupts. */
 static tb_time occupancy_end(const struct bus *b, const struct entry *e, tb_time start)
 {
@@ -456,6 +519,8 @@ static tb_time occupancy_end(const struct bus *b, const struct entry *e, tb_time
         return tb_clock_edge(b->p.clock, start + b->p.interrupt);
     if (b->p.protocol == SYSTEM)
         return system_end(b, e, start);
+    if (b->p.protocol == ISA)
+        return edge_time(b->p.clock, edge_number(b->p.clock, start) + isa_occupied(b, e, start));
     return edge_time(b->p.clock, edge_number(b->p.clock, start) + pci_overhead(b, e) + e->words);
 }
 
@@ -514,6 +579,12 @@ static struct entry *pop(struct bus *b, unsigned port)
     return e;
 }
 
+/* Its read awaits data, for which it keeps the medium. */
+static bool is_blocked(const struct bus *b, unsigned port)
+{
+    return b->kept.entry != NOBODY && b->kept.port == port;
+}
+
 /* Whom the arbiter would grant the medium. `also`: a port to be counted as waiting (who has the
  * medium), or NOWHERE. */
 static unsigned grant(const struct bus *b, unsigned also)
@@ -521,7 +592,7 @@ static unsigned grant(const struct bus *b, unsigned also)
     unsigned first = b->p.arbitration == ROUND_ROBIN ? b->last_port + 1 : 0;
     for (unsigned i = 0; i < b->ports; i++) {
         unsigned port = (first + i) % b->ports;
-        if (b->queues[port].head != NOBODY || port == also)
+        if ((b->queues[port].head != NOBODY && !is_blocked(b, port)) || port == also)
             return port;
     }
     return NOWHERE;
@@ -532,8 +603,8 @@ static void arm(struct tb_model *m, tb_time when)
 {
     struct bus *b = m->state;
     if (b->held == NOBODY) {
-        if (b->waiting)
-            tb_timer_set(m, 0, b->free_at);
+        if (b->waiting && grant(b, NOWHERE) != NOWHERE)
+            tb_timer_set(m, 0, tb_max(b->free_at, when));
         return;
     }
     struct entry *e = &b->entries[b->held];
@@ -601,19 +672,46 @@ static void pass_by(struct tb_model *m, struct entry *e, tb_time edge)
     tb_time ready = tb_max(edge + b->p.latency, tb_port_ready(m, out));
     tb_msg_spend(m, &e->msg, TB_PART_QUEUE, ready - b->p.latency - e->since);
     e->since = ready - b->p.latency;
+    if (b->kept.entry == e->msg.txn) /* the read failed */
+        b->kept.entry = NOBODY;
     pass_on(m, e, e->since);
+}
+
+/* The refresh that came due last goes first: when it was due, or when the medium was free after
+ * that. Those before it found the medium idle, or were lost. */
+static tb_time after_refresh(struct bus *b, tb_time start)
+{
+    uint64_t number = b->p.refresh ? start / b->p.refresh : 0;
+    if (number == b->refreshed)
+        return start;
+    b->refreshed = number;
+    tb_time due = tb_clock_edge(b->p.clock, tb_max(number * b->p.refresh, b->free_at));
+    tb_time end = edge_time(b->p.clock, edge_number(b->p.clock, due) + b->p.refresh_clocks);
+    b->refreshes += end > start;
+    return tb_max(start, end);
+}
+
+/* A message has taken the medium. An ISA master's read keeps it. */
+static void keep(struct bus *b, const struct entry *e, tb_time start)
+{
+    bool asks = b->p.protocol == ISA && e->msg.kind == TB_READ && e->msg.class == TB_NONPOSTED &&
+                e->out != NOWHERE;
+    b->kept.entry = asks ? e->msg.txn : NOBODY;
+    b->kept.port = e->from;
+    b->kept.since = start;
 }
 
 /* Gives the idle medium to a message. */
 static void begin(struct tb_model *m, struct entry *e, tb_time when)
 {
     struct bus *b = m->state;
-    tb_time start = tb_clock_edge(b->p.clock, when);
+    tb_time start = after_refresh(b, tb_clock_edge(b->p.clock, when));
     tb_msg_spend(m, &e->msg, TB_PART_QUEUE, start - e->since);
     e->decoded = true;
     e->since = start;
     b->last_port = e->from;
     b->free_at = occupancy_end(b, e, start);
+    keep(b, e, start);
     if (ends_here(e) || is_long(b, e)) {
         b->held = number_of(b, e);
         arm(m, start);
@@ -649,8 +747,11 @@ static void timer(struct tb_model *m, unsigned which, tb_time when)
             deliver(m, e, when);
         b->free_at = when;
     }
-    while (b->waiting && b->held == NOBODY && b->free_at <= when)
-        begin(m, pop(b, grant(b, NOWHERE)), when);
+    for (unsigned port; b->waiting && b->held == NOBODY && b->free_at <= when;) {
+        if ((port = grant(b, NOWHERE)) == NOWHERE)
+            break;
+        begin(m, pop(b, port), when);
+    }
     if (b->held == NOBODY)
         arm(m, when);
 }
@@ -686,6 +787,14 @@ static void rerouted(struct tb_model *m)
         }
 }
 
+/* Nobody who may have the medium waits for it. */
+static bool is_first(const struct bus *b, unsigned port)
+{
+    if (b->kept.entry == NOBODY)
+        return !b->waiting;
+    return !is_blocked(b, port) && grant(b, NOWHERE) == NOWHERE;
+}
+
 static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb_credit credit,
                  tb_time when)
 {
@@ -697,10 +806,14 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
     e->from = (uint16_t)port;
     e->decoded = false;
     decode_entry(b, e);
-    if (!b->waiting && b->held == NOBODY && when >= b->free_at) {
+    if (is_first(b, port) && b->held == NOBODY && when >= b->free_at) {
         begin(m, e, when);
+        if (b->waiting && b->held == NOBODY)
+            arm(m, when);
     } else if (may_pass_by(b, e, tb_clock_edge(b->p.clock, when))) {
         pass_by(m, e, tb_clock_edge(b->p.clock, when));
+        if (b->waiting && b->held == NOBODY)
+            arm(m, when);
     } else {
         b->waits++;
         push_back(b, e);
@@ -717,7 +830,7 @@ static const struct tb_node *node_of(const struct tb_model *m, const char *name)
     return node ? node : m->node;
 }
 
-static const char *const protocol_names[] = {"system", "pci", "sbus", NULL};
+static const char *const protocol_names[] = {"system", "pci", "sbus", "isa", NULL};
 
 /* A parameter that means nothing in this protocol must not be given. */
 static void refuse(struct tb_model *m, struct tb_diag *diag, bool given, const char *name)
@@ -728,31 +841,70 @@ static void refuse(struct tb_model *m, struct tb_diag *diag, bool given, const c
                      protocol_names[b->p.protocol]);
 }
 
-static void check(struct tb_model *m, struct tb_diag *diag)
+static void check_pci(struct tb_model *m, struct tb_diag *diag)
 {
-    struct bus *b = m->state;
-    const struct bus_params *p = &b->p;
-    b->held = NOBODY;
-    b->ports = tb_port_count(m);
-    if (p->protocol == PCI || p->protocol == SBUS) {
-        refuse(m, diag, p->bandwidth.time != 0, "bandwidth");
-        refuse(m, diag, p->overhead != 0, "overhead");
-        if (!p->clock.time)
-            tb_diag_node(diag, m->node, "protocol %s needs a clock, for instance 30ns",
-                         protocol_names[p->protocol]);
-        if (p->protocol == SBUS)
-            refuse(m, diag, p->latency_timer != 64, "latency_timer");
-        if (p->address > p->read)
-            tb_diag_node(diag, node_of(m, "address"),
-                         "more clocks for the address phase (%" PRIu64
-                         ") than for all of a read's overhead (%" PRIu64 ")",
-                         p->address, p->read);
-        return;
-    }
+    const struct bus_params *p = &((struct bus *)m->state)->p;
+    if (p->address > p->read)
+        tb_diag_node(diag, node_of(m, "address"),
+                     "more clocks for the address phase (%" PRIu64
+                     ") than for all of a read's overhead (%" PRIu64 ")",
+                     p->address, p->read);
+}
+
+/* 16 data lines, or the 8 of the first PC: what is not said otherwise is 16. */
+static void check_isa(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bus_params *p = &((struct bus *)m->state)->p;
+    if (!tb_node_get(m->node, "width"))
+        p->width = 2;
+    if (p->width > 2)
+        tb_diag_node(diag, node_of(m, "width"), "an ISA bus is 1B or 2B wide");
+    if (p->refresh && p->clock.time && edge_time(p->clock, p->refresh_clocks + 1) >= p->refresh)
+        tb_diag_node(diag, node_of(m, "refresh"), "refreshes leave no time for anything else");
+}
+
+static void refuse_pci(struct tb_model *m, struct tb_diag *diag)
+{
+    const struct bus_params *p = &((struct bus *)m->state)->p;
     refuse(m, diag, p->address != 1, "address");
     refuse(m, diag, p->write != 2, "write");
     refuse(m, diag, p->read != 16, "read");
     refuse(m, diag, p->latency_timer != 64, "latency_timer");
+}
+
+static void refuse_isa(struct tb_model *m, struct tb_diag *diag)
+{
+    const struct bus_params *p = &((struct bus *)m->state)->p;
+    refuse(m, diag, p->word != 3, "word");
+    refuse(m, diag, p->io_word != 3, "io_word");
+    refuse(m, diag, p->byte != 6, "byte");
+    refuse(m, diag, p->refresh != 0, "refresh");
+    refuse(m, diag, p->refresh_clocks != 4, "refresh_clocks");
+}
+
+static void check(struct tb_model *m, struct tb_diag *diag)
+{
+    struct bus *b = m->state;
+    const struct bus_params *p = &b->p;
+    b->held = b->kept.entry = NOBODY;
+    b->ports = tb_port_count(m);
+    if (p->protocol != ISA)
+        refuse_isa(m, diag);
+    if (p->protocol == SYSTEM || p->protocol == ISA)
+        refuse_pci(m, diag);
+    if (p->protocol == SBUS)
+        refuse(m, diag, p->latency_timer != 64, "latency_timer");
+    if (p->protocol == SYSTEM)
+        return;
+    refuse(m, diag, p->bandwidth.time != 0, "bandwidth");
+    refuse(m, diag, p->overhead != 0, "overhead");
+    if (!p->clock.time)
+        tb_diag_node(diag, m->node, "protocol %s needs a clock, for instance %s",
+                     protocol_names[p->protocol], p->protocol == ISA ? "120ns" : "30ns");
+    if (p->protocol == ISA)
+        check_isa(m, diag);
+    else
+        check_pci(m, diag);
 }
 
 static void start(struct tb_model *m, struct tb_diag *diag)
@@ -774,7 +926,7 @@ static const struct tb_param params[] = {
      .offset = AT(protocol),
      .def = "system",
      .names = protocol_names,
-     .doc = "what a message costs: by the rules of a system bus, of PCI, of SBus"},
+     .doc = "what a message costs: by the rules of a system bus, of PCI, of SBus, of ISA"},
     {.name = "arbitration",
      .type = TB_ENUM,
      .offset = AT(arbitration),
@@ -785,14 +937,14 @@ static const struct tb_param params[] = {
      .type = TB_CLOCK,
      .offset = AT(clock),
      .def = "none",
-     .doc = "transfers start and end on its edges; protocols pci and sbus need one"},
+     .doc = "transfers start and end on its edges; protocols pci, sbus and isa need one"},
     {.name = "width",
      .type = TB_SIZE,
      .offset = AT(width),
      .def = "4B",
      .min = "1B",
      .max = "4KiB",
-     .doc = "bytes per clock, if there is a clock and no bandwidth"},
+     .doc = "bytes per clock, if there is a clock and no bandwidth; protocol isa: 1B or 2B (2B)"},
     {.name = "bandwidth",
      .type = TB_RATE,
      .offset = AT(bandwidth),
@@ -841,6 +993,40 @@ static const struct tb_param params[] = {
      .min = "16",
      .max = "128",
      .doc = "protocol pci: clocks after which a burst gives way, to pay its overhead again"},
+    {.name = "word",
+     .type = TB_COUNT,
+     .offset = AT(word),
+     .def = "3",
+     .min = "2",
+     .max = "64",
+     .doc = "protocol isa: clocks of a 16-bit memory cycle; 2 without its wait state (0WS#)"},
+    {.name = "io_word",
+     .type = TB_COUNT,
+     .offset = AT(io_word),
+     .def = "3",
+     .min = "2",
+     .max = "64",
+     .doc = "protocol isa: clocks of a 16-bit I/O cycle"},
+    {.name = "byte",
+     .type = TB_COUNT,
+     .offset = AT(byte),
+     .def = "6",
+     .min = "2",
+     .max = "64",
+     .doc = "protocol isa: clocks of an 8-bit cycle; 3 with 0WS#"},
+    {.name = "refresh",
+     .type = TB_TIME,
+     .offset = AT(refresh),
+     .def = "0ns",
+     .max = "1s",
+     .doc = "protocol isa: a refresh cycle takes the bus so often (15.6us); 0ns: never"},
+    {.name = "refresh_clocks",
+     .type = TB_COUNT,
+     .offset = AT(refresh_clocks),
+     .def = "4",
+     .min = "1",
+     .max = "64",
+     .doc = "protocol isa: how long that takes"},
     {.name = "turn",
      .type = TB_BOOL,
      .offset = AT(turn),
@@ -863,12 +1049,14 @@ static const struct tb_counter counters[] = {
     COUNTER(preemptions, "bursts that gave the bus up when their latency timer had run out"),
     COUNTER(unclaimed, "requests that nobody claimed"),
     COUNTER(contested, "times a range was found moved onto another's, which then answers for both"),
+    COUNTER(refreshes, "refresh cycles that a message had to wait for (protocol isa)"),
     {0},
 };
 
 const struct tb_class tb_class_bus = {
     .name = "bus",
-    .brief = "decodes addresses; a medium its ports share, under PCI's or a system bus's rules",
+    .brief = "decodes addresses; a medium its ports share, under the rules of PCI, SBus, ISA or a "
+             "system bus",
     .state_size = sizeof(struct bus),
     .params = params,
     .ports = ports,

@@ -442,6 +442,9 @@ static const struct tb_key pagereq_keys[] = {
 static const struct tb_key pageresp_keys[] = {
     KEY_START, KEY_RID, KEY_OP, KEY_TAG("group"), KEY_TO, KEY_STATUS,
     KEY_DECIMAL("code", value[0]), KEY_PARTS, KEY_PASID, KEY_END};
+static const struct tb_key dreq_keys[] = {
+    KEY_START, KEY_OP, KEY_DECIMAL("channel", iova), KEY_LENGTH("len"), KEY_TO, KEY_STATUS, KEY_EDGE,
+    KEY_PARTS, KEY_END};
 /* clang-format on */
 
 static const char *const dma_ops[] = {"read", "write", NULL};
@@ -457,6 +460,7 @@ static const char *const translation_ops[] = {"translate", NULL};
 static const char *const invalidation_ops[] = {"invalidate", NULL};
 static const char *const pagereq_ops[] = {"pagereq", NULL};
 static const char *const pageresp_ops[] = {"pageresp", NULL};
+static const char *const dreq_ops[] = {"dreq", NULL};
 
 const struct tb_line_kind tb_line_kinds[TB_TXN_KINDS] = {
     [TB_TXN_DMA] = {"dma", dma_ops, dma_keys, "a device's memory access"},
@@ -475,6 +479,7 @@ const struct tb_line_kind tb_line_kinds[TB_TXN_KINDS] = {
     [TB_TXN_PAGE_REQUEST] = {"pagereq", pagereq_ops, pagereq_keys, "a device's page request"},
     [TB_TXN_PAGE_RESPONSE] = {"pageresp", pageresp_ops, pageresp_keys,
                               "the response to a group of page requests"},
+    [TB_TXN_DREQ] = {"dreq", dreq_ops, dreq_keys, "a device's DMA request line (ISA)"},
 };
 
 /* -- Lines ---------------------------------------------------------------------------------- */

@@ -58,7 +58,9 @@ struct tb_msg {
     uint32_t creditless : 1; /* takes no credit, yet waits while there is none: an IOMMU's walks */
     uint32_t no_write : 1;   /* translation request: will not write (PCIe 10.2.2, NW) */
     uint32_t reserved : 30;
-    uint32_t reserved2;
+    uint16_t clocks; /* of all bus cycles, where the master drives them itself (ISA DMA); 0: as the
+                        bus has them */
+    uint16_t reserved2;
 };
 _Static_assert(sizeof(struct tb_msg) == 32, "a message is 32 bytes");
 

@@ -39,6 +39,8 @@ enum tb_txn_kind {
                             group: tag the group, value[0] the access, value[1] the response code */
     TB_TXN_PAGE_RESPONSE, /* op=pageresp: an IOMMU answers a group: tag the group, value[0] the code
                            */
+    TB_TXN_DREQ, /* op=dreq: a device's DMA request line: iova the channel, length the bytes for
+                    which it goes high (0: it goes low), value[0] 1 = raised, 0 = lowered */
     TB_TXN_KINDS
 };
 
