@@ -3,6 +3,7 @@
  * ATA/ATAPI-6, 9.7, the DMA protocol.)
  */
 #include "host.h"
+#include "isa.h"
 
 #include "spec/ata.h"
 #include "spec/bmide.h"
@@ -106,7 +107,9 @@ void ide_issue(struct host *h, struct host_channel *c, const struct ide_command 
     c->busy = true;
     c->issued++;
     h->count.commands++;
-    if (k->dma) {
+    if (k->dma && c->isa) {
+        isa_program(h, c, k);
+    } else if (k->dma) {
         write_register(h, c, IDE_BMIDTP, k->table);
         write_register(h, c, IDE_BMICOM, direction);
         write_register(h, c, IDE_BMISTA,
@@ -117,7 +120,7 @@ void ide_issue(struct host *h, struct host_channel *c, const struct ide_command 
     write_register(h, c, IDE_FEATURES, k->features);
     write_address(h, c, k);
     write_register(h, c, IDE_COMMAND, k->opcode);
-    if (k->dma && k->start)
+    if (k->dma && k->start && !c->isa)
         write_register(h, c, IDE_BMICOM, direction | BMIDE_START);
 }
 
@@ -165,6 +168,13 @@ enum host_verdict ide_finish(struct host *h, struct host_channel *c, struct fini
         return HOST_DONE;
     switch (job->phase) {
     case FINISH_AWAITS_NOTHING:
+        if (c->isa) { /* a line of its own: reading the status is enough */
+            if (c->command.dma)
+                isa_stop(h, c);
+            host_read(h, c->registers[IDE_STATUS], &job->status);
+            job->phase = FINISH_AWAITS_STATUS;
+            return HOST_AGAIN;
+        }
         host_read(h, c->registers[IDE_BMISTA], &job->bm_status);
         job->phase = FINISH_AWAITS_BM_STATUS;
         return HOST_AGAIN;

@@ -41,6 +41,22 @@ static const struct tb_param memory_table[] = {
     {0},
 };
 
+static const struct tb_param bounce_table[] = {
+    {.name = "at",
+     .type = TB_COUNT,
+     .offset = offsetof(struct host_params, bounce.at) - FIELD(bounce),
+     .def = "0xff0000",
+     .doc = "physical address"},
+    {.name = "size",
+     .type = TB_SIZE,
+     .offset = offsetof(struct host_params, bounce.size) - FIELD(bounce),
+     .def = "64KiB",
+     .min = "512B",
+     .max = "64KiB",
+     .doc = "how much of it one command may use"},
+    {0},
+};
+
 static const struct tb_param host_table[] = {
     {.name = "id",
      .type = TB_ID,
@@ -123,6 +139,11 @@ static const struct tb_param host_table[] = {
      .offset = FIELD(memory),
      .sub = memory_table,
      .doc = "where the driver keeps its tables, rings and buffers"},
+    {.name = "bounce_buffer",
+     .type = TB_GROUP,
+     .offset = FIELD(bounce),
+     .sub = bounce_table,
+     .doc = "memory that ISA DMA reaches, for transfers of what it does not"},
     {0},
 };
 
@@ -158,6 +179,8 @@ static const struct tb_counter host_counters[] = {
     COUNTER(page_responses, "groups of them answered"),
     COUNTER(page_failures, "of these, not with success"),
     COUNTER(commands, "commands given to disks"),
+    COUNTER(bounces, "of these, through the bounce buffer of ISA DMA"),
+    COUNTER(bounced_bytes, "bytes that the CPU copied for them"),
     COUNTER(command_errors, "of these, ended with an error"),
     COUNTER(notifications, "notifications given to virtio devices"),
     COUNTER(needs_reset, "virtio devices found to need a reset"),
@@ -642,6 +665,17 @@ static void host_retired(struct tb_model *m, uint32_t txn, tb_time when)
 
 /* -- The rest of the class --------------------------------------------------------------------- */
 
+/* It has to be where a channel reaches, and must not cross what it cannot cross. */
+static void check_bounce(struct tb_model *m, struct tb_diag *diag)
+{
+    const struct host *h = m->state;
+    uint64_t at = h->params.bounce.at, size = h->params.bounce.size;
+    const struct tb_node *node = tb_node_get(m->node, "bounce_buffer");
+    if (at % 512 || size % 512 || at >= 1 << 24 || at % 65536 + size > 65536)
+        tb_diag_node(diag, node ? node : m->node,
+                     "the bounce buffer is made of whole sectors below 16 MiB, and within 64 KiB");
+}
+
 /* Descriptors of IDE are 32 bits wide, so all of the driver's memory has to be below 4 GiB. */
 static void host_check(struct tb_model *m, struct tb_diag *diag)
 {
@@ -655,6 +689,7 @@ static void host_check(struct tb_model *m, struct tb_diag *diag)
         tb_diag_node(
             diag, tb_node_get(tb_node_get(m->node, "driver_memory"), "at"),
             "the driver's memory begins at a multiple of 4 KiB, not at 0, and ends below 4 GiB");
+    check_bounce(m, diag);
 }
 
 static void host_slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)

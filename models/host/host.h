@@ -32,6 +32,7 @@ struct host;
 struct host_step;
 struct host_virtio; /* driver_virtio.h */
 struct iolog;
+struct host_isa;
 
 struct host_params {
     uint64_t outstanding;
@@ -46,6 +47,9 @@ struct host_params {
         uint64_t at, size;
         bool at_given;
     } memory;
+    struct {
+        uint64_t at, size;
+    } bounce;
 };
 
 enum { HOST_COMPLETION_POLL, HOST_COMPLETION_INTERRUPT };
@@ -199,6 +203,7 @@ struct ide_command {
     uint8_t opcode, features, drive;
     bool lba48, dma, to_memory, data_in;
     bool start;                 /* the bus master too */
+    uint8_t dma_mode;           /* of an ISA DMA channel; its address is `table` */
     uint8_t wanted;             /* enum ide_outcome: how it should end */
     const struct tb_node *node; /* the step, for messages */
 };
@@ -207,6 +212,7 @@ enum ide_outcome { IDE_OK, IDE_FAILS, IDE_ANY };
 
 struct host_channel {
     struct host_device *device;
+    struct host_isa *isa; /* its DMA channel; NULL: it is a bus master */
     struct host_register registers[IDE_REGISTERS];
     struct host_line *line;
     struct ide_command command;        /* the one in progress */
@@ -379,6 +385,24 @@ struct virtio_job {
     struct table_job table;
 };
 
+/* A place in a list of regions. */
+struct isa_place {
+    size_t region;
+    uint64_t offset;
+};
+
+/* A transfer over an ISA DMA channel, run by run: see isa.h. */
+struct isa_job {
+    int phase;
+    struct isa_place place, copy; /* of the run; of the CPU's copy */
+    uint32_t sectors;             /* done */
+    uint32_t address, bytes;      /* of the run, for the channel */
+    uint32_t copied;
+    bool bounces;
+    uint64_t issued;
+    tb_time deadline;
+};
+
 struct host_work {
     int phase;
     uint64_t count, value, begun;
@@ -390,6 +414,7 @@ struct host_work {
     struct drain_job drain;
     struct finish_job finish;
     struct virtio_job virtio;
+    struct isa_job isa;
 };
 
 struct host {
@@ -448,8 +473,8 @@ struct host {
             events, commands, command_errors, requests, read_bytes, written_bytes, trims, syncs,
             device_errors, mismatches, timeouts, latency_sum, latency_max, flushes, stale_max,
             device_invalidations, page_requests, page_faults_mapped, page_responses, page_failures,
-            notifications, needs_reset, moves, move_time, revokes, revokes_held, revokes_aborted,
-            revoke_time, revoke_max, revoke_end_time;
+            bounces, bounced_bytes, notifications, needs_reset, moves, move_time, revokes,
+            revokes_held, revokes_aborted, revoke_time, revoke_max, revoke_end_time;
     } count;
 };
 

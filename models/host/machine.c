@@ -1,5 +1,6 @@
 /* What the driver knows of the machine before it starts: as firmware would tell it. */
 #include "host.h"
+#include "isa.h"
 
 #include "driver_virtio.h"
 
@@ -165,6 +166,8 @@ static bool survey_channel(struct host *h, struct host_device *d, unsigned index
     c->index = index;
     for (unsigned r = 0; r < IDE_REGISTERS; r++) {
         snprintf(name, sizeof name, "%s%s", ide_names[r], index ? "1" : "");
+        if (c->isa && r <= IDE_BMIDTP)
+            continue;
         if (!find_symbol(d->model, name, &c->registers[r]))
             return false;
     }
@@ -189,11 +192,28 @@ static void survey_ide(struct host *h, struct host_device *d)
         d->is_ide = survey_channel(h, d, i) && d->is_ide;
 }
 
+/* A disk on an ISA DMA channel: one cable, no bus master, and the DMA controller's requester ID. */
+static void survey_isa(struct host *h, struct tb_model *model)
+{
+    struct host_device *d = &h->devices[h->device_count];
+    uint64_t channel;
+    if (!tb_fact(model, "dma", &channel) || !isa_find(h, model, d))
+        return;
+    d->model = model;
+    d->mode = HOST_PASSTHROUGH;
+    d->is_ide = survey_channel(h, d, 0) && d->channels[0].line;
+    h->device_count++;
+}
+
 static void survey_device(struct host *h, struct tb_model *model)
 {
     uint64_t id, io, ats, kind;
-    if (model == h->m || !tb_fact(model, "id", &id))
+    if (model == h->m)
         return;
+    if (!tb_fact(model, "id", &id)) {
+        survey_isa(h, model);
+        return;
+    }
     struct host_device *d = &h->devices[h->device_count++];
     d->model = model;
     d->id = (uint16_t)id;

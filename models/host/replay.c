@@ -233,8 +233,9 @@ static bool find_drive(struct host *h, struct replay *r, const struct tb_node *n
     struct host_device *d = host_find_device(h, r->device, named, diag);
     if (!d)
         return false;
-    if (!d->is_ide || !d->channels[r->drive / HOST_DRIVES].line) {
-        tb_diag_node(diag, named, "'%s' is no ide controller with interrupts", r->device);
+    if (!d->is_ide || d->channels[0].isa || !d->channels[r->drive / HOST_DRIVES].line) {
+        tb_diag_node(diag, named, "'%s' is no bus-master ide controller with interrupts",
+                     r->device);
         return false;
     }
     if (d->sectors[r->drive] == 0) {

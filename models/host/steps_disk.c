@@ -1,10 +1,12 @@
 /* Steps of the IDE driver: commands for a drive. */
 #include "host.h"
+#include "isa.h"
 
 #include "driver_virtio.h"
 
 #include "spec/ata.h"
 #include "spec/bmide.h"
+#include "spec/i8237.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +14,10 @@
 enum { AUTO, YES, NO };
 static const char *const lba48_names[] = {"auto", "always", "never", NULL};
 static const char *const end_names[] = {"auto", "yes", "no", NULL};
-static const char *const outcome_names[] = {"ok", "error", "any", NULL}; /* enum ide_outcome */
+static const char *const outcome_names[] = {"ok", "error", "any", NULL};     /* enum ide_outcome */
+static const char *const bounce_names[] = {"auto", "always", "never", NULL}; /* enum isa_bounce */
+static const char *const dma_mode_names[] = {"demand", "single", "block", NULL};
+static const uint8_t dma_modes[] = {I8237_DEMAND, I8237_SINGLE, I8237_BLOCK};
 static const char *const mode_names[] = {"none",   "pio0",   "pio1",   "pio2",  "pio3",  "pio4",
                                          "mwdma0", "mwdma1", "mwdma2", "udma0", "udma1", "udma2",
                                          "udma3",  "udma4",  "udma5",  "udma6", NULL};
@@ -52,6 +57,8 @@ struct disk_args {
     struct ide_command command;
     struct host_virtio *virtio; /* in place of a channel */
     struct virtio_command request;
+    struct isa_transfer isa;
+    unsigned bounce, dma_mode;
     uint64_t *words; /* of IDENTIFY */
     uint8_t *bytes;
 };
@@ -208,6 +215,19 @@ static const struct tb_param transfer_table[] = {
      FIELD(start),
      .def = "true",
      .doc = "set the bus master's start bit"},
+    {.name = "bounce",
+     .type = TB_ENUM,
+     FIELD(bounce),
+     .names = bounce_names,
+     .def = "auto",
+     .doc = "ISA DMA: what its channel does not reach goes through the bounce buffer; always: all; "
+            "never: the channel gets the address as far as it fits"},
+    {.name = "dma_mode",
+     .type = TB_ENUM,
+     FIELD(dma_mode),
+     .names = dma_mode_names,
+     .def = "demand",
+     .doc = "ISA DMA: the mode of the DMA channel"},
     END_ROWS("false"),
     {0},
 };
@@ -342,6 +362,10 @@ static bool find_channel(struct host *h, struct disk_args *a, const struct tb_no
         return false;
     }
     a->channel = &d->channels[a->drive / HOST_DRIVES];
+    if (!a->channel->registers[IDE_COMMAND].size) {
+        tb_diag_node(diag, tb_node_get(node, "drive"), "'%s' has drives 0 and 1", a->name);
+        return false;
+    }
     if (a->wait && !a->channel->line) {
         tb_diag_node(diag, named, "'%s' has no interrupt line: 'wait' must be false", a->name);
         return false;
@@ -447,10 +471,47 @@ static void note_regions(struct host *h, struct disk_args *a)
     a->command.region_count = a->prds.count;
 }
 
+static bool is_isa(const struct disk_args *a)
+{
+    return a->channel && a->channel->isa;
+}
+
+/* A bus master's table is not for a DMA channel, nor the other way round. */
+static bool check_front(const struct disk_args *a, const struct tb_node *node, struct tb_diag *diag)
+{
+    static const char *const masters[] = {"prd_at", "prd_pa", "start"}, *const channels[] = {
+                                                                            "bounce", "dma_mode"};
+    bool isa = is_isa(a);
+    const char *const *keys = isa ? masters : channels;
+    for (unsigned i = 0; i < (isa ? 3 : 2); i++)
+        if (tb_node_get(node, keys[i])) {
+            tb_diag_node(diag, tb_node_get(node, keys[i]),
+                         "'%s' means nothing to '%s', which is %s", keys[i], a->name,
+                         isa ? "on a DMA channel" : "a bus master");
+            return false;
+        }
+    if (isa && !a->wait)
+        tb_diag_node(diag, node,
+                     "over a DMA channel the driver transfers run by run: it needs 'wait: true'");
+    return !isa || a->wait;
+}
+
+static bool prepare_isa(struct host *h, struct host_step *s, struct tb_diag *diag)
+{
+    struct disk_args *a = s->args;
+    a->isa = (struct isa_transfer){.channel = a->channel,
+                                   .command = &a->command,
+                                   .bounce = a->bounce,
+                                   .mode = dma_modes[a->dma_mode],
+                                   .timeout = a->timeout,
+                                   .name = a->name};
+    return isa_prepare(h, &a->isa, s->node, diag);
+}
+
 static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag *diag, bool write)
 {
     struct disk_args *a = s->args;
-    if (!find_channel(h, a, s->node, diag) ||
+    if (!find_channel(h, a, s->node, diag) || !check_front(a, s->node, diag) ||
         (a->scatter.given && !make_scatter(h, a, s->node, diag)) || !check_prds(a, s->node, diag))
         return false;
     if (a->virtio) {
@@ -474,6 +535,8 @@ static bool prepare_transfer(struct host *h, struct host_step *s, struct tb_diag
     a->command.to_memory = !write;
     a->command.start = a->start;
     note_regions(h, a);
+    if (a->channel->isa)
+        return prepare_isa(h, s, diag);
     return a->has_prd_at || ide_reserve(h, a->channel, s->node, diag);
 }
 
@@ -664,6 +727,12 @@ static enum host_verdict run_command(struct host *h, struct host_step *s, tb_tim
     return a->wait ? await_end(h, s, when) : HOST_DONE;
 }
 
+static enum host_verdict run_transfer(struct host *h, struct host_step *s, tb_time when)
+{
+    const struct disk_args *a = s->args;
+    return is_isa(a) ? isa_run(h, &a->isa, when) : run_command(h, s, when);
+}
+
 /* -- IDENTIFY: the CPU reads the data, 16 bits at a time -----------------------------------------
  */
 
@@ -746,7 +815,7 @@ static void lint_transfer(const struct host *h, const struct host_step *s, struc
     const struct prd *prds = a->prds.at;
     struct tb_model *m = a->virtio ? a->virtio->device->model : a->channel->device->model;
     (void)h;
-    if (a->command.wanted != IDE_OK || a->scatter.given)
+    if (a->command.wanted != IDE_OK || a->scatter.given || is_isa(a))
         return;
     for (size_t i = 0; i < a->prds.count; i++)
         lint_region(m, prds[i].has_pa ? prds[i].pa : prds[i].iova, prds[i].bytes, a->prds.nodes[i],
@@ -763,9 +832,9 @@ const struct host_step_lint host_lints_disk[] = {
 
 const struct host_step_kind host_steps_disk[] = {
     {"disk_read", "gives a drive a DMA read command, with its PRD table", transfer_table, ARGS,
-     prepare_read, run_command, true},
+     prepare_read, run_transfer, true},
     {"disk_write", "gives a drive a DMA write command, with its PRD table", transfer_table, ARGS,
-     prepare_write, run_command, true},
+     prepare_write, run_transfer, true},
     {"identify", "IDENTIFY DEVICE: the CPU reads the 256 words; virtio: GET_ID, 20 bytes",
      identify_table, ARGS, prepare_identify, run_identify, true},
     {"disk_flush", "FLUSH CACHE", flush_table, ARGS, prepare_flush, run_command, true},

@@ -145,7 +145,7 @@ static unsigned find_holders(struct host *h, const struct revoke_args *a)
     for (size_t i = 0; i < h->device_count; i++) {
         struct host_device *d = &h->devices[i];
         for (unsigned c = 0; d->is_ide && c < HOST_CHANNELS; c++) {
-            d->channels[c].holds = is_held_by(&d->channels[c], a);
+            d->channels[c].holds = !d->channels[c].isa && is_held_by(&d->channels[c], a);
             count += d->channels[c].holds;
         }
         if (d->virtio) {

@@ -1,5 +1,6 @@
 /* Where the controller's registers are, and what an access to one does. */
 #include "ide/bmide.h"
+#include "ide/ports.h"
 
 #include <string.h>
 
@@ -136,24 +137,9 @@ static void access_master(struct tb_model *m, const struct place *p, const struc
 
 /* -- Command block --------------------------------------------------------------------------- */
 
-static void access_data(struct bm_channel *c, const struct tb_debug *a, tb_time now)
-{
-    for (uint32_t i = 0; i < a->length; i += 2) {
-        if (a->write) {
-            ata_bus_write_data(&c->bus, (uint16_t)(a->data[i] | a->data[i + 1] << 8), now);
-        } else {
-            uint16_t word = ata_bus_read_data(&c->bus, now);
-            a->data[i] = (uint8_t)word;
-            a->data[i + 1] = (uint8_t)(word >> 8);
-        }
-    }
-}
-
-/* The data register takes words; an access to the others is one to each byte's register, in order.
- */
 static bool is_data(const struct place *p, uint32_t length)
 {
-    return p->block == BLOCK_COMMAND && p->offset == ATA_REG_DATA && length % 2 == 0;
+    return p->block == BLOCK_COMMAND && ata_ports_are_data(p->offset, length);
 }
 
 static void access_command(struct tb_model *m, const struct place *p, const struct tb_debug *a,
@@ -161,18 +147,9 @@ static void access_command(struct tb_model *m, const struct place *p, const stru
 {
     struct bm_channel *c = p->channel;
 
-    if (is_data(p, a->length)) {
-        access_data(c, a, now);
-        return;
-    }
-    for (uint32_t i = 0; i < a->length; i++) {
-        unsigned reg = p->block == BLOCK_CONTROL ? ATA_REG_CONTROL : p->offset + i;
-        if (!a->write)
-            a->data[i] = ata_bus_read(&c->bus, reg);
-        else if (reg != ATA_REG_DATA)
-            ata_bus_write(&c->bus, reg, a->data[i], now);
-    }
-    if (a->write && p->block == BLOCK_COMMAND && p->offset + a->length > ATA_REG_COMMAND)
+    ata_ports_access(&c->bus, p->block == BLOCK_CONTROL ? ATA_REG_CONTROL : p->offset, a, now);
+    if (a->write && p->block == BLOCK_COMMAND && !is_data(p, a->length) &&
+        p->offset + a->length > ATA_REG_COMMAND)
         bm_new_command(m, c);
 }
 
