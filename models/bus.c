@@ -694,8 +694,7 @@ static tb_time after_refresh(struct bus *b, tb_time start)
 /* A message has taken the medium. An ISA master's read keeps it. */
 static void keep(struct bus *b, const struct entry *e, tb_time start)
 {
-    bool asks = b->p.protocol == ISA && e->msg.kind == TB_READ && e->msg.class == TB_NONPOSTED &&
-                e->out != NOWHERE;
+    bool asks = e->msg.kind == TB_READ && e->msg.class == TB_NONPOSTED && e->out != NOWHERE;
     b->kept.entry = asks ? e->msg.txn : NOBODY;
     b->kept.port = e->from;
     b->kept.since = start;
@@ -711,7 +710,8 @@ static void begin(struct tb_model *m, struct entry *e, tb_time when)
     e->since = start;
     b->last_port = e->from;
     b->free_at = occupancy_end(b, e, start);
-    keep(b, e, start);
+    if (b->p.protocol == ISA)
+        keep(b, e, start);
     if (ends_here(e) || is_long(b, e)) {
         b->held = number_of(b, e);
         arm(m, start);

@@ -23,9 +23,10 @@ static const struct tb_param params[] = {
      .doc = "of a transfer: 8, 6 (a), 5 (b) or 3 (f) clocks"},
     {"clock", TB_CLOCK, ROW(clock), .def = "25/3MHz", .min = "1MHz",
      .doc = "of the bus; only verify transfers, which do not use that, need it"},
-    {"burst", TB_SIZE, ROW(burst), .def = "16B", .min = "2B", .max = "4KiB",
-     .doc = "most bytes of a service in demand and block mode: no device should keep the bus for "
-            "more than 15 us"},
+    {"burst", TB_COUNT, ROW(burst), .def = "8", .min = "1", .max = "2048",
+     .doc =
+         "most transfers of a service in demand and block mode: no device should keep the bus for "
+         "more than 15 us"},
     {.name = NULL},
 };
 
@@ -114,7 +115,7 @@ static uint32_t service_units(const struct i8237 *s, unsigned channel)
 {
     const struct i8237_channel *c = &s->channel[channel];
     uint32_t unit = i8237_unit(channel), at = address_of(s, channel) % 4096;
-    uint32_t units = c->count + 1u, most = (uint32_t)s->p.burst / unit;
+    uint32_t units = c->count + 1u, most = (uint32_t)s->p.burst;
     uint32_t page = c->mode & I8237_DECREMENT ? at / unit + 1 : (4096 - at) / unit;
     uint32_t wanted = (c->wanted + unit - 1) / unit;
 
@@ -540,10 +541,7 @@ static void plug_in(struct tb_model *m, unsigned port, struct tb_diag *diag)
 static void check(struct tb_model *m, struct tb_diag *diag)
 {
     struct i8237 *s = m->state;
-    const struct tb_node *node = tb_node_get(m->node, "burst");
     i8237_reset(s);
-    if (s->p.burst % 2)
-        tb_diag_node(diag, node ? node : m->node, "'burst' must be even");
     for (unsigned port = I8237_ISA + 1; port < tb_port_count(m); port++)
         plug_in(m, port, diag);
 }
@@ -552,7 +550,7 @@ static void slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
 {
     const struct i8237 *s = m->state;
     *count = I8237_SERVICES;
-    *bytes = (uint32_t)s->p.burst;
+    *bytes = 2 * (uint32_t)s->p.burst;
 }
 
 static void claims(struct tb_model *m, unsigned port, struct tb_ranges *out)

@@ -79,7 +79,7 @@ static bool said(const struct seen *s, const char *what)
 
 /* -- Time -------------------------------------------------------------------------------------- */
 
-/* Services of 16 bytes, back to back: 1 + 8 * 8 clocks by compatible timing, or what the type says;
+/* Services of 8 words, back to back: 1 + 8 * 8 clocks by compatible timing, or what the type says;
  * where the drive is slower (480 ns a word, against 3 clocks), the drive. */
 static void test_rates(void)
 {
@@ -91,7 +91,7 @@ static void test_rates(void)
         {"", ", mode: mwdma2", 65, 0},
         {", timing: a", ", mode: mwdma2", 49, 0},
         {", timing: f", ", mode: mwdma2", 25, 0},
-        {", burst: 64B", ", mode: mwdma2", 257, 0},
+        {", burst: 32", ", mode: mwdma2", 257, 0},
         {", timing: f", ", mode: mwdma0", 0, 480 * TB_NS},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -446,7 +446,7 @@ static void test_garbage(void)
                  "4KiB}], wait: true}\n"
                  "  - expect: {memory: {at: 0x800000, size: 4KiB, equals_disk: {device: ide0, "
                  "lba: 77}}}\n");
-        run(&s, (struct parts){.dma = draw(&r, 2) ? ", burst: 64B" : ""}, steps);
+        run(&s, (struct parts){.dma = draw(&r, 2) ? ", burst: 32" : ""}, steps);
         CU_ASSERT_TRUE(tb_sim_idle(s.sim));
         end(&s, TB_EXIT_OK);
     }
