@@ -125,8 +125,8 @@ static void test_refusals(void)
         {"[{virtio_start: {device: ide0}}]", "'ide0' is no virtio device"},
         {"[{virtio_start: {device: nobody}}]", "there is no model 'nobody'"},
         {"[{virtio_start: {device: vd, packed: true}}]", "unknown parameter 'packed'"},
-        {"[{set_features: {device: vd, mode: udma2}}]", "'vd' is no ide controller"},
-        {"[{disk_finish: {device: vd}}]", "'vd' is no ide controller"},
+        {"[{set_features: {device: vd, mode: udma2}}]", "'vd' is no bus-master ide controller"},
+        {"[{disk_finish: {device: vd}}]", "'vd' is no bus-master ide controller"},
         {"[{disk_read: {device: vd, lba: 0, sectors: 2, prd: [{iova: 0, bytes: 512}]}}]",
          "2 sectors are 1024 bytes, not 512"},
         {"[{disk_read: {device: vd, drive: 0, lba: 0, sectors: 1, prd: [{iova: 0, bytes: 512}]}}]",
@@ -137,7 +137,7 @@ static void test_refusals(void)
         {"[{disk_read: {device: vd, lba: 0, sectors: 1, prd_at: 0x1000}}]", "it has no 'prd_at'"},
         {"[{disk_read: {device: vd, lba: 0, sectors: 1}}]", "needs 'prd'"},
         {"[{identify: {device: vd, at: 0x1001}}]", "must be a multiple of 8"},
-        {"[{replay: {device: vd, iolog: none}}]", "'vd' is no ide controller"},
+        {"[{replay: {device: vd, iolog: none}}]", "'vd' is no bus-master ide controller"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct seen s;
