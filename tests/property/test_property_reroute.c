@@ -9,6 +9,9 @@
  * every request ends exactly once; where its way was open during all of its life it is served,
  * where it was closed during all of it, it is not; memory has served just those that ended well;
  * every credit comes back.
+ *
+ * With any value in any register, nothing is known but that: every request ends, every credit comes
+ * back.
  */
 #include "seen.h"
 #include "suite.h"
@@ -300,7 +303,8 @@ static void put_link(const char *from, const char *to, bool slow)
 static struct oracle put_contended(bool *express)
 {
     struct oracle o = begin_platform();
-    bool plain = draw(2); /* a bridge without a header between */
+    bool plain = draw(2);      /* a bridge without a header between */
+    bool iommu = draw(3) == 0; /* an IOMMU, which is off, between an engine and the others */
     *express = draw(3) == 0;
     put("    sys: {model: bus, overhead: %uns, bandwidth: %uMB/s}\n", draw(40), 200 + draw(4000));
     if (*express)
@@ -314,6 +318,8 @@ static struct oracle put_contended(bool *express)
         1 + draw(100));
     if (plain)
         put("    br1: {model: bridge, latency: %uns}\n", 1 + draw(100));
+    if (iommu)
+        put("    root: {model: bridge, latency: %uns, iommu: {format: amdvi}}\n", 1 + draw(100));
     for (unsigned d = 0; d < 2; d++) {
         put("    dma%u: {model: requester, id: \"00:0%u.0\", outstanding: %u, posted: %s, burst: "
             "%uB, ",
@@ -323,7 +329,9 @@ static struct oracle put_contended(bool *express)
     }
     put("  links:\n    - {from: host, to: sys}\n");
     put_link("sys", "dram", true);
-    put_link("dma0", "sys", true);
+    put_link("dma0", iommu ? "root.down" : "sys", true);
+    if (iommu)
+        put_link("root.up", "sys", true);
     put_link("dma1", *express || draw(2) ? "sys" : "low", true);
     put_link("br0.up", plain ? "br1.down" : "sys", true);
     if (plain)
@@ -419,4 +427,55 @@ static void test_contended(void)
     CU_ASSERT(between > 100);
 }
 
-SUITE("reroute", {"exact", test_exact}, {"contended", test_contended})
+/* -- Anything
+ * -------------------------------------------------------------------------------------- */
+
+/* Any value to any register of the three functions, at any time, on top of memory, of each other,
+ * half of them: whatever answers, every request ends once, and every credit comes back. */
+static void put_anything(unsigned count)
+{
+    static const uint8_t registers[] = {0x00, 0x04, 0x06, 0x10, 0x14, 0x1c, 0x1e, 0x20,
+                                        0x20, 0x22, 0x24, 0x24, 0x28, 0x2c, 0x30, 0x3c};
+    static const uint32_t values[] = {0,          UINT32_MAX, 7,          2,          0xc070c000,
+                                      0xfff00000, 0x00f00000, 0xc0000000, 0xc0010000, 0x1000};
+    put("unclaimed: allow\nsteps:\n");
+    for (unsigned n = 0; n < count; n++) {
+        uint64_t function = draw(3) ? card_config[draw(CARDS)] : bridge_config;
+        uint32_t value = draw(4) ? values[draw(10)] : draw(UINT32_MAX);
+        uint64_t at = function + registers[draw(16)];
+        put("- delay: %uns\n", 1 + draw(4000));
+        if (draw(4) == 0)
+            put("- load: {at: 0x%llx, size: 8, status: any}\n",
+                (unsigned long long)(draw(2) ? slot(0) : draw(0xfff) * 0x1000));
+        else if (at % 4 == 0 && draw(4))
+            put("- write: {at: 0x%llx, space: config, u32: %u, status: any}\n",
+                (unsigned long long)at, value);
+        else
+            put("- write: {at: 0x%llx, space: config, u16: %u, status: any}\n",
+                (unsigned long long)at, value & 0xffff);
+    }
+}
+
+static void test_anything(void)
+{
+    for (unsigned seed = 1; seed <= 150; seed++) {
+        struct seen s;
+        bool express;
+        uint64_t ended[2] = {0};
+        state = seed * 1013;
+        put_contended(&express);
+        used = (size_t)(strstr(text, "steps:") - text);
+        text[used] = '\0';
+        put_anything(80);
+        finish(&s);
+        for (size_t i = 0; i < s.count; i++)
+            if (strncmp(s.at[i].by, "dma", 3) == 0)
+                ended[s.at[i].by[3] == '1']++;
+        CU_ASSERT_EQUAL(seen_counter(&s, "dma0", "completed"), ended[0]);
+        CU_ASSERT_EQUAL(seen_counter(&s, "dma1", "completed"), ended[1]);
+        CU_ASSERT(ended[0] >= 151 && ended[1] >= 151);
+        seen_free(&s);
+    }
+}
+
+SUITE("reroute", {"exact", test_exact}, {"contended", test_contended}, {"anything", test_anything})
