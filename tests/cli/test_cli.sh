@@ -501,6 +501,7 @@ expect 0 'equal' "$program" run resolved.yaml --golden golden.log
 # Many interleavings: the first is the run as it is, every one comes out the same again, alone too; one that fails counts.
 expect 0 'explored 3 interleavings: 3 hold, 0 violated' "$program" run tiny.yaml --set 'explore={seeds: 3}' --out e1
 expect 0 'seed-2' "$program" run tiny.yaml --set 'explore={seeds: 3}' --out e2
+[ -e e1/trace.tbt ] && fail 'a trace of interleavings that nobody asked for'
 cmp -s e1/tiny.log e2/tiny.log || fail 'interleavings are not repeatable'
 "$program" run tiny.yaml --set 'explore={seeds: 1, first: 2}' --out e3 --quiet
 [ "$(sed -n '/#run 3/,$p' e1/tiny.log | grep ^t=)" = "$(grep ^t= e3/tiny.log)" ] || fail 'seed 2 alone is another'

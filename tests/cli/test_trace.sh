@@ -122,6 +122,28 @@ awk -F, 'NR == 1 {for (i = 1; i <= NF; i++) c[$i] = i; next}
     {print $c["by"], $c["txn"], $c["op"], $c["ended_ps"], $c["latency_ps"], $c["wire_ps"], $c["bus_ps"]}' q.csv >from_csv
 cmp -s from_log from_csv || { fail 'CSV and log differ'; diff from_log from_csv | head -3; }
 
+# Times that take more than 32 bits, on a wire and waiting for it: the same again.
+expect 0 '' "$program" run "$here/tiny.yaml" --out slow --quiet --set links.0.latency=900ms --set links.0.bandwidth=1kB/s
+trace slow --to csv >slow.csv
+awk -F'[ =]' '/^t=/ {delete v; for (i = 1; i < NF; i += 2) v[$i] = $(i + 1)
+    printf "%s %.0f %.0f %.0f\n", v["txn"], v["t"] * 1000, v["queue"] * 1000, v["wire"] * 1000}' slow/tiny.log >from_log
+awk -F, 'NR == 1 {for (i = 1; i <= NF; i++) c[$i] = i; next}
+    {print $c["txn"], $c["ended_ps"], $c["queue_ps"], $c["wire_ps"]}' slow.csv >from_csv
+same "$(wc -l <from_csv)" 300 'records of the slow run'
+cmp -s from_log from_csv || { fail 'CSV and log of the slow run differ'; diff from_log from_csv | head -3; }
+
+# What is told apart of a part is never more than it, and all of a walk and of the look-ups is.
+awk -F, 'NR == 1 {for (i = 1; i <= NF; i++) {name[i] = $i; c[$i] = i}; next}
+    {walk = lookup = back = 0
+     for (i in name) {
+         if (name[i] ~ /^walk\./) walk += $i
+         if (name[i] ~ /^lookup\./) lookup += $i
+         if (name[i] ~ /\.back_ps$/) back += $i
+     }
+     walked += walk; came_back += back
+     if (walk != $c["walk_ps"] || lookup != $c["lookup_ps"] || back >= $c["latency_ps"]) bad = 1}
+    END {exit bad || !walked || !came_back}' q.csv || fail 'the details of parts'
+
 # -- JSON lines.
 trace q --to jsonl --output q.jsonl
 same "$(wc -l <q.jsonl)" "$lines" 'JSON lines'
