@@ -125,7 +125,7 @@ static const struct tb_class tb_class_fake = {
 extern const struct tb_class tb_class_bridge, tb_class_memory;
 const struct tb_class *const *tb_classes(size_t *count);
 
-/* In place of sim/classes.c. */
+/* In place of sim/kernel/classes.c. */
 const struct tb_class *const *tb_classes(size_t *count)
 {
     static const struct tb_class *const classes[] = {&tb_class_bridge, &tb_class_memory,

@@ -1,12 +1,12 @@
 /* What comparing costs: logs and traces of rw2, each with itself copied and with one whose memory
  * is a nanosecond slower, so that every transaction differs. Each part runs in a process of its
  * own, whose memory is told. */
-#include "diff.h"
+#include "diff/diff.h"
 #include "bench.h"
-#include "log.h"
-#include "summary.h"
-#include "trace.h"
-#include "trace_diff.h"
+#include "log/log.h"
+#include "kernel/observe.h"
+#include "trace/trace.h"
+#include "diff/trace_diff.h"
 
 #include "tollbridge/sim.h"
 
@@ -59,8 +59,8 @@ static bool begin(struct recorder *r, struct tb_sim *s, const char *log, const c
     const char *names[64];
     size_t count = 0;
     struct tb_log_header header;
-    for (; count < 64 && tb_summary_model(s, count); count++)
-        names[count] = tb_summary_model(s, count)->name;
+    for (; count < 64 && tb_observe_model(s, count); count++)
+        names[count] = tb_observe_model(s, count)->name;
     tb_log_open(&r->log, log, false);
     r->trace = tb_trace_create(trace, false);
     return tb_log_header_set(&header, "rw2", "rw2", "-", 1) &&

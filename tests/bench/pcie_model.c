@@ -1,7 +1,7 @@
 /* pcie-model: the rows of tests/data/model_bw.csv, each as three simulations (writes, reads, both
  * in turn) of a card on a PCI Express link, with the published figure beside what was measured. */
 #include "bench.h"
-#include "scenario.h"
+#include "load/scenario.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* RW-0 "hold": N entities, each of which schedules its next event when one fires; on the kernel's
  * pending set, one channel per entity. */
 #include "bench.h"
-#include "pending.h"
+#include "kernel/pending.h"
 #include "tollbridge/sim.h"
 
 #include <inttypes.h>

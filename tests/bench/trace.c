@@ -1,11 +1,11 @@
 /* What the trace costs: the workload rw1 with histograms only and with the full trace, the size of
  * the trace, and how fast each converter reads it. Instructions are counted by valgrind where it is
  * installed. */
-#include "trace.h"
+#include "trace/trace.h"
 #include "bench.h"
-#include "convert.h"
-#include "log.h"
-#include "stats.h"
+#include "trace/convert.h"
+#include "log/log.h"
+#include "stats/stats.h"
 #include "tollbridge/sim.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
  */
 #include "fuzz/fuzz_tree.h"
 #include "every_type.h"
-#include "table.h"
+#include "yaml/table.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* The pending set once more, as a sorted list: an oracle.
  *
- * It implements sim/pending.h in the plainest way there is. A program built with it
+ * It implements sim/kernel/pending.h in the plainest way there is. A program built with it
  * (-DTB_SORTED_LIST=ON) must write the same logs to the byte: the order of events is (time,
  * channel) and owes nothing to a data structure.
  *
  * links(p)[c] is the channel after c; links(p)[channels] is the first one, and `channels` stands
  * for the end.
  */
-#include "pending.h"
+#include "kernel/pending.h"
 
 size_t tb_pending_work(uint32_t channels)
 {

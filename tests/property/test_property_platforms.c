@@ -9,7 +9,7 @@
  */
 #include "../seen.h"
 #include "../suite.h"
-#include "scenario.h"
+#include "load/scenario.h"
 
 #include <time.h>
 

@@ -2,8 +2,8 @@
 #ifndef TESTS_LOG_TEXT_H
 #define TESTS_LOG_TEXT_H
 
-#include "diff.h"
-#include "log.h"
+#include "diff/diff.h"
+#include "log/log.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "../seen.h"
 #include "suite.h"
 
-#include "kernel.h"
+#include "kernel/kernel.h"
 #include "spec/ats.h"
 
 #include <inttypes.h>

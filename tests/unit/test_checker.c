@@ -1,7 +1,7 @@
 /* The DMA-safety checker: hand-made declarations and accesses, and real accesses of a requester. */
 #include "suite.h"
 
-#include "checker.h"
+#include "kernel/checker.h"
 #include "tollbridge/sim.h"
 
 #include <stdlib.h>

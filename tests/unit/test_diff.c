@@ -1,5 +1,5 @@
 /* The comparison of logs: what must be equal, and above all what must not. */
-#include "golden.h"
+#include "diff/golden.h"
 #include "log_text.h"
 #include "suite.h"
 

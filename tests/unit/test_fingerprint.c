@@ -1,6 +1,6 @@
 /* Fingerprints: the same lines give the same, and a change shows in the right ingredient and block.
  */
-#include "golden.h"
+#include "diff/golden.h"
 #include "log_text.h"
 #include "suite.h"
 

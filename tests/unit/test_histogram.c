@@ -1,7 +1,7 @@
 /* Histograms: every value in a bucket that holds it, percentiles against a sorted list. */
 #include "suite.h"
 
-#include "histogram.h"
+#include "stats/histogram.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* The driver's flat tables (sun4m, GART) against an array, the bytes it stores for them, and what
  * it refuses. */
 #include "host/host.h"
-#include "kernel.h"
+#include "kernel/kernel.h"
 #include "suite.h"
 
 #include <stdlib.h>

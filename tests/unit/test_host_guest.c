@@ -1,7 +1,7 @@
 /* The driver's tables of PASIDs against a naive reading of x86-64's paging, alone and over a host's
  * table. */
 #include "host/host.h"
-#include "kernel.h"
+#include "kernel/kernel.h"
 #include "suite.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The driver's page tables against a naive reading of the specification, and its IOVA allocator. */
 #include "host/host.h"
 #include "host/iova.h"
-#include "kernel.h"
+#include "kernel/kernel.h"
 #include "spec/amdvi.h"
 #include "suite.h"
 

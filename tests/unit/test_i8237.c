@@ -82,7 +82,7 @@ static const struct tb_class tb_class_fake = {.name = "fake",
 extern const struct tb_class tb_class_bus, tb_class_memory, tb_class_i8237, tb_class_requester;
 const struct tb_class *const *tb_classes(size_t *count);
 
-/* In place of sim/classes.c. */
+/* In place of sim/kernel/classes.c. */
 const struct tb_class *const *tb_classes(size_t *count)
 {
     static const struct tb_class *const classes[] = {

@@ -1,5 +1,5 @@
 /* Links with several classes on a wire: who may pass whom, and when what waits starts. */
-#include "kernel.h"
+#include "kernel/kernel.h"
 #include "suite.h"
 
 #include <string.h>

@@ -2,8 +2,8 @@
  */
 #include "../seen.h"
 #include "../suite.h"
-#include "graph.h"
-#include "kernel.h"
+#include "load/graph.h"
+#include "kernel/kernel.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -2,13 +2,13 @@
  * files. */
 #include "suite.h"
 
-#include "kernel.h"
-#include "log.h"
-#include "report.h"
-#include "stats.h"
-#include "stats_write.h"
-#include "summary.h"
-#include "usage.h"
+#include "kernel/kernel.h"
+#include "log/log.h"
+#include "report/report.h"
+#include "stats/stats.h"
+#include "stats/stats_write.h"
+#include "stats/summary.h"
+#include "kernel/usage.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "every_type.h"
-#include "scenario.h"
+#include "load/scenario.h"
 #include "suite.h"
-#include "table.h"
-#include "value.h"
+#include "yaml/table.h"
+#include "yaml/value.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* The binary trace: what was written is read, whatever is cut off or damaged. */
-#include "kernel.h"
+#include "kernel/kernel.h"
 #include "seen.h"
 #include "suite.h"
-#include "trace.h"
-#include "trace_read.h"
+#include "trace/trace.h"
+#include "trace/trace_read.h"
 
 #include <unistd.h>
 #include <zlib.h>

@@ -1,5 +1,5 @@
 #include "suite.h"
-#include "value.h"
+#include "yaml/value.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /* VCD, whose changes are sorted in runs and merged: whatever the runs' length, the file is the same
  * as with one sort of all. And the sort itself, against another. */
 #include "suite.h"
-#include "trace.h"
+#include "trace/trace.h"
 
 static size_t long_most, run_length;
 #define LONG_MOST long_most
 #define RUN       run_length
-#include "../../sim/convert_vcd.c"
+#include "../../sim/trace/convert_vcd.c"
 
 #define CONFIGS TB_SOURCE_DIR "/configs/"
 
