@@ -15,7 +15,7 @@
  * for posted writes in front of it (group `posting:`).
  */
 #include "iommu/iommu.h"
-#include "pci/config.h"
+#include "pci/header.h"
 #include "posting/posting.h"
 
 #include <inttypes.h>
@@ -30,11 +30,6 @@ struct window {
     uint64_t size;
 };
 
-struct header {
-    uint16_t id;
-    tb_time register_latency;
-};
-
 struct bridge_params {
     tb_time latency;
     tb_time latency_up, latency_down;
@@ -45,7 +40,7 @@ struct bridge_params {
     bool has_iommu;
     struct tb_posting_params posting;
     bool has_posting;
-    struct header header;
+    struct tb_pci_header_params header;
     bool has_header;
 };
 
@@ -54,10 +49,9 @@ struct bridge {
     tb_time up, down; /* latencies */
     struct tb_iommu *iommu;
     struct tb_ranges below; /* what it passes down */
-    struct tb_pci_config config;
-    const struct tb_node *window_nodes[TB_PCI_WINDOWS]; /* where firmware's values come from */
+    struct tb_pci_header header;
     bool asked; /* looking for what is below: met itself again if asked twice */
-    uint64_t refused, moves;
+    uint64_t refused;
     struct tb_iommu_counters n;
     struct tb_posting posting;
     struct tb_posting_counters posted;
@@ -85,21 +79,6 @@ static const struct tb_param window_rows[] = {
      .flags = TB_REQUIRED,
      .min = "1",
      .doc = "how many addresses"},
-    {0},
-};
-
-static const struct tb_param header_rows[] = {
-    {.name = "id",
-     .type = TB_ID,
-     .offset = offsetof(struct header, id),
-     .flags = TB_REQUIRED,
-     .doc = "where its configuration space is"},
-    {.name = "register_latency",
-     .type = TB_TIME,
-     .offset = offsetof(struct header, register_latency),
-     .def = "60ns",
-     .max = "1ms",
-     .doc = "of an access to it"},
     {0},
 };
 
@@ -151,7 +130,7 @@ static const struct tb_param rows[] = {
      .offset = offsetof(struct bridge_params, header),
      .present = offsetof(struct bridge_params, has_header) + 1,
      .flags = TB_OPTIONAL,
-     .sub = header_rows,
+     .sub = tb_pci_header_param_table,
      .doc = "a configuration header, through which software moves its windows"},
     {0},
 };
@@ -163,7 +142,7 @@ static const struct tb_param rows[] = {
 
 static const struct tb_counter counters[] = {
     {"refused", offsetof(struct bridge, refused), "messages from above that nobody below claims"},
-    {"moves", offsetof(struct bridge, moves), "changes of its windows by software"},
+    {"moves", offsetof(struct bridge, header.moves), "changes of its windows by software"},
     {"held", offsetof(struct bridge, posted.held), "posted writes that waited in the buffer"},
     {"flushed", offsetof(struct bridge, posted.flushed),
      "messages that sent on what waited there, to go behind it"},
@@ -224,47 +203,21 @@ static void check_windows(struct tb_model *m, struct tb_diag *diag)
                          w[i].size, w[i].base);
 }
 
-/* The register that a window of the list goes to; TB_PCI_WINDOWS: none can hold it. Memory below 4
- * GiB has two, the second of which (prefetchable) reaches further. */
-static enum tb_pci_window window_of(const struct window *w, const bool used[TB_PCI_WINDOWS])
-{
-    uint64_t last = w->base + (w->size - 1);
-    uint64_t grain = w->space == TB_IO ? PCI_BRIDGE_IO_GRAIN : PCI_BRIDGE_MEMORY_GRAIN;
-    if (w->base % grain || w->size % grain || w->space == TB_CONFIG)
-        return TB_PCI_WINDOWS;
-    if (w->space == TB_IO)
-        return used[TB_PCI_WINDOW_IO] || last >> 32 ? TB_PCI_WINDOWS : TB_PCI_WINDOW_IO;
-    if (!used[TB_PCI_WINDOW_MEMORY] && !(last >> 32))
-        return TB_PCI_WINDOW_MEMORY;
-    return used[TB_PCI_WINDOW_PREFETCH] ? TB_PCI_WINDOWS : TB_PCI_WINDOW_PREFETCH;
-}
-
 /* What firmware wrote to the header. */
 static void make_header(struct tb_model *m, struct tb_diag *diag)
 {
     struct bridge *b = m->state;
     const struct window *w = b->p.windows.at;
-    bool used[TB_PCI_WINDOWS + 1] = {false};
     if (b->p.has_iommu)
         tb_diag_node(diag, tb_node_get(m->node, "header"),
                      "a bridge with an IOMMU leads to the root: it has no 'header'");
-    /* What QEMU's bridge says it is; class: PCI-to-PCI bridge. */
-    tb_pci_make(&b->config, 0x00011b36, 0x060400, 1,
-                PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    tb_pci_make_windows(&b->config);
-    for (size_t i = 0; i < b->p.windows.count; i++) {
-        enum tb_pci_window to = window_of(&w[i], used);
-        if (to == TB_PCI_WINDOWS)
+    tb_pci_header_make(m, &b->header, b->p.header.id);
+    for (size_t i = 0; i < b->p.windows.count; i++)
+        if (!tb_pci_header_open(&b->header, w[i].space, w[i].base, w[i].base + (w[i].size - 1),
+                                b->p.windows.nodes[i]))
             tb_diag_node(diag, b->p.windows.nodes[i],
                          "the header's registers hold an I/O window of whole 4 KiB below 4 GiB, "
                          "and two memory windows of whole MiB, one below 4 GiB");
-        else
-            tb_pci_open(&b->config, to, w[i].base, w[i].base + (w[i].size - 1));
-        if (to != TB_PCI_WINDOWS)
-            b->window_nodes[to] = b->p.windows.nodes[i];
-        used[to] = true;
-    }
-    tb_claims_vary(m);
 }
 
 static void check(struct tb_model *m, struct tb_diag *diag)
@@ -288,24 +241,12 @@ static void slots(const struct tb_model *m, uint32_t *count, uint32_t *bytes)
         tb_iommu_slots(b->iommu, count, bytes);
 }
 
-/* What the header's registers say now. */
-static void add_open(struct tb_model *m, struct tb_ranges *out)
-{
-    struct bridge *b = m->state;
-    for (unsigned w = 0; w < TB_PCI_WINDOWS; w++) {
-        struct tb_range r = tb_pci_window(&b->config, w);
-        r.model = m->index;
-        r.node = b->window_nodes[w];
-        tb_ranges_add(m, out, r);
-    }
-}
-
 static void add_windows(struct tb_model *m, struct tb_ranges *out)
 {
     struct bridge *b = m->state;
     const struct window *w = b->p.windows.at;
     if (b->p.has_header) {
-        add_open(m, out);
+        tb_pci_header_claims(m, &b->header, out);
         return;
     }
     for (size_t i = 0; i < b->p.windows.count; i++)
@@ -457,49 +398,18 @@ static void refuse_from_below(struct tb_model *m, const struct tb_msg *msg, tb_c
         return;
     }
     tb_msg_answer(&answer, TB_UNSUPPORTED);
-    tb_txn_spend(m, msg->txn, TB_PART_BRIDGE, b->down);
+    tb_msg_spend(m, &answer, TB_PART_BRIDGE, b->down);
     tb_send(m, DOWN, &answer, when + b->down, credit);
 }
 
 /* -- The configuration header ---------------------------------------------------------------- */
-
-static bool same(const struct tb_range *a, const struct tb_range *b)
-{
-    return a->off == b->off && (a->off || (a->base == b->base && a->last == b->last));
-}
-
-static enum tb_status access_config(struct tb_model *m, const struct tb_debug *a)
-{
-    struct bridge *b = m->state;
-    struct tb_range was[TB_PCI_WINDOWS], is;
-    bool changed = false;
-    for (unsigned w = 0; w < TB_PCI_WINDOWS; w++)
-        was[w] = tb_pci_window(&b->config, w);
-    enum tb_status status = tb_pci_access(&b->config, a);
-    for (unsigned w = 0; w < TB_PCI_WINDOWS; w++) {
-        is = tb_pci_window(&b->config, w);
-        changed = changed || !same(&was[w], &is);
-    }
-    if (changed) {
-        b->moves++;
-        tb_claims_changed(m);
-    }
-    return status;
-}
 
 /* An access to its own registers; what it writes holds from this instant on. */
 static void serve_config(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
                          tb_time when)
 {
     struct bridge *b = m->state;
-    struct tb_txn *t = tb_txn(m, msg->txn);
-    struct tb_debug a = {.address = msg->address,
-                         .data = t->data,
-                         .length = msg->length,
-                         .space = TB_CONFIG,
-                         .write = msg->kind == TB_WRITE};
-    enum tb_status status = msg->kind <= TB_WRITE ? access_config(m, &a) : TB_UNSUPPORTED;
-    t->to = m->index;
+    enum tb_status status = tb_pci_header_serve(m, &b->header, msg);
     if (msg->class != TB_NONPOSTED) {
         tb_txn_end(m, msg->txn, status, when);
         tb_release(m, credit, when);
@@ -509,19 +419,8 @@ static void serve_config(struct tb_model *m, const struct tb_msg *msg, tb_credit
     tb_time due = when + b->p.header.register_latency, ready = tb_max(due, tb_port_ready(m, UP));
     tb_msg_answer(&answer, status);
     tb_txn_spend(m, msg->txn, TB_PART_DEVICE, due - when);
-    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, ready - due);
+    tb_msg_spend(m, &answer, TB_PART_QUEUE, ready - due);
     tb_send(m, UP, &answer, ready, credit);
-}
-
-/* What the bridge, as the master on the other side, sees of a request's end (Bridge 3.2.4.4,
- * 3.2.5.7). */
-static void note_end(struct bridge *b, const struct tb_msg *msg, unsigned offset)
-{
-    if (msg->class != TB_COMPLETION || msg->status == TB_OK)
-        return;
-    tb_pci_note(&b->config, offset,
-                msg->status == TB_UNSUPPORTED ? PCI_STATUS_RECEIVED_MASTER_ABORT
-                                              : PCI_STATUS_RECEIVED_TARGET_ABORT);
 }
 
 /* Does the header keep a message that comes by `port` from being passed on? From below it is what
@@ -532,13 +431,13 @@ static bool header_takes(struct tb_model *m, unsigned port, const struct tb_msg 
 {
     struct bridge *b = m->state;
     bool request = msg->class != TB_COMPLETION && msg->space <= TB_IO && msg->kind <= TB_WRITE;
-    note_end(b, msg, port == UP ? PCI_STATUS : PCI_BRIDGE_SECONDARY_STATUS);
+    tb_pci_header_note(&b->header, msg, port == DOWN);
     if (port == UP && msg->class != TB_COMPLETION &&
         tb_pci_is_own(b->p.header.id, msg->space, msg->address)) {
         serve_config(m, msg, credit, when);
         return true;
     }
-    bool master = tb_pci_get(&b->config, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
+    bool master = tb_pci_header_is_master(&b->header);
     if (port == UP || !request || (master && !is_below(b, msg->space, msg->address)))
         return false;
     refuse_from_below(m, msg, credit, when);
@@ -620,31 +519,14 @@ static bool debug(struct tb_model *m, unsigned port, struct tb_debug *d)
     if (port == UP && b->iommu && tb_iommu_debug(b->iommu, d))
         return true;
     if (port == UP && b->p.has_header && tb_pci_is_own(b->p.header.id, d->space, d->address))
-        return access_config(m, d) == TB_OK;
+        return tb_pci_header_access(m, &b->header, d) == TB_OK;
     return tb_debug_send(m, port == UP ? DOWN : UP, d);
 }
-
-static const struct tb_pci_name names[] = {
-    {"pcicmd", PCI_COMMAND, 2},
-    {"pcists", PCI_STATUS, 2},
-    {"secondary_status", PCI_BRIDGE_SECONDARY_STATUS, 2},
-    {"io_window", PCI_BRIDGE_IO_BASE, 2}, /* base and limit at once */
-    {"io_upper", PCI_BRIDGE_IO_BASE_UPPER, 4},
-    {"memory_base", PCI_BRIDGE_MEMORY_BASE, 2},
-    {"memory_limit", PCI_BRIDGE_MEMORY_LIMIT, 2},
-    {"memory_window", PCI_BRIDGE_MEMORY_BASE, 4},
-    {"prefetch_base", PCI_BRIDGE_PREFETCH_BASE, 2},
-    {"prefetch_limit", PCI_BRIDGE_PREFETCH_LIMIT, 2},
-    {"prefetch_window", PCI_BRIDGE_PREFETCH_BASE, 4},
-    {"prefetch_base_upper", PCI_BRIDGE_PREFETCH_BASE_UPPER, 4},
-    {"prefetch_limit_upper", PCI_BRIDGE_PREFETCH_LIMIT_UPPER, 4},
-    {NULL, 0, 0},
-};
 
 static bool symbol(struct tb_model *m, const char *name, struct tb_symbol *out)
 {
     struct bridge *b = m->state;
-    if (b->p.has_header && tb_pci_symbol(names, b->p.header.id, name, out))
+    if (b->p.has_header && tb_pci_header_symbol(&b->header, name, out))
         return true;
     return b->iommu && tb_iommu_symbol(b->iommu, name, out);
 }

@@ -124,8 +124,8 @@ static void answer(struct tb_model *m, const struct tb_msg *msg, enum tb_status 
     struct tb_msg reply = *msg;
     tb_time ready = tb_max(due, tb_port_ready(m, 0));
     tb_txn_spend(m, msg->txn, part, due - since);
-    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, ready - due);
     tb_msg_answer(&reply, status);
+    tb_msg_spend(m, &reply, TB_PART_QUEUE, ready - due);
     tb_send(m, 0, &reply, ready, TB_NO_CREDIT);
 }
 
