@@ -1,4 +1,5 @@
-/* The PC's two DMA controllers: shared by i8237.c (class, services) and registers.c.
+/* The PC's two DMA controllers: shared by i8237.c (class, messages), service.c (services)
+ * and registers.c.
  *
  * A device holds its request line (DREQ) high for a number of bytes. The controller grants it
  * *services*: a number of transfers for which it owns the ISA bus, each a transaction of its own
@@ -76,11 +77,17 @@ struct i8237 {
 
 enum { I8237_ISA }; /* ports; the others are devices' */
 
-/* -- i8237.c --------------------------------------------------------------------------------- */
+/* -- service.c ------------------------------------------------------------------------------- */
 
 /* Grants what can be granted: after whatever may have changed something. */
 void i8237_step(struct tb_model *m, tb_time now);
 bool i8237_requested(const struct i8237 *s, unsigned channel);
+/* Memory or a device answered a service. */
+void i8237_answered(struct tb_model *m, const struct tb_msg *msg, tb_time now);
+/* A device was told that its last cycle is over. */
+void i8237_told(struct tb_model *m, uint32_t txn, tb_time when);
+/* The timer: a verify is over. */
+void i8237_pretended(struct tb_model *m, tb_time when);
 
 /* -- registers.c ----------------------------------------------------------------------------- */
 
