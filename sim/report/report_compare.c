@@ -62,8 +62,9 @@ static void put_moved(struct tb_outfile *to, const uint64_t from[TB_PARTS],
         if (best == TB_PARTS)
             break;
         told[best] = true;
-        put(to, "%s%s ", n ? ", " : "", tb_html_part_names[best]);
+        put(to, "%s<span class='whole'>%s ", n ? ", " : "", tb_html_part_names[best]);
         put_difference(to, from[best], now[best]);
+        put(to, "</span>");
     }
     put(to, "</td>");
 }
