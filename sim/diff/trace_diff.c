@@ -14,7 +14,8 @@ enum { GOLDEN, NEW };
 
 /* A record that waits for its match. */
 struct waiting {
-    struct tb_trace_record record;
+    struct tb_trace_record *record; /* as much of one as there is room for */
+    size_t room;
     uint64_t place,
         other_place;    /* records of its own side before it; of the other's when it came */
     tb_time other_time; /* when the golden's beside it ended */
@@ -115,21 +116,29 @@ static void give_up(struct compare *c, unsigned which)
     const struct waiting *w = &s->waiting[slot];
     if (which == GOLDEN) {
         c->d->missing++;
-        tb_trace_diverge(&c->pairing, GOLDEN, &w->record, w->place, TB_TRACE_COUNTER(missing),
+        tb_trace_diverge(&c->pairing, GOLDEN, w->record, w->place, TB_TRACE_COUNTER(missing),
                          "missing");
     } else {
         c->d->extra++;
-        tb_trace_diverge(&c->pairing, NEW, &w->record, w->other_place, TB_TRACE_COUNTER(extra),
+        tb_trace_diverge(&c->pairing, NEW, w->record, w->other_place, TB_TRACE_COUNTER(extra),
                          "extra");
     }
     tb_window_take(&s->window, slot);
 }
 
-/* Records are copied as far as they are used. */
-static void copy_record(struct tb_trace_record *to, const struct tb_trace_record *from)
+/* Records are copied as far as they are used: few have as many spans as there could be. */
+static bool copy_record(struct waiting *w, const struct tb_trace_record *from)
 {
-    memcpy(to, from,
-           offsetof(struct tb_trace_record, spans) + from->span_count * sizeof *from->spans);
+    size_t size = offsetof(struct tb_trace_record, spans) + from->span_count * sizeof *from->spans;
+    if (w->room < size) {
+        void *more = realloc(w->record, size);
+        if (!more)
+            return false;
+        w->record = more;
+        w->room = size;
+    }
+    memcpy(w->record, from, size);
+    return true;
 }
 
 struct beside {
@@ -145,7 +154,7 @@ static void wait_for_match(struct compare *c, unsigned which, struct beside othe
         c->d->gave_up++;
     }
     struct waiting *w = &s->waiting[tb_window_put(&s->window, identity(c, which, s->at))];
-    copy_record(&w->record, s->at);
+    c->d->failed |= !copy_record(w, s->at);
     w->place = s->place;
     w->other_place = other.place;
     w->other_time = other.time;
@@ -168,8 +177,8 @@ static void match_late(struct compare *c, unsigned which, uint32_t slot)
 {
     struct side *late = &c->side[which], *early = &c->side[!which];
     const struct waiting *w = &early->waiting[slot];
-    const struct tb_trace_record *golden = which == GOLDEN ? late->at : &w->record;
-    const struct tb_trace_record *new = which == GOLDEN ? &w->record : late->at;
+    const struct tb_trace_record *golden = which == GOLDEN ? late->at : w->record;
+    const struct tb_trace_record *new = which == GOLDEN ? w->record : late->at;
     compare_pair(c, golden, new, which == GOLDEN ? late->place : w->place);
     if (is_reordered(c, which, w, golden)) {
         c->d->order++;
@@ -262,13 +271,15 @@ static void compare_records(struct compare *c)
 static bool begin_side(struct side *s)
 {
     *s = (struct side){.file = s->file};
-    s->waiting = malloc(TB_TRACE_DIFF_WAITING * sizeof *s->waiting);
+    s->waiting = calloc(TB_TRACE_DIFF_WAITING, sizeof *s->waiting);
     return tb_window_make(&s->window, TB_TRACE_DIFF_WAITING) && s->waiting;
 }
 
 static void end_side(struct side *s)
 {
     tb_window_free(&s->window);
+    for (unsigned i = 0; s->waiting && i < TB_TRACE_DIFF_WAITING; i++)
+        free(s->waiting[i].record);
     free(s->waiting);
     s->waiting = NULL;
 }
@@ -385,7 +396,7 @@ enum tb_exit tb_trace_diff(const char *golden, const char *new,
     close_side(&c.side[GOLDEN], golden, diag);
     close_side(&c.side[NEW], new, diag);
     for (size_t i = 0; i < d->hop_count; i++)
-        d->failed |= !d->hops[i].where;
+        d->failed |= !d->hops[i].where || !d->hops[i].part;
     if (d->failed)
         tb_diag_host(diag, "no memory to compare %s", new);
     if (tb_diag_count(diag))
@@ -401,8 +412,10 @@ bool tb_trace_diff_any(const struct tb_trace_diff *d)
 
 void tb_trace_diff_clear(struct tb_trace_diff *d)
 {
-    for (size_t i = 0; i < d->hop_count; i++)
+    for (size_t i = 0; i < d->hop_count; i++) {
         free(d->hops[i].where);
+        free(d->hops[i].part);
+    }
     free(d->hops);
     for (size_t i = 0; i < d->component_count; i++) {
         free(d->components[i].by);

@@ -23,7 +23,7 @@
  */
 struct tb_moved_hop {
     char *where; /* the name of the place */
-    const char *part;
+    char *part;  /* "wire", or what of it is told apart: "wire.back" */
     uint64_t count;
     unsigned __int128 more, less;
 };

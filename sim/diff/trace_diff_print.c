@@ -26,7 +26,7 @@ static void print_hop(const struct tb_moved_hop *h, FILE *to)
     char each[40] = "", sum[40] = "";
     *tb_put_time(each, (tb_time)(by / h->count)) = '\0';
     *tb_put_time(sum, (tb_time)by) = '\0';
-    fprintf(to, "  %-28s %-8s %s%s ns in the mean of %" PRIu64 " (%s%s ns in all%s)\n", h->where,
+    fprintf(to, "  %-24s %-20s %s%s ns in the mean of %" PRIu64 " (%s%s ns in all%s)\n", h->where,
             h->part, more ? "+" : "-", each, h->count, more ? "+" : "-", sum,
             h->more && h->less ? ", some more, some less" : "");
 }

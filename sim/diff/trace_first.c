@@ -85,7 +85,7 @@ static void print_stay(const struct tb_trace_pairing *p, const struct tb_trace_s
 {
     char by[40] = "";
     *tb_put_time(by, s->new > s->golden ? s->new - s->golden : s->golden - s->new) = '\0';
-    fprintf(to, "%s %s %c%s", p->names[s->site], p->run[GOLDEN]->parts.word[s->part],
+    fprintf(to, "%s %s %c%s", p->names[s->site], p->words->word[s->word],
             s->new > s->golden ? '+' : '-', by);
 }
 

@@ -101,12 +101,16 @@ static enum tb_trace_field field_of(const struct tb_key *key)
     return key->offset == offsetof(struct tb_txn, value[1]) ? TB_FIELD_VALUE1 : TB_FIELDS;
 }
 
-static int part_of(const struct tb_trace_run *r, const char *name)
+/* The words that are a part or tell some of it apart ("wire", "wire.back"): a bit each. */
+static uint64_t bits_of(const struct tb_trace_pairing *p, const char *part)
 {
-    for (unsigned i = 0; i < r->parts.count; i++)
-        if (strcmp(r->parts.word[i], name) == 0)
-            return (int)i;
-    return -1;
+    uint64_t bits = 0;
+    size_t length = strlen(part);
+    for (unsigned i = 0; i < p->words->count; i++)
+        if (strncmp(p->words->word[i], part, length) == 0 &&
+            strchr(".", p->words->word[i][length])) /* '.' or the end */
+            bits |= (uint64_t)1 << i;
+    return bits;
 }
 
 /* Before the table of kinds has its say, and for kinds that it does not know. */
@@ -121,8 +125,7 @@ static void default_rules(const struct tb_trace_pairing *p, unsigned kind, struc
     r->fields[TB_ADDRESSES] = ((1u << TB_FIELDS) - 1) & ~r->fields[TB_TIMES] &
                               ~r->fields[TB_OUTCOME] & ~r->fields[TB_BYTES_MOVED];
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
-        if (part_of(run, waits[i]) >= 0)
-            r->waits |= (uint64_t)1 << part_of(run, waits[i]);
+        r->waits |= bits_of(p, waits[i]);
     if (strcmp(run->kinds.word[kind], "disk") == 0) /* made of others' transfers */
         r->waits = UINT64_MAX;
 }
@@ -131,9 +134,8 @@ static void apply_key(const struct tb_trace_pairing *p, const struct tb_key *key
                       struct tb_trace_rules *r)
 {
     enum tb_trace_field field = field_of(key);
-    int part = part_of(p->run[0], key->name);
-    if (part >= 0 && key->ingredient == TB_TIMES && ignored)
-        r->ignored |= (uint64_t)1 << part;
+    if (key->ingredient == TB_TIMES && ignored)
+        r->ignored |= bits_of(p, key->name);
     if (field == TB_FIELDS)
         return;
     for (unsigned i = 0; i < TB_INGREDIENTS; i++)
@@ -154,9 +156,20 @@ static void make_rules(struct tb_trace_pairing *p, unsigned kind)
         for (unsigned i = 0; tb_line_kinds[k].keys[i].name; i++)
             apply_key(p, &tb_line_kinds[k].keys[i], p->options->values.keys[k][i], r);
     }
-    for (unsigned i = 0; i < p->run[0]->parts.count; i++)
+    for (unsigned i = 0; i < p->words->count; i++)
         parts |= (uint64_t)1 << i;
     r->paths = (parts & ~r->ignored) != 0;
+}
+
+/* What spans are told apart by: as finely as both runs do. */
+static void choose_words(struct tb_trace_pairing *p)
+{
+    const struct tb_trace_word_list *a = &p->run[0]->fine, *b = &p->run[1]->fine;
+    bool same = a->count == b->count;
+    for (unsigned i = 0; same && i < a->count; i++)
+        same = strcmp(a->word[i], b->word[i]) == 0;
+    p->words = same ? a : &p->run[0]->parts;
+    p->by_part = !same;
 }
 
 bool tb_trace_pairing_begin(struct tb_trace_pairing *p)
@@ -175,6 +188,7 @@ bool tb_trace_pairing_begin(struct tb_trace_pairing *p)
     for (unsigned i = 0; i < 2; i++)
         memset(p->component_of[i], 0xff, (p->run[i]->model_count + 1) * sizeof *p->component_of[i]);
     memset(p->hop_of, 0xff, hops);
+    choose_words(p);
     for (unsigned k = 0; k < a->kinds.count; k++)
         make_rules(p, k);
     return true;
@@ -198,16 +212,6 @@ void tb_trace_pairing_end(struct tb_trace_pairing *p)
 /* -- What moved ---------------------------------------------------------------------------------
  */
 
-/* The word outlives the file if it is one of this program's own, as it is unless the trace is a
- * stranger's. */
-static const char *part_word(const struct tb_trace_run *r, unsigned part)
-{
-    for (unsigned p = 0; p < TB_PARTS; p++)
-        if (strcmp(tb_part_names[p], r->parts.word[part]) == 0)
-            return tb_part_names[p];
-    return "other";
-}
-
 static struct tb_moved_hop *hop_at(struct tb_trace_pairing *p, uint32_t site, unsigned part)
 {
     struct tb_trace_diff *d = p->d;
@@ -224,7 +228,8 @@ static struct tb_moved_hop *hop_at(struct tb_trace_pairing *p, uint32_t site, un
     }
     *place = (uint32_t)d->hop_count;
     struct tb_moved_hop *h = &d->hops[d->hop_count++];
-    *h = (struct tb_moved_hop){.where = strdup(p->names[site]), .part = part_word(p->run[0], part)};
+    *h = (struct tb_moved_hop){.where = strdup(p->names[site]),
+                               .part = strdup(p->words->word[part])};
     return h;
 }
 
@@ -251,13 +256,19 @@ static bool differs(const struct tb_trace_pairing *p, const struct tb_trace_reco
     return x != y && !(o->tolerant && tb_diff_near(o, x, y, a->ended - a->created));
 }
 
+/* What a span is, in p->words. */
+static unsigned word_of(const struct tb_trace_pairing *p, const struct tb_trace_span *s)
+{
+    return p->by_part ? s->part : s->fine;
+}
+
 static bool same_path(const struct tb_trace_pairing *p, const struct tb_trace_record *a,
                       const struct tb_trace_record *b)
 {
     if (a->span_count != b->span_count)
         return false;
     for (unsigned i = 0; i < a->span_count; i++)
-        if (a->spans[i].part != b->spans[i].part ||
+        if (word_of(p, &a->spans[i]) != word_of(p, &b->spans[i]) ||
             a->spans[i].site != p->site_of[b->spans[i].site])
             return false;
     return true;
@@ -286,19 +297,19 @@ static void compare_same_path(struct tb_trace_pairing *p, const struct tb_trace_
 {
     for (unsigned i = 0; i < a->span_count; i++)
         if (a->spans[i].time != b->spans[i].time)
-            moved_span(p, a, a->spans[i].site, a->spans[i].part, a->spans[i].time, b->spans[i].time,
-                       m);
+            moved_span(p, a, a->spans[i].site, word_of(p, &a->spans[i]), a->spans[i].time,
+                       b->spans[i].time, m);
 }
 
 /* The time of all stays at a place as a part, from span `from` on; TB_NEVER: there was one before.
  */
-static tb_time sum_at(const struct tb_trace_record *t, const uint32_t *sites, unsigned from,
-                      uint32_t site, unsigned part)
+static tb_time sum_at(const struct tb_trace_pairing *p, const struct tb_trace_record *t,
+                      const uint32_t *sites, unsigned from, uint32_t site, unsigned part)
 {
     tb_time sum = 0;
     for (unsigned i = 0; i < t->span_count; i++) {
         uint32_t at = sites ? sites[t->spans[i].site] : t->spans[i].site;
-        if (at != site || t->spans[i].part != part)
+        if (at != site || word_of(p, &t->spans[i]) != part)
             continue;
         if (i < from)
             return TB_NEVER;
@@ -307,17 +318,19 @@ static tb_time sum_at(const struct tb_trace_record *t, const uint32_t *sites, un
     return sum;
 }
 
-static bool stays_at(const struct tb_trace_record *t, uint32_t site, unsigned part)
+static bool stays_at(const struct tb_trace_pairing *p, const struct tb_trace_record *t,
+                     uint32_t site, unsigned part)
 {
     for (unsigned i = 0; i < t->span_count; i++)
-        if (t->spans[i].site == site && t->spans[i].part == part)
+        if (t->spans[i].site == site && word_of(p, &t->spans[i]) == part)
             return true;
     return false;
 }
 
-static unsigned next_that_counts(const struct tb_trace_record *t, uint64_t ignored, unsigned i)
+static unsigned next_that_counts(const struct tb_trace_pairing *p, const struct tb_trace_record *t,
+                                 uint64_t ignored, unsigned i)
 {
-    while (i < t->span_count && (ignored >> t->spans[i].part & 1))
+    while (i < t->span_count && (ignored >> word_of(p, &t->spans[i]) & 1))
         i++;
     return i;
 }
@@ -327,11 +340,12 @@ static bool same_way(const struct tb_trace_pairing *p, const struct tb_trace_rec
                      const struct tb_trace_record *b)
 {
     uint64_t ignored = p->rules[a->kind].ignored;
-    unsigned i = next_that_counts(a, ignored, 0), k = next_that_counts(b, ignored, 0);
-    while (i < a->span_count && k < b->span_count && a->spans[i].part == b->spans[k].part &&
+    unsigned i = next_that_counts(p, a, ignored, 0), k = next_that_counts(p, b, ignored, 0);
+    while (i < a->span_count && k < b->span_count &&
+           word_of(p, &a->spans[i]) == word_of(p, &b->spans[k]) &&
            a->spans[i].site == p->site_of[b->spans[k].site]) {
-        i = next_that_counts(a, ignored, i + 1);
-        k = next_that_counts(b, ignored, k + 1);
+        i = next_that_counts(p, a, ignored, i + 1);
+        k = next_that_counts(p, b, ignored, k + 1);
     }
     return i == a->span_count && k == b->span_count;
 }
@@ -342,19 +356,18 @@ static void compare_other_path(struct tb_trace_pairing *p, const struct tb_trace
                                const struct tb_trace_record *b, struct tb_trace_moved *m)
 {
     for (unsigned i = 0; i < a->span_count; i++) {
-        const struct tb_trace_span *s = &a->spans[i];
-        tb_time golden = sum_at(a, NULL, i, s->site, s->part);
+        unsigned site = a->spans[i].site, word = word_of(p, &a->spans[i]);
+        tb_time golden = sum_at(p, a, NULL, i, site, word);
         if (golden != TB_NEVER)
-            moved_span(p, a, s->site, s->part, golden, sum_at(b, p->site_of, 0, s->site, s->part),
-                       m);
+            moved_span(p, a, site, word, golden, sum_at(p, b, p->site_of, 0, site, word), m);
     }
     for (unsigned i = 0; i < b->span_count; i++) {
-        const struct tb_trace_span *s = &b->spans[i];
-        uint32_t site = p->site_of[s->site];
-        tb_time new = sum_at(b, p->site_of, i, site, s->part);
-        if (site != TB_NOWHERE && new != TB_NEVER && !stays_at(a, site, s->part))
-            moved_span(p, a, site, s->part, 0, new, m);
-        else if (site == TB_NOWHERE && !(p->rules[a->kind].ignored >> s->part & 1))
+        uint32_t site = p->site_of[b->spans[i].site];
+        unsigned word = word_of(p, &b->spans[i]);
+        tb_time new = sum_at(p, b, p->site_of, i, site, word);
+        if (site != TB_NOWHERE && new != TB_NEVER && !stays_at(p, a, site, word))
+            moved_span(p, a, site, word, 0, new, m);
+        else if (site == TB_NOWHERE && !(p->rules[a->kind].ignored >> word & 1))
             m->times = m->own = true; /* a place that the golden has not got */
     }
     if (!m->times && !p->options->values.tolerant && !same_way(p, a, b))

@@ -32,7 +32,7 @@ enum tb_trace_field {
 /* Of a kind of the golden's run: which fields count as what. What is ignored counts as nothing. */
 struct tb_trace_rules {
     uint32_t fields[TB_INGREDIENTS];
-    uint64_t waits;   /* a bit per part of the run: time spent waiting for others */
+    uint64_t waits;   /* a bit per word of the pairing's: time spent waiting for others */
     uint64_t ignored; /* the same: times that do not count */
     bool paths;       /* anything of the path does */
 };
@@ -42,9 +42,12 @@ struct tb_trace_pairing {
     struct tb_trace_diff *d;
     const struct tb_trace_diff_options *options;
     const struct tb_trace_run *run[2]; /* the golden's, the new one's */
-    char **names;                      /* of the golden's sites, as mapped */
-    uint32_t *model_of, *site_of;      /* of the new run's: the golden's, or TB_NOWHERE */
-    uint32_t *hop_of; /* golden's site * TB_TRACE_WORDS + part: in d->hops, or TB_NOWHERE */
+    const struct tb_trace_word_list
+        *words;                   /* what spans are: the golden's fine ones, or its parts */
+    bool by_part;                 /* its parts: the runs do not tell the same apart */
+    char **names;                 /* of the golden's sites, as mapped */
+    uint32_t *model_of, *site_of; /* of the new run's: the golden's, or TB_NOWHERE */
+    uint32_t *hop_of; /* golden's site * TB_TRACE_WORDS + word: in d->hops, or TB_NOWHERE */
     uint32_t *component_of[2]; /* of either run's models: in d->components, or TB_NOWHERE */
     struct tb_trace_rules rules[TB_TRACE_WORDS]; /* by kind */
 };
@@ -54,7 +57,7 @@ struct tb_trace_pairing {
 /* A stay at a place of the golden's that took another time. */
 struct tb_trace_stay {
     uint32_t site;
-    unsigned part;
+    unsigned word; /* in the pairing's */
     tb_time golden, new;
 };
 

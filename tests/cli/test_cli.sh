@@ -293,7 +293,7 @@ done
 expect 0 '' "$program" run traced.yaml --quiet --out traced-slow --set dram.latency=41ns
 expect 0 'equal: 300 transactions' "$program" diff traced-same traced-same/trace.tbt
 expect 1 'only times moved: 300 of 300' "$program" diff traced-same traced-slow
-expect 1 'dram                         mem      +1.000 ns in the mean of 300' "$program" diff traced-same traced-slow
+expect 1 'dram                     mem                  +1.000 ns in the mean of 300' "$program" diff traced-same traced-slow
 expect 1 ' 300 changed by themselves' "$program" diff traced-same traced-slow
 expect 1 '"own": 300' "$program" diff traced-same traced-slow --json
 expect 1 '1 missing, 0 extra' "$program" diff traced-same traced-count=299
