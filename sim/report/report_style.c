@@ -90,7 +90,7 @@ const char tb_report_style[] =
     ".bar{display:flex;height:20px;border-radius:3px;overflow:hidden;background:var(--panel)}\n"
     ".bar "
     "span{min-width:0;overflow:hidden;text-align:center;font-size:11px;line-height:20px;color:#fff}"
-    ".bar .p4,.bar .p2,.bar .p6,.bar .s2{color:#1b1f24}\n"
+    ".bar .p4,.bar .p2,.bar .p6,.bar .s1,.bar .s2{color:#1b1f24}\n"
     "@media(prefers-color-scheme:dark){.bar span{color:#12151a}}\n"
     ".bars .end{text-align:right;white-space:nowrap}.bars "
     ".head{grid-column:1/-1;font-weight:600;margin-top:9px}\n"
