@@ -621,7 +621,7 @@ static void leave(struct tb_iommu *u, const struct tb_request *r, tb_time when)
 {
     tb_time ready = r->port == TB_UP_PORT ? when : tb_max(when, tb_port_ready(u->m, r->port));
     if (ready > when)
-        tb_txn_spend(u->m, r->msg.txn, TB_PART_QUEUE, ready - when);
+        tb_msg_spend(u->m, &r->msg, TB_PART_QUEUE, ready - when);
     tb_send(u->m, r->port, &r->msg, ready, r->credit);
 }
 
