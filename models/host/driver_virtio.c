@@ -453,6 +453,7 @@ static bool take_slot(struct host_virtio *v, const struct virtio_command *c, uns
                                               .regions = c->regions,
                                               .region_count = c->region_count,
                                               .node = c->node};
+            v->node = c->node;
             *slot = i;
             return true;
         }
@@ -665,6 +666,16 @@ static void found_dead(struct host *h, struct host_virtio *v, tb_time when)
     fail_commands(h, v, when);
 }
 
+/* A used ring that cannot be: somebody else wrote there. Nothing of it is believed. */
+static enum host_verdict found_nonsense(struct host *h, struct host_virtio *v, const char *what,
+                                        tb_time when)
+{
+    host_complain(h, v->node, when, "the used ring of '%s' is damaged: %s", v->device->model->name,
+                  what);
+    found_dead(h, v, when);
+    return HOST_DONE;
+}
+
 /* All elements up to the index were seen. With events the device is told from which on the next
  * interrupt is wanted, and the index is looked at once more. */
 static enum host_verdict rearm(struct host *h, struct host_virtio *v, struct virtio_job *job)
@@ -686,6 +697,8 @@ static enum host_verdict took_index(struct host *h, struct host_virtio *v, struc
     }
     if ((uint16_t)job->value[1] == v->seen)
         return rearm(h, v, job);
+    if ((uint16_t)((uint16_t)job->value[1] - v->seen) > v->slots)
+        return found_nonsense(h, v, "its used index went too far", when);
     host_load(h, used_at(v) + VIRTIO_USED_RING(v->seen % v->size), 4, &job->value[3]);
     job->phase = HANDLER_AWAITS_ELEMENT;
     return HOST_AGAIN;
@@ -695,13 +708,8 @@ static enum host_verdict took_element(struct host *h, struct host_virtio *v, str
                                       tb_time when)
 {
     uint64_t slot = job->value[3] / share(v);
-    if (job->value[3] % share(v) || slot >= v->slots || !v->slot[slot].busy) {
-        host_complain(h, NULL, when, "'%s' gave back %" PRIu64 ", which it does not have",
-                      v->device->model->name, job->value[3]);
-        v->seen++;
-        ask_index(h, v, job);
-        return HOST_AGAIN;
-    }
+    if (job->value[3] % share(v) || slot >= v->slots || !v->slot[slot].busy)
+        return found_nonsense(h, v, "it gave back a request that it does not have", when);
     job->slot = (unsigned)slot;
     host_load(h, slot_at(v, job->slot) + STATUS_BYTE, 1, &job->value[4]);
     job->phase = HANDLER_AWAITS_OUTCOME;

@@ -83,6 +83,7 @@ struct host_virtio {
     struct virtio_slot slot[HOST_VIRTIO_SLOTS];
     uint64_t issued, finished;
     bool holds; /* what `revoke` wants back */
+    const struct tb_node *node; /* the step that gave the last command, for messages */
 };
 
 /* Finds the registers of a device that is one. */

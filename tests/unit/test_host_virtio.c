@@ -58,6 +58,10 @@ static void run(struct seen *s, const char *transport, const char *links, const 
     "- disk_read: {device: vd, lba: 0, sectors: 1, prd: [{iova: 0x10000, bytes: 512}]" what "}\n"
 #define HANGS "setup: [{write: {to: vd.pcicmd, value: 2}}]\n" /* it may not be a bus master */
 
+/* The queue is first in the driver's memory; its used ring is changed before the handler looks. */
+#define EARLY  "setup: [{virtio_start: {device: vd}}]\n"
+#define DAMAGE "- wait: {memory: 0x80090a, size: 2, value: 1, every: 50ns}\n"
+
 /* What is told when it does not hold; the run goes on. */
 static void test_violations(void)
 {
@@ -91,6 +95,14 @@ static void test_violations(void)
          "waited 2000 ns for a free slot of 'vd' in vain"},
         {"", "", READ(", wait: true") "- wait: {for: interrupt, device: vd, timeout: 3us}\n",
          "waited 3000 ns for an interrupt in vain"}, /* the step has taken it */
+        {"host.irq_latency: 1us, host.driver_memory: {at: 0x800000}", EARLY,
+         READ(", status: error") DAMAGE
+         "- poke: {at: 0x800914, u32: 77}\n"
+         "- poke: {at: 0x80090a, u16: 2}\n- wait: idle\n" READ(", status: error"),
+         "damaged: it gave back a request that it does not have"},
+        {"host.irq_latency: 1us, host.driver_memory: {at: 0x800000}", EARLY,
+         READ(", status: error") DAMAGE "- poke: {at: 0x80090a, u16: 30000}\n- wait: idle\n",
+         "damaged: its used index went too far"},
         {"vd.size_max: 256", "", READ(""), "a region of 512 bytes, and 'vd' takes 256 at most"},
         {"vd.seg_max: 2", "",
          "- disk_read: {device: vd, lba: 0, sectors: 3, prd: [{iova: 0x10000, bytes: 512}, {iova: "
