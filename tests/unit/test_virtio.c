@@ -324,6 +324,47 @@ static void test_ports(void)
     }
 }
 
+/* What is refused before anything runs: parameters that do not go together, and links. */
+static void test_refused(void)
+{
+    static const struct {
+        const char *device, *more, *what;
+    } rows[] = {
+        {", queue_size: 12", "", "'queue_size' must be a power of two"},
+        {", block_size: 1000B", "", "'block_size' must be a power of two"},
+        {", serial: abcdefghijklmnopqrstu", "", "'serial' has more than 20 letters"},
+        {", seg_max: 255, queue_size: 256", "", "'seg_max' and two more"},
+        {", base: 0x1800", "", "'base' must be a multiple of 4 KiB"},
+        {", bar: 0xfe001000", "", "unknown parameter 'bar'"},
+        {", disk: {pattern: zero}", "", "needs a size or a file"},
+        {"", ", {from: v0, to: sys}", "'v0' has no free port 'bus'"},
+        {"", ", {from: v0.memory, to: sys}, {from: v0.memory, to: sys}",
+         "'v0' has no free port 'memory'"},
+        {"", ", {from: v0.ram, to: sys}", "'v0' has no free port 'ram'"},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct seen s;
+        char text[1000];
+        bool found = false;
+        snprintf(text, sizeof text,
+                 "platform: test\nmodels:\n  cpu: {model: requester}\n  sys: {model: bus}\n"
+                 "  dram: {model: memory, size: 16MiB}\n  v0: {model: virtio-blk-mmio%s%s}\n"
+                 "links: [{from: cpu, to: sys}, {from: sys, to: dram}, {from: v0, to: sys}%s]\n",
+                 rows[i].device, strstr(rows[i].device, "disk") ? "" : ", disk: {size: 4MiB}",
+                 rows[i].more);
+        seen_load(&s, text);
+        CU_ASSERT_PTR_NULL(s.sim);
+        for (size_t k = 0; k < tb_diag_count(s.diag); k++)
+            found = found || strstr(tb_diag_text(s.diag, k), rows[i].what);
+        CU_ASSERT_TRUE(found);
+        if (!found) {
+            printf("\n    nobody said %s", rows[i].what);
+            tb_diag_print(s.diag, stdout);
+        }
+        seen_free(&s);
+    }
+}
+
 /* -- PCI ------------------------------------------------------------------------------------- */
 
 static uint32_t config(struct rig *r, unsigned offset, unsigned size, bool write, uint32_t value)
@@ -438,5 +479,5 @@ static void test_command(void)
 SUITE("virtio", {"identity", test_identity}, {"features", test_features}, {"refusal", test_refusal},
       {"requests", test_requests}, {"identifier", test_identifier}, {"errors", test_errors},
       {"ranges", test_ranges}, {"time", test_time}, {"interrupts", test_interrupts},
-      {"events", test_events}, {"ports", test_ports}, {"capabilities", test_capabilities},
-      {"moved", test_moved}, {"command", test_command})
+      {"events", test_events}, {"ports", test_ports}, {"refused", test_refused},
+      {"capabilities", test_capabilities}, {"moved", test_moved}, {"command", test_command})
