@@ -154,7 +154,7 @@ enum tb_status tb_pci_access(struct tb_pci_config *c, const struct tb_debug *a)
     if (a->length == 0 || a->length > 4 || a->length == 3 || offset % a->length)
         return TB_ABORT;
     for (unsigned i = 0; i < a->length; i++) {
-        bool there = offset + i < PCI_HEADER_BYTES;
+        bool there = offset + i < PCI_SPACE_BYTES;
         if (!a->write)
             a->data[i] = there ? c->value[offset + i] : 0;
         else if (there)

@@ -1,10 +1,10 @@
 /* A PCI function's configuration header, as bytes of which software can write some bits. A part
  * that models include, no model.
  *
- * Invariants: what is not made writable never changes; reading has no effect; registers beyond the
- * 64 bytes of the header read as zeros and ignore writes (PCI Local Bus 3.0, 6.1). The base
- * address register of `size` bytes holds size-aligned addresses only, so writing ones to it and
- * reading back tells the size (6.2.5.1).
+ * Invariants: what is not made writable never changes; reading has no effect; registers beyond
+ * what was put, and beyond 256 bytes, read as zeros and ignore writes (PCI Local Bus 3.0, 6.1). The
+ * base address register of `size` bytes holds size-aligned addresses only, so writing ones to it
+ * and reading back tells the size (6.2.5.1).
  */
 #ifndef PCI_CONFIG_H
 #define PCI_CONFIG_H
@@ -13,9 +13,9 @@
 #include "tollbridge/model.h"
 
 struct tb_pci_config {
-    uint8_t value[PCI_HEADER_BYTES];
-    uint8_t writable[PCI_HEADER_BYTES]; /* bits that software can write */
-    uint8_t clears[PCI_HEADER_BYTES];   /* bits that writing a one clears */
+    uint8_t value[PCI_SPACE_BYTES];
+    uint8_t writable[PCI_SPACE_BYTES]; /* bits that software can write */
+    uint8_t clears[PCI_SPACE_BYTES];   /* bits that writing a one clears */
 };
 
 /* The windows of a type 1 header. */

@@ -12,17 +12,14 @@ enum { COMMON = 0x0000, ISR = 0x1000, CONFIG = 0x2000, NOTIFY = 0x3000, BAR_SIZE
 
 #define MULTIPLIER 4u /* bytes from one queue's notification register to the next */
 
-/* The header (PCI 3.0, 6.1) and where our capabilities are in it. */
+/* Of the header (PCI 3.0, 6.1), and where our capabilities are behind it. */
 enum {
-    CFG_ID = 0x00,
-    CFG_COMMAND = 0x04,
-    CFG_STATUS = 0x06,
-    CFG_CLASS = 0x08,
-    CFG_BAR0 = 0x10,
-    CFG_SUBSYSTEM = 0x2c,
-    CFG_CAPABILITIES = 0x34,
-    CFG_LINE = 0x3c,
-    CFG_PIN = 0x3d,
+    CACHE_LINE = 0x0c,
+    LATENCY_TIMER = 0x0d,
+    SUBSYSTEM = 0x2c,
+    CAPABILITIES = 0x34,
+    INTERRUPT_LINE = 0x3c,
+    INTERRUPT_PIN = 0x3d,
     CAP_COMMON = 0x40,
     CAP_NOTIFY = 0x50,
     CAP_ISR = 0x64,
@@ -30,13 +27,9 @@ enum {
     CAP_WINDOW = 0x84
 };
 
-#define COMMAND_MEMORY      0x002u
-#define COMMAND_MASTER      0x004u
-#define COMMAND_NO_INTX     0x400u
-#define STATUS_CAPS         0x0010u
-#define STATUS_INTERRUPT    0x0008u
-#define STATUS_TARGET_ABORT 0x1000u
-#define STATUS_MASTER_ABORT 0x2000u
+#define COMMAND_NO_INTX  0x400u
+#define STATUS_CAPS      0x0010u
+#define STATUS_INTERRUPT 0x0008u
 
 static const struct tb_param params[] = {
     {"id", TB_ID, VIRTIO_ROW(id), .def = "00:03.0",
@@ -50,95 +43,48 @@ static const struct tb_param params[] = {
 
 /* -- The header ------------------------------------------------------------------------------ */
 
-static void put(struct virtio *v, unsigned offset, uint64_t value, unsigned bytes)
-{
-    virtio_put(v->config + offset, value, bytes);
-}
-
-static uint32_t get(const struct virtio *v, unsigned offset)
-{
-    return virtio_get32(v->config + offset);
-}
-
-static void put_capability(struct virtio *v, unsigned at, unsigned next, unsigned bytes,
+static void put_capability(struct tb_pci_config *c, unsigned at, unsigned next, unsigned bytes,
                            unsigned type, uint32_t offset, uint32_t length)
 {
-    put(v, at, VIRTIO_PCI_CAP_VENDOR | next << 8 | bytes << 16 | type << 24, 4);
-    put(v, at + VIRTIO_PCI_CAP_OFFSET, offset, 4);
-    put(v, at + VIRTIO_PCI_CAP_LENGTH, length, 4);
+    tb_pci_put(c, at, 4, VIRTIO_PCI_CAP_VENDOR | next << 8 | bytes << 16 | type << 24, 0);
+    tb_pci_put(c, at + VIRTIO_PCI_CAP_OFFSET, 4, offset, 0);
+    tb_pci_put(c, at + VIRTIO_PCI_CAP_LENGTH, 4, length, 0);
 }
 
-/* Firmware has placed it and enabled it. */
+static void put_capabilities(struct tb_pci_config *c, unsigned queues)
+{
+    tb_pci_put(c, CAPABILITIES, 1, CAP_COMMON, 0);
+    put_capability(c, CAP_COMMON, CAP_NOTIFY, 16, VIRTIO_PCI_COMMON, COMMON,
+                   VIRTIO_PCI_COMMON_BYTES);
+    put_capability(c, CAP_NOTIFY, CAP_ISR, 20, VIRTIO_PCI_NOTIFY, NOTIFY, MULTIPLIER * queues);
+    tb_pci_put(c, CAP_NOTIFY + VIRTIO_PCI_CAP_MULTIPLY, 4, MULTIPLIER, 0);
+    put_capability(c, CAP_ISR, CAP_DEVICE, 16, VIRTIO_PCI_ISR, ISR, 1);
+    put_capability(c, CAP_DEVICE, CAP_WINDOW, 16, VIRTIO_PCI_DEVICE_CONFIG, CONFIG,
+                   VIRTIO_BLK_CONFIG_BYTES);
+    put_capability(c, CAP_WINDOW, 0, 20, VIRTIO_PCI_WINDOW, 0, 0);
+    tb_pci_put(c, CAP_WINDOW + VIRTIO_PCI_CAP_BAR, 1, 0, 0xff); /* software points the window */
+    tb_pci_put(c, CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET, 8, 0, UINT64_MAX);
+}
+
+/* Firmware has placed it and enabled it. Revision 1: not transitional (4.1.2). */
 static void pci_reset(struct tb_model *m)
 {
     struct virtio *v = m->state;
-    unsigned queues = (unsigned)v->p.queues;
+    struct tb_pci_config *c = &v->header;
+    uint16_t command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 
-    put(v, CFG_ID, VIRTIO_PCI_VENDOR | VIRTIO_PCI_DEVICE(VIRTIO_ID_BLOCK) << 16, 4);
-    put(v, CFG_COMMAND, COMMAND_MEMORY | COMMAND_MASTER, 2);
-    put(v, CFG_STATUS, STATUS_CAPS, 2);
-    put(v, CFG_CLASS, 0x01000001, 4); /* mass storage; revision 1: not transitional (4.1.2) */
-    put(v, CFG_BAR0, v->p.base, 4);
-    put(v, CFG_SUBSYSTEM, VIRTIO_PCI_VENDOR | 0x1100u << 16, 4);
-    put(v, CFG_CAPABILITIES, CAP_COMMON, 1);
-    put(v, CFG_LINE, v->p.irq, 1);
-    put(v, CFG_PIN, 1, 1);
-    put_capability(v, CAP_COMMON, CAP_NOTIFY, 16, VIRTIO_PCI_COMMON, COMMON,
-                   VIRTIO_PCI_COMMON_BYTES);
-    put_capability(v, CAP_NOTIFY, CAP_ISR, 20, VIRTIO_PCI_NOTIFY, NOTIFY, MULTIPLIER * queues);
-    put(v, CAP_NOTIFY + VIRTIO_PCI_CAP_MULTIPLY, MULTIPLIER, 4);
-    put_capability(v, CAP_ISR, CAP_DEVICE, 16, VIRTIO_PCI_ISR, ISR, 1);
-    put_capability(v, CAP_DEVICE, CAP_WINDOW, 16, VIRTIO_PCI_DEVICE_CONFIG, CONFIG,
-                   VIRTIO_BLK_CONFIG_BYTES);
-    put_capability(v, CAP_WINDOW, 0, 20, VIRTIO_PCI_WINDOW, 0, 0);
-}
-
-/* Bits that software can write; of the status, bits that it clears by writing ones. */
-struct field {
-    uint8_t offset, mask, clear;
-};
-static const struct field fields[] = {
-    {CFG_COMMAND, COMMAND_MEMORY | COMMAND_MASTER, 0},
-    {CFG_COMMAND + 1, COMMAND_NO_INTX >> 8, 0},
-    {CFG_STATUS + 1, 0, (STATUS_TARGET_ABORT | STATUS_MASTER_ABORT) >> 8},
-    {0x0c, 0xff, 0}, /* cache line size */
-    {0x0d, 0xff, 0}, /* latency timer */
-    {CFG_BAR0 + 1, (uint8_t)(~(BAR_SIZE - 1) >> 8), 0},
-    {CFG_BAR0 + 2, 0xff, 0},
-    {CFG_BAR0 + 3, 0xff, 0},
-    {CFG_LINE, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_BAR, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET + 1, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET + 2, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET + 3, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_LENGTH, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_LENGTH + 1, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_LENGTH + 2, 0xff, 0},
-    {CAP_WINDOW + VIRTIO_PCI_CAP_LENGTH + 3, 0xff, 0},
-};
-
-static void write_byte(struct virtio *v, uint32_t offset, uint8_t value)
-{
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        const struct field *f = &fields[i];
-        if (f->offset != offset)
-            continue;
-        uint8_t *at = &v->config[offset];
-        *at = (uint8_t)(((*at & ~f->mask) | (value & f->mask)) & ~(value & f->clear));
-    }
-}
-
-/* Where the BAR is, and whether the function answers there. */
-static struct tb_range bar_of(const struct virtio *v)
-{
-    uint64_t base = get(v, CFG_BAR0) & ~(uint64_t)(BAR_SIZE - 1);
-
-    return (struct tb_range){.base = base,
-                             .last = base + BAR_SIZE - 1,
-                             .space = TB_MEMORY,
-                             .moves = true,
-                             .off = !(get(v, CFG_COMMAND) & COMMAND_MEMORY)};
+    tb_pci_make(c, VIRTIO_PCI_VENDOR | VIRTIO_PCI_DEVICE(VIRTIO_ID_BLOCK) << 16, 0x010000, 0,
+                command);
+    tb_pci_put(c, PCI_CLASS, 1, 1, 0);
+    tb_pci_put(c, PCI_COMMAND, 2, command, command | COMMAND_NO_INTX);
+    tb_pci_put(c, PCI_STATUS, 2, STATUS_CAPS, 0);
+    tb_pci_put(c, CACHE_LINE, 1, 0, 0xff);
+    tb_pci_put(c, LATENCY_TIMER, 1, 0, 0xff);
+    tb_pci_make_bar(c, v->p.base, BAR_SIZE, false);
+    tb_pci_put(c, SUBSYSTEM, 4, VIRTIO_PCI_VENDOR | 0x1100u << 16, 0);
+    tb_pci_put(c, INTERRUPT_LINE, 1, v->p.irq, 0xff);
+    tb_pci_put(c, INTERRUPT_PIN, 1, 1, 0);
+    put_capabilities(c, (unsigned)v->p.queues);
 }
 
 /* -- Common configuration (4.1.4.3) ---------------------------------------------------------- */
@@ -323,9 +269,9 @@ static void access_bar(struct tb_model *m, uint32_t offset, const struct tb_debu
 static bool access_window(struct tb_model *m, struct tb_debug a, tb_time now)
 {
     struct virtio *v = m->state;
-    uint32_t offset = get(v, CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET);
-    uint32_t length = get(v, CAP_WINDOW + VIRTIO_PCI_CAP_LENGTH);
-    uint8_t bar = v->config[CAP_WINDOW + VIRTIO_PCI_CAP_BAR];
+    uint32_t offset = (uint32_t)tb_pci_get(&v->header, CAP_WINDOW + VIRTIO_PCI_CAP_OFFSET, 4);
+    uint32_t length = (uint32_t)tb_pci_get(&v->header, CAP_WINDOW + VIRTIO_PCI_CAP_LENGTH, 4);
+    unsigned bar = (unsigned)tb_pci_get(&v->header, CAP_WINDOW + VIRTIO_PCI_CAP_BAR, 1);
 
     if ((length != 1 && length != 2 && length != 4) || length > a.length || bar != 0 ||
         offset % length || offset > BAR_SIZE - length)
@@ -343,29 +289,23 @@ static enum tb_status access_header(struct tb_model *m, const struct tb_debug *a
 {
     struct virtio *v = m->state;
     uint32_t offset = a->address & 0xfff;
+    struct tb_range was = tb_pci_bar(&v->header, BAR_SIZE);
 
-    if (a->length > 4 || a->length == 3 || offset % a->length)
-        return TB_ABORT;
-    if (offset == CAP_WINDOW + VIRTIO_PCI_CAP_DATA && access_window(m, *a, now))
+    if (offset == CAP_WINDOW + VIRTIO_PCI_CAP_DATA && a->length <= 4 && access_window(m, *a, now))
         return TB_OK;
-    struct tb_range was = bar_of(v);
-    for (uint32_t i = 0; i < a->length; i++) {
-        if (a->write)
-            write_byte(v, offset + i, a->data[i]);
-        else
-            a->data[i] = offset + i < sizeof v->config ? v->config[offset + i] : 0;
-    }
-    struct tb_range is = bar_of(v);
+    enum tb_status status = tb_pci_access(&v->header, a);
+    struct tb_range is = tb_pci_bar(&v->header, BAR_SIZE);
     if (was.off != is.off || (!is.off && was.base != is.base))
         tb_claims_changed(m);
-    if (!a->write && offset <= CFG_STATUS && offset + a->length > CFG_STATUS && v->isr)
-        a->data[CFG_STATUS - offset] |= STATUS_INTERRUPT;
-    return TB_OK;
+    if (status == TB_OK && !a->write && offset <= PCI_STATUS && offset + a->length > PCI_STATUS &&
+        v->isr)
+        a->data[PCI_STATUS - offset] |= STATUS_INTERRUPT;
+    return status;
 }
 
 static enum tb_status pci_access(struct tb_model *m, const struct tb_debug *a, tb_time now)
 {
-    struct tb_range bar = bar_of(m->state);
+    struct tb_range bar = tb_pci_bar(&((struct virtio *)m->state)->header, BAR_SIZE);
 
     if (a->space == TB_CONFIG)
         return access_header(m, a, now);
@@ -381,16 +321,12 @@ static enum tb_status pci_access(struct tb_model *m, const struct tb_debug *a, t
 static void pci_claims(struct tb_model *m, struct tb_ranges *out)
 {
     const struct virtio *v = m->state;
-    uint64_t config = (uint64_t)v->p.id << 12;
-    struct tb_range bar = bar_of(v);
+    struct tb_range bar = tb_pci_bar(&v->header, BAR_SIZE);
 
     bar.model = m->index;
     bar.node = m->node ? tb_node_get(m->node, "bar") : NULL;
     tb_ranges_add(m, out, bar);
-    tb_ranges_add(
-        m, out,
-        (struct tb_range){
-            .base = config, .last = config + 0xfff, .space = TB_CONFIG, .model = m->index});
+    tb_pci_claim_config(m, v->p.id, out);
 }
 
 static bool pci_answers(const struct tb_model *m, uint8_t space, uint64_t address)
@@ -398,27 +334,32 @@ static bool pci_answers(const struct tb_model *m, uint8_t space, uint64_t addres
     const struct virtio *v = m->state;
 
     if (space == TB_CONFIG)
-        return address >> 12 == v->p.id;
-    struct tb_range bar = bar_of(v);
+        return tb_pci_is_own(v->p.id, space, address);
+    struct tb_range bar = tb_pci_bar(&v->header, BAR_SIZE);
     return space == TB_MEMORY && !bar.off && address >= bar.base && address <= bar.last;
 }
 
 static bool pci_may_master(const struct tb_model *m)
 {
-    return get(m->state, CFG_COMMAND) & COMMAND_MASTER;
+    const struct virtio *v = m->state;
+
+    return tb_pci_get(&v->header, PCI_COMMAND, 2) & PCI_COMMAND_MASTER;
 }
 
 static bool pci_may_interrupt(const struct tb_model *m)
 {
-    return !(get(m->state, CFG_COMMAND) & COMMAND_NO_INTX);
+    const struct virtio *v = m->state;
+
+    return !(tb_pci_get(&v->header, PCI_COMMAND, 2) & COMMAND_NO_INTX);
 }
 
 static void pci_failed(struct tb_model *m, enum tb_status status)
 {
     struct virtio *v = m->state;
 
-    v->config[CFG_STATUS + 1] |=
-        (uint8_t)((status == TB_UNSUPPORTED ? STATUS_MASTER_ABORT : STATUS_TARGET_ABORT) >> 8);
+    tb_pci_note(&v->header, PCI_STATUS,
+                status == TB_UNSUPPORTED ? PCI_STATUS_RECEIVED_MASTER_ABORT
+                                         : PCI_STATUS_RECEIVED_TARGET_ABORT);
 }
 
 static const struct {
@@ -455,12 +396,13 @@ static bool pci_symbol(const struct tb_model *m, const char *name, struct tb_sym
     const struct virtio *v = m->state;
 
     if (strcmp(name, "pcicmd") == 0) {
-        *out = (struct tb_symbol){(uint64_t)v->p.id << 12 | CFG_COMMAND, TB_CONFIG, 2};
+        *out = (struct tb_symbol){(uint64_t)v->p.id << 12 | PCI_COMMAND, TB_CONFIG, 2};
         return true;
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i].name, name) == 0) {
-            *out = (struct tb_symbol){bar_of(v).base + names[i].offset, TB_MEMORY, names[i].size};
+            *out = (struct tb_symbol){tb_pci_bar(&v->header, BAR_SIZE).base + names[i].offset,
+                                      TB_MEMORY, names[i].size};
             return true;
         }
     return false;

@@ -17,6 +17,7 @@
 #define VIRTIO_VIRTIO_H
 
 #include "medium/medium.h"
+#include "pci/config.h"
 #include "spec/virtio.h"
 #include "tollbridge/model.h"
 
@@ -176,9 +177,9 @@ struct virtio {
     uint32_t device_select, driver_select;
     uint16_t queue_select;
     uint8_t status, isr;
-    bool resetting;      /* accesses are still on their way: the status says 0 when they are not */
-    bool broken;         /* it needs a reset, and does nothing until then */
-    uint8_t config[256]; /* PCI's header */
+    bool resetting; /* accesses are still on their way: the status says 0 when they are not */
+    bool broken;    /* it needs a reset, and does nothing until then */
+    struct tb_pci_config header; /* PCI's */
     /* accesses */
     struct virtio_dma **dmas; /* every one there is */
     uint32_t dma_count, dma_next;
