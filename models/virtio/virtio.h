@@ -1,12 +1,14 @@
-/* A virtio block device's own structures: shared by device.c (class, messages, status), dma.c (its
- * accesses to memory), queue.c (virtqueues), blk.c (requests) and the transports pci.c and mmio.c.
+/* A virtio block device's own structures: shared by device.c (class, messages, interrupt), status.c
+ * (status, features, reset), dma.c (its accesses to memory), queue.c (virtqueues), blk.c (requests)
+ * and the transports pci.c and mmio.c.
  *
- * Two halves. The device (device, dma, queue, blk) knows status, features, queues and requests, and
- * that registers reach it and accesses leave it somehow. A transport (struct virtio_transport)
- * knows where the registers are and what they look like, and calls the functions below. Neither
- * knows of bridges or IOMMUs: with VIRTIO_F_ACCESS_PLATFORM accesses leave by the port of the
- * transport, where the platform translates them or does not; without it by the port `memory` if
- * that is linked (the hypervisor's own way to the guest's memory), else by the transport's too.
+ * Two halves. The device (device, status, dma, queue, blk) knows status, features, queues and
+ * requests, and that registers reach it and accesses leave it somehow. A transport (struct
+ * virtio_transport) knows where the registers are and what they look like, and calls the functions
+ * below. Neither knows of bridges or IOMMUs: with VIRTIO_F_ACCESS_PLATFORM accesses leave by the
+ * port of the transport, where the platform translates them or does not; without it by the port
+ * `memory` if that is linked (the hypervisor's own way to the guest's memory), else by the
+ * transport's too.
  *
  * Invariants: at most `outstanding` accesses are on their way, each with its place in `pieces`;
  * every access belongs to one struct virtio_dma, whose owner goes on when its last byte has moved;
@@ -235,11 +237,18 @@ static inline void virtio_put(uint8_t *p, uint64_t value, unsigned bytes)
 
 /* Does everything that can be done at `now`. */
 void virtio_step(struct tb_model *m, tb_time now);
-/* The device cannot go on until it is reset (2.1.2). */
-void virtio_break(struct tb_model *m, tb_time now);
 /* Used buffers, or the configuration: for the driver's attention. */
 void virtio_interrupt(struct tb_model *m, uint8_t why, tb_time now);
 
+/* Acknowledges bits of the interrupt status; returns what it was. */
+uint8_t virtio_isr_take(struct tb_model *m, uint8_t which, tb_time now);
+
+/* -- status.c -------------------------------------------------------------------------------- */
+
+/* The device cannot go on until it is reset (2.1.2). */
+void virtio_break(struct tb_model *m, tb_time now);
+/* Nothing of a device that is being reset is on its way any more. */
+void virtio_reset_over(struct virtio *v);
 /* Registers, as transports need them. What a selector points nowhere reads as 0 and takes no write.
  */
 uint64_t virtio_offered(const struct virtio *v);
@@ -247,12 +256,13 @@ uint32_t virtio_features_read(const struct virtio *v, bool driver);
 void virtio_features_write(struct virtio *v, uint32_t value);
 uint8_t virtio_status_read(const struct virtio *v);
 void virtio_status_write(struct tb_model *m, uint8_t value, tb_time now);
-uint8_t virtio_isr_take(struct tb_model *m, uint8_t which, tb_time now);
 struct virtio_queue *virtio_selected(struct virtio *v); /* NULL: there is no such queue */
 void virtio_queue_set_size(struct virtio_queue *q, const struct virtio *v, uint32_t value);
 void virtio_queue_set_half(uint64_t *address, bool high, uint32_t value);
 void virtio_queue_enable(struct tb_model *m, struct virtio_queue *q, bool on, tb_time now);
 void virtio_kick(struct tb_model *m, uint32_t queue, tb_time now);
+
+/* -- device.c again: what transports' classes have ------------------------------------------- */
 
 /* What every transport's class has: callbacks, and the rows that tell of the device. */
 extern const struct tb_counter virtio_counters[];
