@@ -82,7 +82,7 @@ struct host_virtio {
     uint16_t offered, seen;     /* our available index; the used index as far as it was looked at */
     struct virtio_slot slot[HOST_VIRTIO_SLOTS];
     uint64_t issued, finished;
-    bool holds; /* what `revoke` wants back */
+    bool holds;                 /* what `revoke` wants back */
     const struct tb_node *node; /* the step that gave the last command, for messages */
 };
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define PCI_HEADER_BYTES 64u
-#define PCI_SPACE_BYTES  256u /* with the capabilities behind the header (6.7) */
+#define PCI_SPACE_BYTES  256u  /* with the capabilities behind the header (6.7) */
 #define PCI_CONFIG_BYTES 4096u /* a function's own, of the addresses */
 
 /* Both headers (6.2.1 to 6.2.4). */

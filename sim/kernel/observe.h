@@ -1,4 +1,5 @@
-/* What those who look on (log, statistics, traces, drawings) may ask of a simulator beyond sim.h. */
+/* What those who look on (log, statistics, traces, drawings) may ask of a simulator beyond sim.h.
+ */
 #ifndef TB_OBSERVE_H
 #define TB_OBSERVE_H
 

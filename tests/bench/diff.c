@@ -3,10 +3,10 @@
  * own, whose memory is told. */
 #include "diff/diff.h"
 #include "bench.h"
-#include "log/log.h"
-#include "kernel/observe.h"
-#include "trace/trace.h"
 #include "diff/trace_diff.h"
+#include "kernel/observe.h"
+#include "log/log.h"
+#include "trace/trace.h"
 
 #include "tollbridge/sim.h"
 

@@ -75,8 +75,9 @@ int main(int argc, char **argv)
         return scenario_run(argv[1], &k);
     if (strcmp(argv[1], "pcie-model") == 0)
         return pcie_model_run(&k);
-    fprintf(stderr,
-            "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace, diff)\n",
-            argv[1]);
+    fprintf(
+        stderr,
+        "tollbridge-bench: unknown workload '%s' (rw0, rw1, rw2, rw3, pcie-model, trace, diff)\n",
+        argv[1]);
     return TB_EXIT_INPUT;
 }

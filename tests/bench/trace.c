@@ -3,10 +3,10 @@
  * installed. */
 #include "trace/trace.h"
 #include "bench.h"
-#include "trace/convert.h"
 #include "log/log.h"
 #include "stats/stats.h"
 #include "tollbridge/sim.h"
+#include "trace/convert.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -41,18 +41,32 @@ sizes() {
     [ -z "$found" ] || complain "functions are too long on the whole:" "$found"
 }
 
+# -- Folders of sim/ include those before them in sim/README.md; kernel/ and load/ know each other.
+layers() {
+    local found folder before='tollbridge'
+    for folder in yaml kernel load log stats trace report diff cli; do
+        before="$before|$folder"
+        [ $folder = kernel ] && before="$before|load/scenario\\.h"
+        [ $folder = load ] && before="$before|trace/trace\\.h" # whether traces can be compressed
+        found=$(sources "sim/$folder/*.c" "sim/$folder/*.h" | xargs -r grep -nHE '^#include "' |
+            grep -vE "#include \"(($before)[/\"]|\.\./\.\./models/)")
+        [ -z "$found" ] || complain "sim/$folder includes what comes after it (sim/README.md):" "$found"
+    done
+}
+
 # -- Who may include what.
 includes() {
     local found
     found=$(sources 'sim/*.c' 'sim/*.h' | xargs -r grep -nHE '^#include "(\.\./|models/|spec/|cache/|store/|medium/|virtio/|posting/|ide/|iommu/|ats/|host/)' |
-        grep -vF '"../models/models.def"') # the list of their names
+        grep -vF '"../../models/models.def"') # the list of their names
     [ -z "$found" ] || complain "sim/ knows no model:" "$found"
+    layers
     local file folder
     while read -r file; do
         folder=$(cut -d/ -f2 <<<"$file")
         found=$(grep -nHE '^#include "' "$file" |
             grep -vE '#include "(tollbridge|spec|cache|store|medium|ats)/' | # the last four: parts that models share
-            grep -vE '^models/bridge\.c:[0-9]+:#include "(posting/posting|pci/config)\.h"$' | # parts of the bridge, no models
+            grep -vE '^models/bridge\.c:[0-9]+:#include "(posting/posting|pci/header)\.h"$' | # parts of the bridge, no models
             grep -vE '^models/virtio/virtio\.h:[0-9]+:#include "pci/config\.h"$' |
             grep -vE '^models/(bridge|gart)\.c:[0-9]+:#include "iommu/iommu\.h"$' |
             if [ -f "models/$folder" ]; then cat; else

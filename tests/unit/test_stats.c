@@ -3,12 +3,12 @@
 #include "suite.h"
 
 #include "kernel/kernel.h"
+#include "kernel/usage.h"
 #include "log/log.h"
 #include "report/report.h"
 #include "stats/stats.h"
 #include "stats/stats_write.h"
 #include "stats/summary.h"
-#include "kernel/usage.h"
 
 #include <stdlib.h>
 #include <string.h>

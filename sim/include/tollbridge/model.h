@@ -420,7 +420,8 @@ static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
 
 /* -- Inline: where time goes ---------------------------------------------------------------- */
 
-/* Marks, of which a trace is made: a word each, picoseconds above a code; see sim/kernel/marks.h. */
+/* Marks, of which a trace is made: a word each, picoseconds above a code; see sim/kernel/marks.h.
+ */
 #define TB_MARKS        256u /* per slot, in a place aligned to so many */
 #define TB_MARKS_FULL   128u /* a half: so that one bit of a place tells whether there is room */
 #define TB_MARK_DETAIL  22u  /* bits of a code: part 0..3, site 4..18, detail 22..27 */
