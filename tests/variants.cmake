@@ -14,7 +14,7 @@ function(tb_variant name target select)
   add_test(NAME variant.${name}
            COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/variant.sh ${PROJECT_SOURCE_DIR}
                    ${PROJECT_BINARY_DIR}/${name} ${target} ${select} -DTB_VARIANTS=OFF -DTB_LTO=OFF ${ARGN})
-  set_tests_properties(variant.${name} PROPERTIES TIMEOUT 280 PROCESSORS 2 DEPENDS "${TB_GOLDEN_TESTS}")
+  set_tests_properties(variant.${name} PROPERTIES TIMEOUT 1200 PROCESSORS 2 DEPENDS "${TB_GOLDEN_TESTS}")
 endfunction()
 
 tb_variant(sanitize all "-LE long" -DTB_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Debug
