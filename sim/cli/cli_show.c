@@ -200,7 +200,7 @@ static void list_models(void)
     size_t count;
     const struct tb_class *const *classes = tb_classes(&count);
     for (size_t i = 0; i < count; i++)
-        printf("%-12s %s\n", classes[i]->name, classes[i]->brief);
+        printf("%-15s %s\n", classes[i]->name, classes[i]->brief);
 }
 
 static void print_ports(const struct tb_class *c)

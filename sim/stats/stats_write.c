@@ -36,9 +36,11 @@ static bool ends_in(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static const char *unit_of(const char *counter)
+static const char *unit_of(const struct tb_counter *c)
 {
-    return ends_in(counter, "_ps") ? "ps" : ends_in(counter, "bytes") ? "bytes" : "count";
+    if (ends_in(c->name, "_ps") || ends_in(c->doc, ", ps"))
+        return "ps";
+    return ends_in(c->name, "bytes") ? "bytes" : "count";
 }
 
 static void visit_models(const struct visitor *v, struct tb_sim *s)
@@ -48,7 +50,7 @@ static void visit_models(const struct visitor *v, struct tb_sim *s)
         for (const struct tb_counter *c = m->class->counters; c && c->name; c++) {
             uint64_t value;
             memcpy(&value, (const char *)m->state + c->offset, sizeof value);
-            tell(v, value, unit_of(c->name), c->doc, "%s.%s", m->name, c->name);
+            tell(v, value, unit_of(c), c->doc, "%s.%s", m->name, c->name);
         }
     }
 }

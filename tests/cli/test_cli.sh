@@ -84,6 +84,12 @@ if command -v python3 >/dev/null 2>&1; then
     python3 "$here/folder.py" out/tiny || fail 'the folder'
     python3 "$here/folder.py" again || fail 'the folder with a trace'
 fi
+printf '%s\n' 'scenario: cpu' 'platform:' '  platform: p' '  models: {dram: {model: memory, size: 1MiB}, host: {model: host}}' \
+    '  links: [{from: host, to: dram}]' 'steps: [{load: {at: 0, size: 4}}]' 'record: none' >cpu.yaml
+expect 0 '' "$program" run cpu.yaml --out cpu
+for row in host.revoke_time,0,ps dram.read_bytes,4,bytes host.accesses,1,count; do
+    grep -q "^,$row," cpu/stats.csv || fail "no statistic $row"
+done
 if command -v jq >/dev/null 2>&1; then
     [ "$(jq '[.runs[0].latency[].count] | add' out/tiny/stats.json)" = 300 ] || fail 'jq does not read stats.json'
 fi
