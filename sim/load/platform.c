@@ -309,8 +309,13 @@ static bool refuse_port(struct instance *i, const char *port, const struct tb_no
     char list[256] = "";
     for (size_t k = 0, n = 0; names && names[k] && n < sizeof list - 1; k++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", k ? ", " : "", names[k]);
-    tb_diag_node(diag, node, "'%s' has no free port '%s' (ports of a %s: %s)", i->pub.name,
-                 port ? port : "", i->pub.class->name, list);
+    if (port)
+        tb_diag_node(diag, node, "'%s' has no free port '%s' (ports of a %s: %s)", i->pub.name,
+                     port, i->pub.class->name, list);
+    else
+        tb_diag_node(diag, node, "which port of '%s'? (ports of a %s: %s; written '%s.%s')",
+                     i->pub.name, i->pub.class->name, list, i->pub.name,
+                     names && names[0] ? names[0] : "");
     return false;
 }
 

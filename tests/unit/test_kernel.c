@@ -217,6 +217,10 @@ static void bad_platforms(void)
     refuse(
         "platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\nlinks:\n  - {from: a.x, to: a}\n",
         "no free port");
+    refuse(
+        "platform: p\nmodels:\n  a: {model: memory, size: 1MiB}\n  b: {model: bridge}\nlinks:\n  "
+        "- {from: a, to: b}\n",
+        "which port of 'b'? (ports of a bridge: down, up; written 'b.down')");
     refuse("platform: p\n", "models");
     refuse("[1, 2]", "map");
 }
