@@ -68,10 +68,10 @@ static const struct option {
     {"--run", "NAME|N", OPTION_TEXT, offsetof(struct cli_args, run), 0,
      "only this run of a scenario with several, by name or number (from 1)"},
     {"--output", "FILE", OPTION_TEXT, offsetof(struct cli_args, output), 0,
-     "the file to write (a folder for ctf)"},
+     "the file to write (of a trace to ctf: the folder)"},
     {"--text", NULL, OPTION_SWITCH, offsetof(struct cli_args, text), 0, "for a terminal, as text"},
     {"--markdown", NULL, OPTION_SWITCH, offsetof(struct cli_args, markdown), 0,
-     "print the reference of docs/, as Markdown"},
+     "print all of it as Markdown"},
     {"--json", NULL, OPTION_SWITCH, offsetof(struct cli_args, json), 0, "print results as JSON"},
     {"--quiet", NULL, OPTION_SWITCH, offsetof(struct cli_args, quiet), 'q',
      "print errors and differences only"},
@@ -126,7 +126,9 @@ static const struct cli_verb verbs[] = {
      "lists transactions\n"
      "with their hops. A trace that was cut off is read as far as it goes. csv, jsonl, folded, "
      "hgrm and hlog are\n"
-     "written to standard output if no --output is given.\n",
+     "written to standard output if no --output is given. Of a scenario with several runs these "
+     "take all, "
+     "the others\nthe first, if --run does not say which.\n",
      trace_options, 1, 1, cli_trace},
     {"report", "DIR...", "draw what a run came to, or compare runs: one HTML file, or text",
      "DIR is the output folder of a run (stats.json in it is read). The HTML is one file: no "

@@ -19,9 +19,9 @@ const struct tb_converter tb_converters[] = {{"csv", true, false, false, tb_conv
                                              {"perfetto", false, true, false, tb_convert_perfetto},
                                              {"vcd", false, true, false, tb_convert_vcd},
                                              {"fst", false, true, true, tb_convert_fst},
-                                             {"folded", true, true, false, tb_convert_folded},
-                                             {"hgrm", true, true, false, tb_convert_hgrm},
-                                             {"hlog", true, true, false, tb_convert_hlog},
+                                             {"folded", true, false, false, tb_convert_folded},
+                                             {"hgrm", true, false, false, tb_convert_hgrm},
+                                             {"hlog", true, false, false, tb_convert_hlog},
                                              {0}};
 
 static const struct tb_converter list = {"list", true, false, false, tb_convert_list};
@@ -107,14 +107,25 @@ static enum tb_exit parse(const struct cli_args *args, struct tb_trace_filter *f
     return TB_EXIT_OK;
 }
 
-/* FOLDER: FOLDER/trace.tbt. To be freed; NULL: no memory. */
-static char *find_trace(const char *word)
+/* FOLDER: FOLDER/trace.tbt. To be freed; NULL: no memory, or reported to diag. */
+static char *find_trace(const char *word, struct tb_diag *diag)
 {
     struct stat st;
     char *path = NULL;
     if (stat(word, &st) != 0 || !S_ISDIR(st.st_mode))
-        return strdup(word);
-    return asprintf(&path, "%s/trace.tbt", word) < 0 ? NULL : path;
+        path = strdup(word);
+    else if (asprintf(&path, "%s/trace.tbt", word) < 0)
+        path = NULL;
+    else if (stat(path, &st) != 0 && errno == ENOENT) {
+        tb_diag_at(diag, (struct tb_place){0},
+                   "%s: no such file: `run --out FOLDER` or `--set record.trace=true` records one",
+                   path);
+        free(path);
+        return NULL;
+    }
+    if (!path)
+        tb_diag_host(diag, "no memory");
+    return path;
 }
 
 static enum tb_exit write_to(struct tb_trace_source *s, const struct tb_converter *c,
@@ -137,6 +148,14 @@ static enum tb_exit write_to(struct tb_trace_source *s, const struct tb_converte
     return TB_EXIT_OK;
 }
 
+/* What has one axis of time cannot hold several runs, which all begin at 0. */
+static void take_first(struct tb_trace_source *s, const struct tb_converter *c, const char *path)
+{
+    fprintf(stderr, "%s: %s has one axis of time: the first of %u runs; another with --run (%s)\n",
+            path, c->name, tb_source_runs(s), tb_source_run_names(s));
+    tb_source_choose(s, 0);
+}
+
 static enum tb_exit convert(const struct cli_args *args, const struct tb_trace_filter *f,
                             const struct tb_converter *c, const char *path, struct tb_diag *diag)
 {
@@ -144,11 +163,14 @@ static enum tb_exit convert(const struct cli_args *args, const struct tb_trace_f
     enum tb_exit status;
     if (!s)
         return cli_errors(diag);
-    if (tb_source_runs(s) > 1 && (c->one_run || f->slowest))
-        status = cli_usage(args->verb, "%s holds %u runs: choose one with --run", path,
-                           tb_source_runs(s));
-    else
+    if (tb_source_runs(s) > 1 && f->slowest) {
+        status = cli_usage(args->verb, "%s holds %u runs: choose one with --run (%s)", path,
+                           tb_source_runs(s), tb_source_run_names(s));
+    } else {
+        if (tb_source_runs(s) > 1 && c->one_run)
+            take_first(s, c, path);
         status = write_to(s, c, args->output, diag);
+    }
     if (status == TB_EXIT_OK && tb_source_was_cut(s))
         fprintf(stderr, "%s: the trace was cut off; what is whole of it was read\n", path);
     tb_source_close(s);
@@ -162,12 +184,12 @@ enum tb_exit cli_trace(const struct cli_args *args)
     enum tb_exit status = parse(args, &filter, &format);
     if (status != TB_EXIT_OK)
         return status;
-    char *path = find_trace(args->words[0]);
     struct tb_diag *diag = tb_diag_new();
+    char *path = find_trace(args->words[0], diag);
     if (path)
         status = convert(args, &filter, format ? format : &list, path, diag);
     else
-        status = cli_host("no memory", ENOMEM);
+        status = cli_errors(diag);
     tb_diag_free(diag);
     free(path);
     return status;

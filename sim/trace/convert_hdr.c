@@ -13,10 +13,11 @@
 
 #define TICKS_PER_HALF 5
 
-/* One for each initiator, op, address type and status that occurs. */
+/* One for each run, initiator, op, address type and status that occurs. */
 struct tagged {
     struct tb_histogram histogram;
-    unsigned by, kind, write, at, status;
+    char *tag; /* their names, as the run's are gone when the next one begins */
+    unsigned run, by, kind, write, at, status;
 };
 
 struct set {
@@ -25,20 +26,41 @@ struct set {
     tb_time first, last;
 };
 
-static struct tagged *tag_of(struct set *set, const struct tb_trace_record *t)
+/* The run is named where there are several. NULL: no memory. */
+static char *name_tag(const struct tb_trace_source *s, const struct tb_trace_record *t)
 {
+    const struct tb_trace_run *r = tb_source_run(s);
+    bool several = tb_source_runs(s) > 1;
+    char *tag = NULL;
+    int length = asprintf(&tag, "%s%s%s.%s.%s.%s", several ? r->name : "", several ? "." : "",
+                          tb_trace_model(r, t->by), tb_trace_op(r, t), r->at.word[t->at],
+                          r->statuses.word[t->status]);
+    return length < 0 ? NULL : tag;
+}
+
+static struct tagged *tag_of(const struct tb_trace_source *s, struct set *set,
+                             const struct tb_trace_record *t)
+{
+    unsigned run = tb_source_run(s)->number;
     for (size_t k = 0; k < set->count; k++) {
         struct tagged *g = &set->at[k];
-        if (g->by == t->by && g->kind == t->kind && g->write == t->write && g->at == t->at &&
-            g->status == t->status)
+        if (g->run == run && g->by == t->by && g->kind == t->kind && g->write == t->write &&
+            g->at == t->at && g->status == t->status)
             return g;
     }
     struct tagged *more = realloc(set->at, (set->count + 1) * sizeof *more);
     if (!more)
         return NULL;
     set->at = more;
-    more[set->count] = (struct tagged){
-        .by = t->by, .kind = t->kind, .write = t->write, .at = t->at, .status = t->status};
+    more[set->count] = (struct tagged){.tag = name_tag(s, t),
+                                       .run = run,
+                                       .by = t->by,
+                                       .kind = t->kind,
+                                       .write = t->write,
+                                       .at = t->at,
+                                       .status = t->status};
+    if (!more[set->count].tag)
+        return NULL;
     return &more[set->count++];
 }
 
@@ -51,7 +73,7 @@ static bool gather(struct tb_trace_source *s, struct set *set, struct tb_diag *d
     while ((t = tb_source_next(s))) {
         if (strcmp(tb_source_run(s)->statuses.word[t->status], "unfinished") == 0)
             continue;
-        struct tagged *g = tag_of(set, t);
+        struct tagged *g = tag_of(s, set, t);
         if (!g || !tb_histogram_add(&g->histogram, t->ended - t->created)) {
             tb_diag_host(diag, "no memory");
             return false;
@@ -67,8 +89,10 @@ static bool gather(struct tb_trace_source *s, struct set *set, struct tb_diag *d
 
 static void clear(struct set *set)
 {
-    for (size_t k = 0; k < set->count; k++)
+    for (size_t k = 0; k < set->count; k++) {
         tb_histogram_free(&set->at[k].histogram);
+        free(set->at[k].tag);
+    }
     free(set->at);
 }
 
@@ -239,12 +263,9 @@ static bool write_compressed(const struct tb_histogram *h, struct tb_outfile *to
     return ok;
 }
 
-static bool write_interval(const struct tb_trace_run *r, const struct set *set,
-                           const struct tagged *g, struct tb_outfile *to)
+static bool write_interval(const struct set *set, const struct tagged *g, struct tb_outfile *to)
 {
-    const char *op = (g->write ? &r->writes : &r->reads)->word[g->kind];
-    tb_outfile_print(to, "Tag=%s.%s.%s.%s,%.3f,%.3f,%.3f,", tb_trace_model(r, g->by), op,
-                     r->at.word[g->at], r->statuses.word[g->status], (double)set->first / 1e12,
+    tb_outfile_print(to, "Tag=%s,%.3f,%.3f,%.3f,", g->tag, (double)set->first / 1e12,
                      (double)(set->last - set->first) / 1e12, (double)g->histogram.max / 1e6);
     bool ok = write_compressed(&g->histogram, to);
     tb_outfile_put(to, "\n", 1);
@@ -260,13 +281,15 @@ bool tb_convert_hlog(struct tb_trace_source *s, struct tb_outfile *to, const cha
     bool ok = gather(s, &set, diag);
     (void)path;
     tb_outfile_print(
-        to, "#[Latencies in ps by initiator.op.address-type.status, of a trace of tollbridge]\n"
-            "#[Histogram log format version 1.3]\n"
-            "#[StartTime: 0.000 (seconds since epoch), of simulated time]\n"
-            "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_"
-            "Histogram\"\n");
+        to,
+        "#[Latencies in ps by %sinitiator.op.address-type.status, of a trace of tollbridge]\n"
+        "#[Histogram log format version 1.3]\n"
+        "#[StartTime: 0.000 (seconds since epoch), of simulated time]\n"
+        "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_"
+        "Histogram\"\n",
+        tb_source_runs(s) > 1 ? "run." : "");
     for (size_t k = 0; ok && k < set.count; k++)
-        if (!(ok = write_interval(tb_source_run(s), &set, &set.at[k], to)))
+        if (!(ok = write_interval(&set, &set.at[k], to)))
             tb_diag_host(diag, "no memory");
     clear(&set);
     return ok && !tb_outfile_failed(to);

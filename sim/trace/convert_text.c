@@ -273,40 +273,51 @@ static bool add_stack(struct stacks *st, const struct tb_trace_run *r,
     return true;
 }
 
+/* `root` is the name of the run where there are several, with its separator. */
 static void write_stacks(const struct stacks *st, const struct tb_trace_run *r, size_t op,
-                         struct tb_outfile *to)
+                         const char *const root[2], struct tb_outfile *to)
 {
     unsigned by = (unsigned)(op / (r->kinds.count * 2)), kind = (unsigned)(op / 2 % r->kinds.count);
     const char *name = (op % 2 ? &r->writes : &r->reads)->word[kind];
     for (size_t k = 0; k < st->each; k++)
         if (st->of[op][k])
-            tb_outfile_print(to, "%s;%s;%s;%s %" PRIu64 "\n", tb_trace_model(r, by), name,
-                             r->sites[k / r->fine.count].name, r->fine.word[k % r->fine.count],
-                             st->of[op][k]);
+            tb_outfile_print(to, "%s%s%s;%s;%s;%s %" PRIu64 "\n", root[0], root[1],
+                             tb_trace_model(r, by), name, r->sites[k / r->fine.count].name,
+                             r->fine.word[k % r->fine.count], st->of[op][k]);
+}
+
+/* The run on which the source stands. */
+static bool fold_run(struct tb_trace_source *s, bool several, struct tb_outfile *to)
+{
+    const struct tb_trace_record *t;
+    const struct tb_trace_run *r = tb_source_run(s);
+    const char *const root[2] = {several ? r->name : "", several ? ";" : ""};
+    struct stacks st = {.count = (size_t)r->model_count * r->kinds.count * 2,
+                        .each = (size_t)r->site_count * r->fine.count};
+    st.of = calloc(st.count, sizeof *st.of);
+    bool ok = st.of != NULL;
+    while (ok && (t = tb_source_next(s)))
+        ok = add_stack(&st, r, t);
+    for (size_t k = 0; st.of && k < st.count; k++) {
+        if (ok && st.of[k])
+            write_stacks(&st, r, k, root, to);
+        free(st.of[k]);
+    }
+    free(st.of);
+    return ok;
 }
 
 bool tb_convert_folded(struct tb_trace_source *s, struct tb_outfile *to, const char *path,
                        struct tb_diag *diag)
 {
-    const struct tb_trace_record *t;
-    const struct tb_trace_run *r = tb_source_run(s);
-    struct stacks st = {0};
+    unsigned runs = tb_source_runs(s);
     bool ok = true;
     (void)path;
-    if (!r)
-        return true;
-    st.count = (size_t)r->model_count * r->kinds.count * 2;
-    st.each = (size_t)r->site_count * r->fine.count;
-    st.of = calloc(st.count, sizeof *st.of);
-    ok = st.of != NULL;
-    while (ok && (t = tb_source_next(s)))
-        ok = add_stack(&st, r, t);
-    for (size_t k = 0; st.of && k < st.count; k++) {
-        if (ok && st.of[k])
-            write_stacks(&st, r, k, to);
-        free(st.of[k]);
+    for (unsigned n = 0; ok && n < runs; n++) {
+        if (runs > 1)
+            tb_source_choose(s, n);
+        ok = !tb_source_run(s) || fold_run(s, runs > 1, to);
     }
-    free(st.of);
     if (!ok)
         tb_diag_host(diag, "no memory");
     return ok && !tb_outfile_failed(to);

@@ -22,7 +22,8 @@ struct tb_trace_source {
     bool run_wanted;
     bool any_model;
     bool *model, op[OPS], at[TB_TRACE_WORDS], status[TB_TRACE_WORDS];
-    unsigned runs;
+    unsigned runs, chosen; /* of which only this one, counted from 1; 0: all */
+    char names[160];
     struct kept *kept; /* a heap with the fastest on top; then sorted */
     size_t kept_count, kept_next;
     uint64_t seen;
@@ -109,10 +110,11 @@ static void go_to_start(struct tb_trace_source *s)
 {
     tb_trace_rewind(s->file);
     s->run_number = UINT32_MAX;
-    if (s->runs != 1)
+    unsigned left = s->runs == 1 ? 1 : s->chosen;
+    if (left == 0)
         return;
     while (tb_trace_next_run(s->file))
-        if (wants_run(s->filter, tb_trace_run(s->file))) {
+        if (wants_run(s->filter, tb_trace_run(s->file)) && --left == 0) {
             begin_run(s, tb_trace_run(s->file));
             tb_trace_this_run_only(s->file);
             return;
@@ -261,6 +263,17 @@ static bool report_unknown(const struct unknown *u, struct tb_diag *diag)
     return ok;
 }
 
+static void add_name(struct tb_trace_source *s, const struct tb_trace_run *r)
+{
+    size_t used = strlen(s->names), room = sizeof s->names - used;
+    if (s->runs && used == 0)
+        return;
+    if (strlen(r->name) + sizeof ", ..." <= room - (sizeof ", ..." - 1))
+        snprintf(s->names + used, room, "%s%s", used ? ", " : "", r->name);
+    else if (used < 3 || strcmp(s->names + used - 3, "...") != 0)
+        snprintf(s->names + used, room, ", ...");
+}
+
 /* Goes over the headers alone: counts the wanted runs, and checks the filter's words. */
 static bool check_filter(struct tb_trace_source *s)
 {
@@ -274,7 +287,10 @@ static bool check_filter(struct tb_trace_source *s)
     while (tb_trace_next_run(s->file)) {
         const struct tb_trace_run *r = tb_trace_run(s->file);
         any++;
-        s->runs += wants_run(f, r);
+        if (wants_run(f, r)) {
+            add_name(s, r);
+            s->runs++;
+        }
         for (unsigned k = 0; k < r->model_count; k++)
             note(&unknown[0], tb_trace_model(r, k));
         note_words(&unknown[1], &r->kinds);
@@ -349,6 +365,17 @@ void tb_source_rewind(struct tb_trace_source *s)
 unsigned tb_source_runs(const struct tb_trace_source *s)
 {
     return s->runs;
+}
+
+const char *tb_source_run_names(const struct tb_trace_source *s)
+{
+    return s->names;
+}
+
+void tb_source_choose(struct tb_trace_source *s, unsigned n)
+{
+    s->chosen = n + 1;
+    go_to_start(s);
 }
 
 bool tb_source_was_cut(const struct tb_trace_source *s)

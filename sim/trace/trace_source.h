@@ -30,8 +30,12 @@ const struct tb_trace_run *tb_source_run(const struct tb_trace_source *s);
 /* From the beginning again. */
 void tb_source_rewind(struct tb_trace_source *s);
 
-/* How many runs the filter lets through. */
+/* How many runs the filter lets through, and their names (the first of them, if they are many). */
 unsigned tb_source_runs(const struct tb_trace_source *s);
+const char *tb_source_run_names(const struct tb_trace_source *s);
+
+/* From the beginning of the n-th of these runs, from 0, and of it alone. Not with `slowest`. */
+void tb_source_choose(struct tb_trace_source *s, unsigned n);
 
 /* As of the file. */
 bool tb_source_was_cut(const struct tb_trace_source *s);

@@ -78,6 +78,8 @@ fi
 expect 2 'too few' "$program" trace
 expect 2 'nosuch' trace nosuch
 expect 2 'no trace' trace "$configs/quickstart.yaml"
+mkdir -p bare
+expect 2 'bare/trace.tbt: no such file: `run --out FOLDER`' trace bare
 expect 2 "did you mean 'perfetto'" trace q --to perfeto --output x
 expect 2 'needs --output' trace q --to perfetto
 expect 2 '--from 5' trace q --from 5
@@ -276,8 +278,26 @@ printf 'runs:\n  - {name: slow, set: {dram.latency: 400ns}}\n  - {name: fast, se
     >>two.yaml
 expect 0 '' "$program" run two.yaml --out two
 same "$(trace two --to csv | cut -d, -f1 | sort | uniq -c | tr -s ' \n' ' ')" ' 300 fast 1 run 300 slow ' 'runs in CSV'
-expect 2 'choose one' trace two --to vcd --output two.vcd
-expect 2 'choose one' trace two --slowest 2
+expect 2 'choose one with --run (slow, fast)' trace two --slowest 2
+for format in vcd perfetto; do
+    expect 0 'the first of 2 runs; another with --run (slow, fast)' trace two --to $format --output two.$format
+    expect 0 '' trace two --run slow --to $format --output slow.$format
+    expect 0 '' trace two --run fast --to $format --output fast.$format
+    cmp -s two.$format slow.$format || fail "$format of the first run"
+    cmp -s two.$format fast.$format && fail "$format of the second run is that of the first"
+done
+for run in slow fast; do
+    trace two --run $run --to folded | sed "s/^/$run;/"
+done >folded
+[ -s folded ] || fail 'folded stacks of two runs'
+same "$(trace two --to folded)" "$(cat folded)" 'folded stacks of all runs'
+same "$(trace two --to hgrm | grep -c ' 600$')" 1 'percentiles over all runs'
+same "$(trace two --to hgrm | grep -o 'Max *= *[0-9.]*')" "$(trace two --run slow --to hgrm | grep -o 'Max *= *[0-9.]*')" 'the slowest of all runs'
+for run in slow fast; do
+    trace two --run $run --to hlog | grep '^Tag=' | sed -E "s/^Tag=([^,]*),.*,/Tag=$run.\\1,/"
+done >hlog
+[ -s hlog ] || fail 'histograms of two runs'
+same "$(trace two --to hlog | grep '^Tag=' | sed -E 's/^Tag=([^,]*),.*,/Tag=\1,/')" "$(cat hlog)" 'histograms of each run'
 expect 0 'run fast' trace two --run fast
 same "$(trace two --run 2 --slowest 300 | grep -c '^t=')" 300 'the second run'
 trace two --run slow --to folded | grep -q '^dma;read;dram;mem 60000000$' || fail 'folded stacks of the first run'
