@@ -210,6 +210,10 @@ struct tb_random kernel_random(const char *name, uint64_t stream, uint64_t seed)
 void kernel_find_auto(struct instance *i, const char *skip[4]);
 bool kernel_assign(struct tb_sim *s, bool whole, struct tb_diag *diag);
 
+/* For `check`: IDs that several devices have by default, where there is an IOMMU to mistake them.
+ */
+void kernel_lint_ids(struct tb_sim *s, struct tb_diag *diag);
+
 /* lint.c: what could be run, but makes no sense. */
 void kernel_lint(struct tb_sim *s, struct tb_diag *diag);
 

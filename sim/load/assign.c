@@ -64,6 +64,7 @@ struct ids {
     struct said *at; /* NULL: only counted so far */
     size_t count;
     struct tb_diag *diag;
+    bool defaults; /* report those that have one by default, and nothing else */
 };
 
 static void print_id(uint16_t id, char out[ID_SIZE])
@@ -72,12 +73,25 @@ static void print_id(uint16_t id, char out[ID_SIZE])
     tb_value_print(&row, &id, out, ID_SIZE);
 }
 
-/* Two that were not given are nobody's mistake: models have defaults. */
+/* Two that were not given are nobody's mistake, as models have defaults; `check` tells of them. */
+static void compare_defaults(const struct ids *ids, const struct said *a, const struct said *b)
+{
+    char text[ID_SIZE];
+    if (!ids->defaults)
+        return;
+    print_id(a->id, text);
+    tb_diag_at(ids->diag, b->by->node->key_place,
+               "'%s' has the ID %s by default, as '%s' has: an IOMMU takes them for one device",
+               b->by->name, text, a->by->name);
+}
+
 static void compare(const struct ids *ids, const struct said *a, const struct said *b)
 {
     const struct said *wrong = b->node ? b : a, *other = b->node ? a : b;
     char text[ID_SIZE];
     if (!wrong->node)
+        compare_defaults(ids, a, b);
+    if (!wrong->node || ids->defaults)
         return;
     print_id(a->id, text);
     tb_diag_node(ids->diag, wrong->node, "'%s' has the ID %s, which is that of '%s'",
@@ -183,6 +197,25 @@ static void take_all(struct ids *ids, struct tb_sim *s)
             continue;
         take_ids(ids, &s->models[k], m->class->params, m->state, m->node);
     }
+}
+
+static bool has_iommu(struct tb_sim *s)
+{
+    uint64_t format;
+    for (size_t k = 0; k < s->model_count; k++)
+        if (tb_fact(&s->models[k].pub, "iommu.format", &format))
+            return true;
+    return false;
+}
+
+void kernel_lint_ids(struct tb_sim *s, struct tb_diag *diag)
+{
+    struct ids ids = {.diag = diag, .defaults = true};
+    if (!has_iommu(s))
+        return;
+    take_all(&ids, s);
+    ids.at = tb_arena_get(s->arena, ids.count * sizeof *ids.at);
+    take_all(&ids, s);
 }
 
 bool kernel_assign(struct tb_sim *s, bool whole, struct tb_diag *diag)

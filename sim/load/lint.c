@@ -214,4 +214,5 @@ void kernel_lint(struct tb_sim *s, struct tb_diag *diag)
         if (m->class->lint)
             m->class->lint(m, diag);
     }
+    kernel_lint_ids(s, diag);
 }

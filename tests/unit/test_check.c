@@ -167,6 +167,17 @@ static const struct platform platforms[] = {
      SYS RAM DEV "  d2: {model: requester, id: \"00:01.0\"}\n",
      TO_RAM TO_DEV "  - {from: d2, to: sys}\n",
      {"test.yaml:6:30: 'd2' has the ID 00:01.0, which is that of 'dev'"}},
+    {"one ID by default, nobody to mistake it",
+     SYS RAM "  d1: {model: requester}\n  d2: {model: requester}\n",
+     TO_RAM "  - {from: d1, to: sys}\n  - {from: d2, to: sys}\n",
+     {NULL}},
+    {"one ID by default",
+     SYS RAM "  d1: {model: requester}\n  d2: {model: requester}\n"
+             "  br: {model: bridge, iommu: {format: amdvi}}\n  io: {model: bus}\n",
+     TO_RAM "  - {from: br.up, to: sys}\n  - {from: br.down, to: io}\n"
+            "  - {from: d1, to: io}\n  - {from: d2, to: io}\n",
+     {"test.yaml:6:3: 'd2' has the ID 00:02.0 by default, as 'd1' has: an IOMMU takes them for one "
+      "device"}},
     /* All of them at once: what is said wrongly, and then what does not go together. */
     {"names and IDs",
      SYS RAM DEV "  d2: {model: requester, id: \"00:01.0\", windov: 1MiB}\n"
