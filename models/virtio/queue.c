@@ -48,13 +48,25 @@ static struct virtio_request *free_request(struct virtio *v)
     return NULL;
 }
 
+/* Is a request free for one more head, beside those on their way to other queues? */
+static bool has_room(const struct virtio *v)
+{
+    uint64_t free = 0, heads = 0;
+
+    for (uint64_t i = 0; i < v->p.queues; i++)
+        heads += v->queues[i].fetch == VIRTIO_FETCH_HEAD && v->queues[i].fetch_dma.live;
+    for (uint64_t i = 0; i < v->p.requests && free <= heads; i++)
+        free += v->requests[i].state == VIRTIO_REQUEST_FREE;
+    return free > heads;
+}
+
 /* The index is there, and maybe heads to be taken. false: it waits for a request to end. */
 static bool take_heads(struct tb_model *m, struct virtio_queue *q)
 {
     struct virtio *v = m->state;
 
     if (q->taken != q->available) {
-        if (!free_request(v))
+        if (!has_room(v))
             return false;
         fetch(m, q, VIRTIO_FETCH_HEAD, q->driver + VIRTIO_AVAIL_RING(q->taken % q->size));
         return true;

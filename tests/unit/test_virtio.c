@@ -476,8 +476,45 @@ static void test_command(void)
     rig_free(&r);
 }
 
+/* -- Queues ---------------------------------------------------------------------------------- */
+
+/* Heads of several queues are read at once; there may be a request for one of them only. */
+static void test_crowded(void)
+{
+    struct rig r;
+    uint32_t id, length;
+
+    BOTH(pci)
+    {
+        rig_load(&r, pci, ", queues: 3, requests: 1", "", "");
+        CU_ASSERT_TRUE(rig_agree(&r, VERSION_1));
+        rig_poke(&r, HEADS, 4, 8);
+        for (unsigned q = 0; q < 3; q++) {
+            uint64_t table = RINGS + q * 0x10000;
+            rig_queue(&r, q);
+            rig_descriptor(&r, table, 0, HEADS, 16, NEXT, 1);
+            rig_descriptor(&r, table, 1, STATUS + q, 1, WRITE, 0);
+            rig_offer(&r, q, 0);
+            rig_offer(&r, q, 0);
+            rig_kick(&r, q);
+        }
+        rig_out(&r, "status", 15); /* here all of them begin */
+        rig_settle(&r);
+        for (unsigned q = 0; q < 3; q++) {
+            CU_ASSERT_TRUE(rig_used(&r, q, &id, &length));
+            CU_ASSERT_TRUE(rig_used(&r, q, &id, &length));
+            CU_ASSERT_FALSE(rig_used(&r, q, &id, &length));
+        }
+        CU_ASSERT_EQUAL(rig_count(&r, "requests"), 6);
+        CU_ASSERT_EQUAL(rig_count(&r, "failed"), 0);
+        CU_ASSERT_EQUAL(rig_in(&r, "status"), 15);
+        rig_free(&r);
+    }
+}
+
 SUITE("virtio", {"identity", test_identity}, {"features", test_features}, {"refusal", test_refusal},
       {"requests", test_requests}, {"identifier", test_identifier}, {"errors", test_errors},
       {"ranges", test_ranges}, {"time", test_time}, {"interrupts", test_interrupts},
       {"events", test_events}, {"ports", test_ports}, {"refused", test_refused},
-      {"capabilities", test_capabilities}, {"moved", test_moved}, {"command", test_command})
+      {"capabilities", test_capabilities}, {"moved", test_moved}, {"command", test_command},
+      {"crowded", test_crowded})
