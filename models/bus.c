@@ -304,17 +304,22 @@ static void make_tables(struct tb_model *m)
 }
 
 /* Cuts off what an ISA bus has no address lines for, from the n-th range on. In place: claims may
- * change while the simulation runs. */
+ * change while the simulation runs; what has moved out of reach may come back, and keeps its place.
+ */
 static void cut_off(const struct bus *b, struct tb_ranges *of, size_t n)
 {
     size_t kept = n;
     for (; b->p.protocol == ISA && n < of->count; n++) {
         struct tb_range r = of->at[n];
         uint64_t last = r.space == TB_MEMORY ? ISA_MEMORY : ISA_PORTS;
-        if (r.space != TB_SPACE_IRQ && r.last > last)
+        if (r.space != TB_SPACE_IRQ && (r.space == TB_CONFIG || r.base > last)) {
+            if (!r.moves)
+                continue;
+            r.off = true;
+        } else if (r.space != TB_SPACE_IRQ && r.last > last) {
             r.last = last;
-        if (r.space == TB_SPACE_IRQ || (r.space != TB_CONFIG && r.base <= last))
-            of->at[kept++] = r;
+        }
+        of->at[kept++] = r;
     }
     if (b->p.protocol == ISA)
         of->count = kept;

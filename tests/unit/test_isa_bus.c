@@ -240,7 +240,41 @@ static void test_errors(void)
     expect_error("protocol: isa, clock: 120ns, refresh: 500ns", "leave no time");
 }
 
+/* What software moves from above the address lines to below them, and back. Whoever asks through
+ * the bus makes its tables for what may come. */
+static void test_moves(void)
+{
+    struct seen s;
+    seen_run(&s, "scenario: moves\nplatform:\n  models:\n"
+                 "    cpu: {model: host}\n"
+                 "    sys: {model: bus}\n"
+                 "    ram: {model: memory, base: 0x1000000, size: 16MiB}\n"
+                 "    e0: {model: endpoint, id: '00:05.0', base: 0xe0000000, size: 4KiB}\n"
+                 "    e1: {model: endpoint, id: '00:06.0', base: 0xe1000000, size: 4KiB}\n"
+                 "    isa: {model: bus, protocol: isa, clock: 120ns}\n"
+                 "    far: {model: bus}\n"
+                 "    r0: {model: requester, requests: [\n"
+                 "      {time: 0ns, op: write, address: 0x100000, bytes: 2},\n"
+                 "      {time: 100us, op: write, address: 0x100000, bytes: 2},\n"
+                 "      {time: 100us, op: write, address: 0x200000, bytes: 2},\n"
+                 "      {time: 200us, op: write, address: 0x100000, bytes: 2}]}\n"
+                 "  links: [{from: cpu, to: sys}, {from: ram, to: sys}, {from: e0, to: sys},\n"
+                 "    {from: e1, to: sys}, {from: sys, to: isa}, {from: isa, to: far},\n"
+                 "    {from: r0, to: far}]\n"
+                 "steps:\n"
+                 "  - delay: 50us\n"
+                 "  - move_bar: {device: e0, to: 0x100000}\n"
+                 "  - move_bar: {device: e1, to: 0x200000}\n"
+                 "  - delay: 100us\n"
+                 "  - move_bar: {device: e0, to: 0xe0000000}\n");
+    CU_ASSERT_EQUAL(nth(&s, "r0", 0)->status, TB_UNSUPPORTED);
+    CU_ASSERT_EQUAL(nth(&s, "r0", 1)->status, TB_OK);
+    CU_ASSERT_EQUAL(nth(&s, "r0", 2)->status, TB_OK);
+    CU_ASSERT_EQUAL(nth(&s, "r0", 3)->status, TB_UNSUPPORTED);
+    end(&s);
+}
+
 SUITE("ISA bus", {"cycles to the clock", test_cycles}, {"other cycle times", test_other_cycles},
       {"reads keep the medium", test_reads_keep}, {"the gap of a read", test_gap},
       {"nothing waits in a circle", test_no_circle}, {"refresh", test_refresh},
-      {"24 address lines", test_lines}, {"errors", test_errors})
+      {"24 address lines", test_lines}, {"what moves", test_moves}, {"errors", test_errors})
