@@ -87,8 +87,12 @@ void virtio_survey(struct host *h, struct host_device *d)
     if (!tb_fact(d->model, "irq", &line))
         return;
     v->line = host_line_of(h, line);
-    if (v->line && !v->line->virtio)
-        v->line->virtio = v;
+    if (!v->line)
+        return;
+    struct host_virtio **last = &v->line->virtio; /* others may be on it */
+    while (*last)
+        last = &(*last)->next;
+    *last = v;
 }
 
 bool virtio_is_busy(const struct host_virtio *v)

@@ -71,7 +71,8 @@ struct host_virtio {
     struct host_device *device;
     struct host_register registers[VIRTIO_REGISTERS];
     struct host_line *line;
-    enum virtio_state state; /* dead: it was refused, or needs a reset */
+    struct host_virtio *next; /* on that line */
+    enum virtio_state state;  /* dead: it was refused, or needs a reset */
     uint64_t features;
     uint32_t size, slots;       /* of the queue; commands at a time */
     uint64_t size_max, seg_max; /* of a segment in bytes, 0: none; segments */

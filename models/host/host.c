@@ -526,8 +526,20 @@ static struct host_line *next_line(struct host *h)
     return NULL;
 }
 
+/* The handlers of all virtio devices on the line. */
+static enum host_verdict handle_virtio(struct host *h, tb_time when)
+{
+    while (h->virtio_handled) {
+        if (virtio_handler(h, h->virtio_handled, &h->virtio_handler, when) == HOST_AGAIN)
+            return HOST_AGAIN;
+        h->virtio_handled = h->virtio_handled->next;
+        h->virtio_handler = (struct virtio_job){0};
+    }
+    return HOST_DONE;
+}
+
 /* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in
- * progress on it, a virtio device's, then the IOMMU's: events, then page requests. */
+ * progress on it, those of virtio devices, then the IOMMU's: events, then page requests. */
 static enum host_verdict handle_line(struct host *h, tb_time when)
 {
     struct host_line *line = h->handling;
@@ -536,10 +548,11 @@ static enum host_verdict handle_line(struct host *h, tb_time when)
             ide_finish(h, line->channel, &h->disk_handler, false, when) == HOST_AGAIN)
             return HOST_AGAIN;
         h->handler_phase = HANDLER_AWAITS_VIRTIO;
+        h->virtio_handled = line->virtio;
         h->virtio_handler = (struct virtio_job){0};
     }
     if (h->handler_phase == HANDLER_AWAITS_VIRTIO) {
-        if (line->virtio && virtio_handler(h, line->virtio, &h->virtio_handler, when) == HOST_AGAIN)
+        if (handle_virtio(h, when) == HOST_AGAIN)
             return HOST_AGAIN;
         h->handler_phase = HANDLER_AWAITS_IOMMU;
         h->iommu_handler = (struct drain_job){0};
@@ -558,6 +571,16 @@ static enum host_verdict handle_line(struct host *h, tb_time when)
     return HOST_AGAIN;
 }
 
+/* Does anybody on the line wait for an interrupt? */
+static bool has_waiter(const struct host_line *line)
+{
+    bool virtio = false;
+    for (const struct host_virtio *v = line->virtio; v; v = v->next)
+        virtio |= virtio_is_busy(v);
+    return virtio || (line->channel && line->channel->busy) ||
+           (line->iommu && line->iommu->state == IOMMU_RUNS);
+}
+
 static enum host_verdict handler_next(struct host *h, tb_time when)
 {
     if (h->handler_phase != HANDLER_AWAITS_INTERRUPT)
@@ -567,10 +590,7 @@ static enum host_verdict handler_next(struct host *h, tb_time when)
         h->irq_due = false;
         return HOST_WAITS;
     }
-    struct host_line *line = h->handling;
-    if (!(line->channel && line->channel->busy) && !virtio_is_busy(line->virtio) &&
-        !(line->iommu && line->iommu->state == IOMMU_RUNS))
-        h->count.spurious++;
+    h->count.spurious += !has_waiter(h->handling);
     h->handler_phase = HANDLER_AWAITS_DISK;
     h->disk_handler = (struct finish_job){0};
     return handle_line(h, when);

@@ -254,7 +254,7 @@ struct host_line {
     uint64_t number;
     struct host_channel *channel;
     struct host_iommu *iommu;
-    struct host_virtio *virtio;
+    struct host_virtio *virtio;      /* the first of them */
     uint64_t raised, handled, taken; /* taken: by steps that wait */
 };
 
@@ -444,6 +444,7 @@ struct host {
     struct drain_job iommu_handler;
     struct request_job request_handler;
     struct virtio_job virtio_handler;
+    struct host_virtio *virtio_handled; /* whose handler runs, or the next */
     struct host_line *handling;
     struct host_flow *locked; /* it is putting a command into a ring: no handler in between */
 

@@ -288,5 +288,44 @@ static void test_way(void)
     seen_free(&s);
 }
 
+/* Several devices on one line, as two cards with the same INTA#: each has its handler run, and
+ * looks at its own status. */
+static void test_shared_line(void)
+{
+    struct seen s;
+    seen_load(&s,
+              "scenario: shared\n"
+              "platform:\n"
+              "  models:\n"
+              "    dram: {model: memory, size: 256MiB}\n"
+              "    host: {model: host, timeout: 1ms}\n"
+              "    sys: {model: bus}\n"
+              "    v0: {model: virtio-blk-pci, disk: {size: 1MiB, pattern: mix64}}\n"
+              "    v1: {model: virtio-blk-pci, id: '00:04.0', bar: 0xfe010000, irq: 11,\n"
+              "         disk: {size: 1MiB, pattern: counter}}\n"
+              "    v2: {model: virtio-blk-mmio, id: '00:05.0', irq: 11,\n"
+              "         disk: {size: 1MiB, pattern: counter}}\n"
+              "  links: [{from: v0, to: sys}, {from: v1, to: sys}, {from: v2, to: sys},\n"
+              "          {from: sys, to: dram}, {from: host, to: sys}]\n"
+              "steps:\n"
+              "- disk_read: {device: v1, lba: 0, sectors: 1, wait: true,\n"
+              "              prd: [{pa: 0x100000, bytes: 512}]}\n"
+              "- disk_read: {device: v0, lba: 8, sectors: 1, prd: [{pa: 0x200000, bytes: 512}]}\n"
+              "- disk_read: {device: v2, lba: 8, sectors: 1, prd: [{pa: 0x300000, bytes: 512}]}\n"
+              "- wait: idle\n"
+              "- expect: {memory: {at: 0x100000, size: 512, equals_disk: {device: v1, lba: 0}}}\n"
+              "- expect: {memory: {at: 0x200000, size: 512, equals_disk: {device: v0, lba: 8}}}\n"
+              "- expect: {memory: {at: 0x300000, size: 512, equals_disk: {device: v2, lba: 8}}}\n"
+              "- expect: {counter: {of: host, name: spurious, value: 0}}\n");
+    tb_diag_print(s.diag, stderr);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s.sim);
+    tb_sim_run(s.sim, TB_NEVER);
+    tb_sim_finish(s.sim);
+    tb_diag_print(tb_sim_diag(s.sim), stderr);
+    CU_ASSERT_EQUAL(tb_sim_status(s.sim), TB_EXIT_OK);
+    seen_free(&s);
+}
+
 SUITE("host virtio", {"violations", test_violations}, {"refusals", test_refusals},
-      {"many", test_many}, {"ways", test_ways}, {"way", test_way})
+      {"many", test_many}, {"ways", test_ways}, {"way", test_way},
+      {"shared line", test_shared_line})
