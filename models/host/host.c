@@ -526,6 +526,18 @@ static struct host_line *next_line(struct host *h)
     return NULL;
 }
 
+/* The handlers of all IDE channels on the line: each looks whether its own was meant. */
+static enum host_verdict handle_disks(struct host *h, tb_time when)
+{
+    while (h->disk_handled) {
+        if (ide_finish(h, h->disk_handled, &h->disk_handler, false, when) == HOST_AGAIN)
+            return HOST_AGAIN;
+        h->disk_handled = h->disk_handled->next;
+        h->disk_handler = (struct finish_job){0};
+    }
+    return HOST_DONE;
+}
+
 /* The handlers of all virtio devices on the line. */
 static enum host_verdict handle_virtio(struct host *h, tb_time when)
 {
@@ -538,14 +550,13 @@ static enum host_verdict handle_virtio(struct host *h, tb_time when)
     return HOST_DONE;
 }
 
-/* A line's handlers, one after the other: the IDE channel's, if a command of the driver's is in
- * progress on it, those of virtio devices, then the IOMMU's: events, then page requests. */
+/* A line's handlers, one after the other: those of IDE channels, if a command of the driver's is in
+ * progress on them, those of virtio devices, then the IOMMU's: events, then page requests. */
 static enum host_verdict handle_line(struct host *h, tb_time when)
 {
     struct host_line *line = h->handling;
     if (h->handler_phase == HANDLER_AWAITS_DISK) {
-        if (line->channel &&
-            ide_finish(h, line->channel, &h->disk_handler, false, when) == HOST_AGAIN)
+        if (handle_disks(h, when) == HOST_AGAIN)
             return HOST_AGAIN;
         h->handler_phase = HANDLER_AWAITS_VIRTIO;
         h->virtio_handled = line->virtio;
@@ -574,11 +585,12 @@ static enum host_verdict handle_line(struct host *h, tb_time when)
 /* Does anybody on the line wait for an interrupt? */
 static bool has_waiter(const struct host_line *line)
 {
-    bool virtio = false;
+    bool waits = line->iommu && line->iommu->state == IOMMU_RUNS;
+    for (const struct host_channel *c = line->channel; c; c = c->next)
+        waits |= c->busy;
     for (const struct host_virtio *v = line->virtio; v; v = v->next)
-        virtio |= virtio_is_busy(v);
-    return virtio || (line->channel && line->channel->busy) ||
-           (line->iommu && line->iommu->state == IOMMU_RUNS);
+        waits |= virtio_is_busy(v);
+    return waits;
 }
 
 static enum host_verdict handler_next(struct host *h, tb_time when)
@@ -592,6 +604,7 @@ static enum host_verdict handler_next(struct host *h, tb_time when)
     }
     h->count.spurious += !has_waiter(h->handling);
     h->handler_phase = HANDLER_AWAITS_DISK;
+    h->disk_handled = h->handling->channel;
     h->disk_handler = (struct finish_job){0};
     return handle_line(h, when);
 }

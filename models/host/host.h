@@ -215,6 +215,7 @@ struct host_channel {
     struct host_isa *isa; /* its DMA channel; NULL: it is a bus master */
     struct host_register registers[IDE_REGISTERS];
     struct host_line *line;
+    struct host_channel *next;         /* on that line */
     struct ide_command command;        /* the one in progress */
     bool busy, failed;                 /* failed: the last command */
     bool holds;                        /* what `revoke` wants back */
@@ -252,7 +253,7 @@ struct host_device {
 /* An interrupt line: who may have raised it, and how often. */
 struct host_line {
     uint64_t number;
-    struct host_channel *channel;
+    struct host_channel *channel; /* the first of them */
     struct host_iommu *iommu;
     struct host_virtio *virtio;      /* the first of them */
     uint64_t raised, handled, taken; /* taken: by steps that wait */
@@ -444,7 +445,8 @@ struct host {
     struct drain_job iommu_handler;
     struct request_job request_handler;
     struct virtio_job virtio_handler;
-    struct host_virtio *virtio_handled; /* whose handler runs, or the next */
+    struct host_channel *disk_handled;  /* whose handler runs */
+    struct host_virtio *virtio_handled; /* likewise */
     struct host_line *handling;
     struct host_flow *locked; /* it is putting a command into a ring: no handler in between */
 

@@ -157,6 +157,17 @@ static const char *const ide_names[IDE_REGISTERS] = {
     [IDE_LBAH] = "lbah",       [IDE_DEVICE] = "device",   [IDE_STATUS] = "status",
     [IDE_COMMAND] = "command", [IDE_CONTROL] = "control", [IDE_ALTSTATUS] = "altstatus"};
 
+/* Lines of PCI are shared, those of ISA are not: there the status alone does not say whose
+ * interrupt it was, so the first has the line. */
+static void join_line(struct host_channel *c)
+{
+    struct host_channel **last = &c->line->channel;
+    while (*last && !(*last)->isa)
+        last = &(*last)->next;
+    if (c->line->channel == NULL || (!c->isa && !*last))
+        *last = c;
+}
+
 static bool survey_channel(struct host *h, struct host_device *d, unsigned index)
 {
     struct host_channel *c = &d->channels[index];
@@ -174,8 +185,8 @@ static bool survey_channel(struct host *h, struct host_device *d, unsigned index
     if (!tb_fact(d->model, index ? "irq1" : "irq0", &line))
         return true;
     c->line = host_line_of(h, line);
-    if (c->line && !c->line->channel)
-        c->line->channel = c;
+    if (c->line)
+        join_line(c);
     return true;
 }
 
