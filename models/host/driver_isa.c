@@ -262,8 +262,7 @@ static bool expired(struct host *h, const struct isa_transfer *t, tb_time deadli
         host_sleep(h, deadline);
         return false;
     }
-    host_complain(h, t->command->node, when, "waited %" PRIu64 " ns for %s of '%s' in vain",
-                  t->timeout / TB_NS, what, t->name);
+    host_complain_of_wait(h, t->command->node, when, t->timeout, what, t->name);
     return true;
 }
 

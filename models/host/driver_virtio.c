@@ -441,8 +441,7 @@ static bool expired(struct host *h, const struct host_virtio *v, const struct vi
         host_sleep(h, h->work.deadline);
         return false;
     }
-    host_complain(h, c->node, when, "waited %" PRIu64 " ns for %s of '%s' in vain",
-                  c->timeout / TB_NS, what, v->device->model->name);
+    host_complain_of_wait(h, c->node, when, c->timeout, what, v->device->model->name);
     return true;
 }
 

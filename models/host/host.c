@@ -13,6 +13,7 @@
 #include "tollbridge/sim.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -823,6 +824,20 @@ bool host_poke(struct host *h, uint64_t address, const void *data, uint32_t leng
                          .space = TB_MEMORY,
                          .write = true};
     return tb_debug_send(h->m, 0, &d);
+}
+
+void host_complain_of_wait(struct host *h, const struct tb_node *node, tb_time when, tb_time waited,
+                           const char *what, const char *of)
+{
+    char hint[80] = "";
+    uint64_t failed = 0;
+    for (unsigned status = TB_OK + 1; status < TB_STATUS_COUNT; status++)
+        failed += tb_ended(h->m, TB_TXN_DMA, (enum tb_status)status);
+    if (failed)
+        snprintf(hint, sizeof hint, "; so far %" PRIu64 " DMA%s failed", failed,
+                 failed == 1 ? "" : "s");
+    host_complain(h, node, when, "waited %" PRIu64 " ns for %s%s%s%s in vain%s", waited / TB_NS,
+                  what, of ? " of '" : "", of ? of : "", of ? "'" : "", hint);
 }
 
 void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format,

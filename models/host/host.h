@@ -510,6 +510,10 @@ void host_run_instantly(struct host *h);
  * later. */
 void host_complain(struct host *h, const struct tb_node *node, tb_time when, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
+/* Something did not come for as long as `waited`: a violation, which tells of DMAs that failed, as
+ * that may be why. `of`: whose it is; NULL: anybody's. */
+void host_complain_of_wait(struct host *h, const struct tb_node *node, tb_time when, tb_time waited,
+                           const char *what, const char *of);
 
 /* Instant access to memory. */
 bool host_peek(struct host *h, uint64_t address, void *data, uint32_t length);

@@ -495,8 +495,7 @@ static enum host_verdict expire(struct host *h, const struct host_step *s,
         host_sleep(h, h->work.deadline);
         return HOST_WAITS;
     }
-    host_complain(h, s->node, when, "waited %" PRIu64 " ns for %s in vain", a->timeout / TB_NS,
-                  what);
+    host_complain_of_wait(h, s->node, when, a->timeout, what, NULL);
     return HOST_DONE;
 }
 

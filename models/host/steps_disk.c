@@ -634,8 +634,7 @@ static bool expired(struct host *h, const struct host_step *s, tb_time when, con
         return false;
     }
     const struct disk_args *a = s->args;
-    host_complain(h, s->node, when, "waited %" PRIu64 " ns for %s of '%s' in vain",
-                  a->timeout / TB_NS, what, a->name);
+    host_complain_of_wait(h, s->node, when, a->timeout, what, a->name);
     return true;
 }
 

@@ -53,7 +53,7 @@ static void count_cause(struct compare *c, const struct tb_trace_record *a,
     else
         d->shifted++;
     if (m->own && !d->cause &&
-        !(d->cause = tb_trace_sentence(&c->pairing, GOLDEN, a, "changed by itself")))
+        !(d->cause = tb_trace_sentence(&c->pairing, GOLDEN, a, "changed")))
         d->failed = true;
 }
 

@@ -232,17 +232,30 @@ static bool keep_slowest(struct tb_trace_source *s)
 
 /* -- Opening -------------------------------------------------------------------------------- */
 
-/* Which words of the filter no run knows. */
+/* Which words of the filter no run knows, and which there are. */
 struct unknown {
     const char *const *list;
     const char *what;
     bool known[256];
+    char there[64][64]; /* of the words there are, those of the first runs */
+    size_t count;
 };
+
+static bool is_there(const struct unknown *u, const char *word)
+{
+    for (size_t k = 0; k < u->count; k++)
+        if (strcmp(u->there[k], word) == 0)
+            return true;
+    return false;
+}
 
 static void note(struct unknown *u, const char *word)
 {
     for (size_t k = 0; u->list && u->list[k] && k < 256; k++)
         u->known[k] |= strcmp(u->list[k], word) == 0;
+    size_t most = sizeof u->there / sizeof *u->there;
+    if (u->list && u->count < most && strlen(word) < sizeof *u->there && !is_there(u, word))
+        strcpy(u->there[u->count++], word);
 }
 
 static void note_words(struct unknown *u, const struct tb_trace_word_list *words)
@@ -251,13 +264,32 @@ static void note_words(struct unknown *u, const struct tb_trace_word_list *words
         note(u, words->word[k]);
 }
 
+static void report_word(const struct unknown *u, const char *word, struct tb_diag *diag)
+{
+    const char *names[sizeof u->there / sizeof *u->there + 1] = {NULL};
+    char all[400] = "";
+    size_t used = 0;
+    for (size_t k = 0; k < u->count; k++) {
+        names[k] = u->there[k];
+        if (used + strlen(names[k]) + 3 < sizeof all)
+            used += (size_t)sprintf(all + used, "%s%s", k ? ", " : "", names[k]);
+    }
+    const char *near = tb_nearest(word, names);
+    if (near)
+        tb_diag_at(diag, (struct tb_place){0},
+                   "--%s %s: the trace knows no such %s; did you mean '%s'?", u->what, word,
+                   u->what, near);
+    else
+        tb_diag_at(diag, (struct tb_place){0}, "--%s %s: the trace knows no such %s (it has: %s)",
+                   u->what, word, u->what, all);
+}
+
 static bool report_unknown(const struct unknown *u, struct tb_diag *diag)
 {
     bool ok = true;
     for (size_t k = 0; u->list && u->list[k] && k < 256; k++)
         if (!u->known[k]) {
-            tb_diag_at(diag, (struct tb_place){0}, "--%s %s: the trace knows no such %s", u->what,
-                       u->list[k], u->what);
+            report_word(u, u->list[k], diag);
             ok = false;
         }
     return ok;
@@ -278,10 +310,10 @@ static void add_name(struct tb_trace_source *s, const struct tb_trace_run *r)
 static bool check_filter(struct tb_trace_source *s)
 {
     const struct tb_trace_filter *f = s->filter;
-    struct unknown unknown[] = {{f->models, "model", {0}},
-                                {f->kinds, "kind", {0}},
-                                {f->ats, "at", {0}},
-                                {f->statuses, "status", {0}}};
+    struct unknown unknown[] = {{.list = f->models, .what = "model"},
+                                {.list = f->kinds, .what = "kind"},
+                                {.list = f->ats, .what = "at"},
+                                {.list = f->statuses, .what = "status"}};
     bool ok = true;
     unsigned any = 0;
     while (tb_trace_next_run(s->file)) {

@@ -86,7 +86,8 @@ expect 2 '--from 5' trace q --from 5
 expect 2 'later' trace q --from 5us --to 1us
 expect 2 'two formats' trace q --to csv --to jsonl
 expect 2 'no such model' trace q --model nobody
-expect 2 'no such kind' trace q --kind dmaa
+expect 2 "no such kind; did you mean 'dma'?" trace q --kind dmaa
+expect 2 'no such kind (it has: ' trace q --kind foo
 expect 2 'no such status' trace q --status fine
 expect 2 'no such at' trace q --at home
 expect 2 'out of range' trace q --slowest 0

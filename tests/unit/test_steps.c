@@ -68,6 +68,9 @@ static void test_violations(void)
         {"- wait: {for: interrupt, device: ide0, timeout: 1us}\n",
          "at 1000.000 ns: waited 1000 ns"},
         {"- wait: {line: 3, timeout: 1us}\n", "waited 1000 ns for an interrupt in vain"},
+        {MAP "- disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{iova: 0x900000, bytes: 512}]}\n"
+             "- wait: {for: interrupt, timeout: 1ms}\n",
+         "waited 1000000 ns for an interrupt in vain; so far "},
         {"- wait: {register: ide0.status, value: 0x51, timeout: 1us}\n", "in vain: read 0x50"},
         {"- wait: {memory: 0x1000, value: 1, every: 1us, timeout: 5us}\n", "in vain: read 0x0"},
         {MAP "- map: {device: ide0, iova: 0, pa: 0, size: 2MiB, page: 2MiB}\n",
