@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Draws every platform: docs/platforms/NAME.svg, and docs/platforms.md with what the file says of itself.
+# Draws every platform: docs/platforms/NAME.svg, and docs/platforms.md with what the file says of itself. Writes the
+# reference of all models, docs/reference.md.
 # usage: draw.sh PROGRAM [--check]     PROGRAM is build/tollbridge; --check changes nothing, and tells what is out of date
 # Drawing needs Graphviz's dot. Checking does not: a drawing holds the hash of the text that it was made from.
 set -euo pipefail
@@ -65,12 +66,15 @@ for file in docs/platforms/*.svg; do
     [ -f "platforms/$(basename "$file" .svg).yaml" ] && continue
     if [ "$checks" = --check ]; then complain "$file"; else rm "$file"; fi
 done
-page >"$work/page"
-if [ "$checks" != --check ]; then
-    cp "$work/page" docs/platforms.md
-elif ! cmp -s "$work/page" docs/platforms.md; then
-    complain docs/platforms.md
-fi
+page >"$work/platforms.md"
+"$program" models --markdown >"$work/reference.md"
+for file in platforms.md reference.md; do
+    if [ "$checks" != --check ]; then
+        cp "$work/$file" docs/
+    elif ! cmp -s "$work/$file" "docs/$file"; then
+        complain "docs/$file"
+    fi
+done
 # Where it is installed, dot has to take every text, and each platform has to make sense.
 for text in "$work"/*.dot; do
     name=$(basename "$text" .dot)
