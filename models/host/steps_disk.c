@@ -348,6 +348,17 @@ static bool prepare_request(struct disk_args *a, bool write, const struct tb_nod
     return true;
 }
 
+/* Its interrupts can be told from others': on a line of the ISA bus nobody else may be. */
+static bool owns_line(const struct host_channel *c)
+{
+    const struct host_channel *k = c->line ? c->line->channel : c;
+    if (c->line && c->isa && (c->line->virtio || c->line->iommu || k != c || c->next))
+        return false;
+    while (k && k != c)
+        k = k->next;
+    return k != NULL;
+}
+
 static bool find_channel(struct host *h, struct disk_args *a, const struct tb_node *node,
                          struct tb_diag *diag)
 {
@@ -368,6 +379,14 @@ static bool find_channel(struct host *h, struct disk_args *a, const struct tb_no
     }
     if (a->wait && !a->channel->line) {
         tb_diag_node(diag, named, "'%s' has no interrupt line: 'wait' must be false", a->name);
+        return false;
+    }
+    if (!owns_line(a->channel)) {
+        tb_diag_node(diag, named,
+                     "interrupt line %" PRIu64
+                     " of '%s' has others on it, and lines of the ISA bus "
+                     "are not shared",
+                     a->channel->line->number, a->name);
         return false;
     }
     if (!a->has_timeout)

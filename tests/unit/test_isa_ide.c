@@ -482,6 +482,10 @@ static void test_errors(void)
                  "512}], wait: true}\n",
                  "'ide0' has drives 0 and 1");
     expect_error(none, "  - replay: {device: ide0, iolog: none.log}\n", "no bus-master ide");
+    expect_error((struct parts){.root = ", iommu: {format: amdvi, irq: 14}"},
+                 "  - disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{pa: 0, bytes: 512}], "
+                 "wait: true}\n",
+                 "interrupt line 14 of 'ide0' has others on it");
 }
 
 SUITE("isa-ide", {"rates to the clock", test_rates},
