@@ -115,7 +115,12 @@ static bool step_all(struct tb_model *m, tb_time now)
         done = virtio_request_step(m, &v->requests[i], now) || done;
     for (uint64_t i = 0; i < v->p.queues && works(v); i++)
         if (v->queues[i].enabled)
-            done = virtio_queue_step(m, &v->queues[i], now) || done;
+            done = virtio_queue_publish(m, &v->queues[i], now) || done;
+    for (uint64_t i = 0, first = v->queue_next; i < v->p.queues && works(v); i++) {
+        struct virtio_queue *q = &v->queues[(first + i) % v->p.queues];
+        if (q->enabled)
+            done = virtio_queue_fetch(m, q, now) || done;
+    }
     return done;
 }
 

@@ -111,6 +111,7 @@ static void got_head(struct tb_model *m, struct virtio_queue *q, tb_time now)
         return;
     }
     q->taken++;
+    v->queue_next = (uint64_t)(q - v->queues + 1) % v->p.queues;
     virtio_request_begin(m, free_request(v), (uint16_t)(q - v->queues), head, now);
     if (q->taken == q->available)
         fetch_index(m, q);
@@ -118,7 +119,7 @@ static void got_head(struct tb_model *m, struct virtio_queue *q, tb_time now)
         take_heads(m, q);
 }
 
-static bool step_fetch(struct tb_model *m, struct virtio_queue *q, tb_time now)
+bool virtio_queue_fetch(struct tb_model *m, struct virtio_queue *q, tb_time now)
 {
     struct virtio_dma *d = &q->fetch_dma;
     enum virtio_fetch was = q->fetch;
@@ -295,7 +296,7 @@ static void published(struct tb_model *m, struct virtio_queue *q, tb_time now)
     }
 }
 
-static bool step_publish(struct tb_model *m, struct virtio_queue *q, tb_time now)
+bool virtio_queue_publish(struct tb_model *m, struct virtio_queue *q, tb_time now)
 {
     struct virtio_dma *d = &q->publish_dma;
 
@@ -313,11 +314,4 @@ static bool step_publish(struct tb_model *m, struct virtio_queue *q, tb_time now
     else
         published(m, q, now);
     return true;
-}
-
-bool virtio_queue_step(struct tb_model *m, struct virtio_queue *q, tb_time now)
-{
-    bool wrote = step_publish(m, q, now);
-
-    return step_fetch(m, q, now) || wrote;
 }

@@ -191,6 +191,7 @@ struct virtio {
     uint32_t most[2][2]; /* bytes of an access, by port and direction */
     /* queues, requests, the medium */
     struct virtio_queue *queues;
+    uint64_t queue_next; /* whose turn it is at the next free request */
     struct virtio_request *requests;
     struct tb_medium medium;
     tb_time medium_free; /* when it can begin the next */
@@ -300,8 +301,10 @@ bool virtio_dma_over(const struct virtio_dma *d);
 
 /* -- queue.c --------------------------------------------------------------------------------- */
 
-/* Goes on with a queue as far as it can. Returns whether something was done. */
-bool virtio_queue_step(struct tb_model *m, struct virtio_queue *q, tb_time now);
+/* Go on with the reading and the writing side of a queue as far as they can. Return whether
+ * something was done. */
+bool virtio_queue_fetch(struct tb_model *m, struct virtio_queue *q, tb_time now);
+bool virtio_queue_publish(struct tb_model *m, struct virtio_queue *q, tb_time now);
 /* Goes on with the chain of a request. */
 bool virtio_chain_step(struct tb_model *m, struct virtio_request *r, tb_time now);
 void virtio_queue_reset(struct virtio *v, struct virtio_queue *q);

@@ -508,6 +508,11 @@ static void test_crowded(void)
         CU_ASSERT_EQUAL(rig_count(&r, "requests"), 6);
         CU_ASSERT_EQUAL(rig_count(&r, "failed"), 0);
         CU_ASSERT_EQUAL(rig_in(&r, "status"), 15);
+        unsigned turn = 0; /* they take turns */
+        for (size_t i = 0; i < r.seen.count; i++)
+            if (r.seen.at[i].txn.kind == TB_TXN_DISK)
+                CU_ASSERT_EQUAL(r.seen.at[i].txn.value[1], turn++ % 3);
+        CU_ASSERT_EQUAL(turn, 6);
         rig_free(&r);
     }
 }
