@@ -397,6 +397,22 @@ static inline uint64_t tb_iommu_registers(const struct tb_iommu *u)
 uint64_t tb_load64(const uint8_t *p);
 void tb_store64(uint8_t *p, uint64_t v);
 
+/* -- order.c: a requester does not pass its own posted writes ---------------------------------- */
+
+/* A posted write has come; has left, and lets go what it held up. */
+void tb_order_add(struct tb_iommu *u, uint32_t txn);
+void tb_order_gone(struct tb_iommu *u, uint32_t txn, tb_time when);
+/* Is an earlier posted write of the same requester still inside. */
+bool tb_order_must_wait(const struct tb_iommu *u, const struct tb_request *r);
+
+/* -- passing.c: what passes up without translation --------------------------------------------- */
+
+/* `port`: by which it, or its answer, is to leave. */
+void tb_passing_add(struct tb_iommu *u, unsigned port, const struct tb_msg *msg, tb_credit credit,
+                    uint64_t order, tb_time when);
+/* Those that are due leave. */
+void tb_passing_run(struct tb_iommu *u, tb_time when);
+
 /* -- devtab.c ---------------------------------------------------------------------------------- */
 
 bool tb_devtab_make(struct tb_iommu *u, const struct tb_node *node, struct tb_diag *diag);
@@ -529,7 +545,7 @@ enum tb_step tb_flat_begin(const struct tb_context *context, uint64_t iova, stru
 uint64_t tb_flat_where(const struct tb_cursor *cursor);
 unsigned tb_flat_span(unsigned level);
 
-/* iommu.c: a request for one of the registers goes on. */
+/* passing.c: a request for one of the registers goes on. */
 void tb_request_access(struct tb_iommu *u, uint32_t txn, tb_time when);
 
 /* -- ring.c ------------------------------------------------------------------------------------ */

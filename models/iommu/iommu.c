@@ -159,69 +159,6 @@ static void own_answer(struct tb_iommu *u, const struct tb_msg *msg, tb_time whe
     }
 }
 
-/* -- Order ----------------------------------------------------------------------------------- */
-
-static void posted_add(struct tb_iommu *u, uint32_t txn)
-{
-    struct tb_request *r = &u->requests[txn];
-    r->posted_older = u->posted.tail;
-    r->posted_newer = TB_NOTHING;
-    if (u->posted.head == TB_NOTHING)
-        u->posted.head = txn;
-    else
-        u->requests[u->posted.tail].posted_newer = txn;
-    u->posted.tail = txn;
-}
-
-static void posted_remove(struct tb_iommu *u, uint32_t txn)
-{
-    struct tb_request *r = &u->requests[txn];
-    *(r->posted_older == TB_NOTHING ? &u->posted.head
-                                    : &u->requests[r->posted_older].posted_newer) = r->posted_newer;
-    *(r->posted_newer == TB_NOTHING ? &u->posted.tail
-                                    : &u->requests[r->posted_newer].posted_older) = r->posted_older;
-}
-
-/* Is an earlier posted write of the same requester still inside. */
-static bool must_wait(const struct tb_iommu *u, const struct tb_request *r)
-{
-    if (r->msg.relaxed)
-        return false;
-    for (uint32_t i = u->posted.head; i != TB_NOTHING && u->requests[i].order < r->order;
-         i = u->requests[i].posted_newer)
-        if (u->requests[i].msg.requester == r->msg.requester)
-            return true;
-    return false;
-}
-
-/* A posted write has left: what it held up may go. Goes round again when that lets go another one.
- */
-static void release_held(struct tb_iommu *u, tb_time when)
-{
-    u->again = true;
-    if (u->releasing)
-        return;
-    u->releasing = true;
-    while (u->again) {
-        struct tb_list held = u->held;
-        uint32_t txn;
-        u->again = false;
-        u->held = tb_list_empty();
-        while ((txn = tb_list_pop(u, &held)) != TB_NOTHING)
-            tb_request_depart(u, txn, when);
-    }
-    u->releasing = false;
-}
-
-static void posted_gone(struct tb_iommu *u, uint32_t txn, tb_time when)
-{
-    posted_remove(u, txn);
-    if (u->held.head != TB_NOTHING || u->releasing)
-        release_held(u, when);
-    if (u->passing.head != TB_NOTHING)
-        tb_timer_set(u->m, TB_IOMMU_PASS, tb_max(when, u->requests[u->passing.head].due));
-}
-
 /* -- Leaving --------------------------------------------------------------------------------- */
 
 static void count_in(struct tb_iommu *u, struct tb_request *r)
@@ -253,7 +190,7 @@ static void hold(struct tb_iommu *u, uint32_t txn, tb_time when)
 void tb_request_depart(struct tb_iommu *u, uint32_t txn, tb_time when)
 {
     struct tb_request *r = &u->requests[txn];
-    if (u->posted.head != TB_NOTHING && must_wait(u, r)) {
+    if (u->posted.head != TB_NOTHING && tb_order_must_wait(u, r)) {
         hold(u, txn, when);
         return;
     }
@@ -263,7 +200,7 @@ void tb_request_depart(struct tb_iommu *u, uint32_t txn, tb_time when)
     tb_send(u->m, TB_UP_PORT, &r->msg, when, r->credit);
     if (r->msg.class == TB_POSTED) {
         u->pushed = false;
-        posted_gone(u, txn, when);
+        tb_order_gone(u, txn, when);
         count_out(u, r, when);
     }
 }
@@ -275,7 +212,7 @@ void tb_request_answer(struct tb_iommu *u, uint32_t txn, enum tb_status status, 
     if (r->msg.class == TB_POSTED) {
         tb_txn_end(u->m, txn, status, when);
         tb_release(u->m, r->credit, when);
-        posted_gone(u, txn, when);
+        tb_order_gone(u, txn, when);
     } else {
         bool translation = r->msg.kind == TB_ATS_TRANSLATE && status == TB_OK;
         tb_msg_answer(&r->msg, status);
@@ -295,7 +232,7 @@ void tb_request_taken(struct tb_iommu *u, uint32_t txn, tb_time when)
     r->state = TB_REQUEST_AWAY;
     tb_txn(u->m, txn)->to = u->m->index;
     tb_release(u->m, r->credit, when);
-    posted_gone(u, txn, when);
+    tb_order_gone(u, txn, when);
     count_out(u, r, when);
 }
 
@@ -585,142 +522,11 @@ static void take_request(struct tb_iommu *u, unsigned port, const struct tb_msg 
     r->port = (uint8_t)port;
     r->early = tb_request_is_ats(r) ? !tb_iommu_enabled(u) : !is_concerned(u, r);
     if (msg->class == TB_POSTED)
-        posted_add(u, msg->txn);
+        tb_order_add(u, msg->txn);
     if (msg->at == TB_TRANSLATED && !r->early && u->p->iotlb.hit)
         enqueue(u, &u->direct, &u->last_direct, TB_IOMMU_DIRECT, msg->txn);
     else
         enqueue(u, &u->lookups, &u->last_lookup, TB_IOMMU_LOOKUP, msg->txn);
-}
-
-/* -- What passes up: completions, interrupts, answers, register accesses ----------------------- */
-
-/* `port`: by which it, or its answer, is to leave. */
-static void add_passing(struct tb_iommu *u, unsigned port, const struct tb_msg *msg,
-                        tb_credit credit, uint64_t order, tb_time when)
-{
-    struct tb_request *r = &u->requests[msg->txn];
-    bool empty = u->passing.head == TB_NOTHING;
-    r->msg = *msg;
-    r->credit = credit;
-    r->port = (uint8_t)port;
-    r->since = when;
-    r->order = order;
-    r->due = u->last_pass = tb_max(u->last_pass, when + u->up);
-    tb_list_push(u, &u->passing, msg->txn);
-    if (empty)
-        tb_timer_set(u->m, TB_IOMMU_PASS, r->due);
-}
-
-void tb_iommu_pass_up(struct tb_iommu *u, const struct tb_msg *msg, tb_credit credit, tb_time when)
-{
-    add_passing(u, u->above, msg, credit, 0, when);
-}
-
-/* Upwards by a port by which other things leave too: what was reserved there goes first. */
-static void leave(struct tb_iommu *u, const struct tb_request *r, tb_time when)
-{
-    tb_time ready = r->port == TB_UP_PORT ? when : tb_max(when, tb_port_ready(u->m, r->port));
-    if (ready > when)
-        tb_msg_spend(u->m, &r->msg, TB_PART_QUEUE, ready - when);
-    tb_send(u->m, r->port, &r->msg, ready, r->credit);
-}
-
-static void do_access(struct tb_iommu *u, struct tb_request *r, tb_time when)
-{
-    struct tb_txn *t = tb_txn(u->m, r->msg.txn);
-    t->to = u->m->index;
-    if (!t->has_pa)
-        t->pa = r->msg.address;
-    t->has_pa = 1;
-    tb_registers_access(u, r->msg.address, t->data, r->msg.length, tb_request_writes(r), when);
-}
-
-static void answer_access(struct tb_iommu *u, struct tb_request *r, tb_time when)
-{
-    tb_txn_spend(u->m, r->msg.txn, TB_PART_DEVICE, when - r->since);
-    if (r->msg.class == TB_POSTED) {
-        tb_txn_end(u->m, r->msg.txn, TB_OK, when);
-        tb_release(u->m, r->credit, when);
-    } else {
-        tb_msg_answer(&r->msg, TB_OK);
-        leave(u, r, when);
-    }
-}
-
-static bool must_hold(const struct tb_iommu *u)
-{
-    return u->flat.draining && u->front->holds;
-}
-
-/* A flush may have begun before it, or by it. */
-void tb_request_access(struct tb_iommu *u, uint32_t txn, tb_time when)
-{
-    struct tb_request *r = &u->requests[txn];
-    if (!r->answered && !must_hold(u)) {
-        do_access(u, r, when);
-        r->answered = 1;
-    }
-    if (must_hold(u))
-        tb_flat_hold(u, txn, when);
-    else
-        answer_access(u, r, when);
-}
-
-/* The completion of an IOMMU further up. */
-static bool is_of_another(const struct tb_iommu *u, uint32_t txn)
-{
-    const struct tb_txn *t = tb_txn(u->m, txn);
-    return t->kind == TB_TXN_INVALIDATION && t->by != u->m->index;
-}
-
-static void let_answer(struct tb_iommu *u, uint32_t txn, tb_time when)
-{
-    struct tb_request *r = &u->requests[txn];
-    r->passing = false;
-    tb_invalidation_answered(u, txn, when);
-    if (!r->more)
-        return;
-    r->more--;
-    r->passing = true;
-    add_passing(u, r->port, &r->msg, TB_NO_CREDIT, u->arrivals, when - u->up);
-}
-
-static void let_pass(struct tb_iommu *u, uint32_t txn, tb_time when)
-{
-    struct tb_request *r = &u->requests[txn];
-    if (r->msg.class <= TB_NONPOSTED && r->msg.kind != TB_ATS_INVALIDATED) {
-        r->answered = 0;
-        tb_request_access(u, txn, when);
-        return;
-    }
-    if (r->msg.kind == TB_ATS_INVALIDATED && !is_of_another(u, txn)) {
-        let_answer(u, txn, when);
-        return;
-    }
-    r->passing = false;
-    tb_msg_spend(u->m, &r->msg, TB_PART_BRIDGE, u->up);
-    tb_msg_spend(u->m, &r->msg, TB_PART_QUEUE, when - r->since - u->up);
-    leave(u, r, when);
-}
-
-/* A completion does not pass a posted write that arrived before it (PCIe 2.4.1). */
-static bool pushes(const struct tb_iommu *u, const struct tb_request *r)
-{
-    return u->posted.head != TB_NOTHING && u->requests[u->posted.head].order <= r->order;
-}
-
-static void run_passing(struct tb_iommu *u, tb_time when)
-{
-    while (u->passing.head != TB_NOTHING) {
-        struct tb_request *r = &u->requests[u->passing.head];
-        if (r->due > when) {
-            tb_timer_set(u->m, TB_IOMMU_PASS, r->due);
-            return;
-        }
-        if (pushes(u, r)) /* posted_gone sets the timer */
-            return;
-        let_pass(u, tb_list_pop(u, &u->passing), when);
-    }
 }
 
 /* -- What the bridge hands over -------------------------------------------------------------- */
@@ -741,7 +547,7 @@ static void take_invalidated(struct tb_iommu *u, const struct tb_msg *msg, tb_cr
     } else {
         r->passing = true;
         r->more = 0;
-        add_passing(u, u->above, msg, credit, u->arrivals, when);
+        tb_passing_add(u, u->above, msg, credit, u->arrivals, when);
     }
 }
 
@@ -750,10 +556,10 @@ void tb_iommu_from_below(struct tb_iommu *u, unsigned port, const struct tb_msg 
 {
     switch (msg->class) {
     case TB_COMPLETION:
-        add_passing(u, u->above, msg, credit, u->arrivals, when);
+        tb_passing_add(u, u->above, msg, credit, u->arrivals, when);
         break;
     case TB_INTERRUPT:
-        add_passing(u, u->above, msg, credit, 0, when);
+        tb_passing_add(u, u->above, msg, credit, 0, when);
         break;
     default:
         if (msg->kind == TB_ATS_INVALIDATED)
@@ -778,7 +584,7 @@ bool tb_iommu_from_above(struct tb_iommu *u, const struct tb_msg *msg, tb_credit
     if (msg->class == TB_INTERRUPT || !tb_registers_claim(u, msg->address, msg->space))
         return false;
     /* A CPU whose stores to memory come by here too does not pass them. */
-    add_passing(u, u->above, msg, credit, u->above == TB_UP_PORT ? 0 : u->arrivals, when);
+    tb_passing_add(u, u->above, msg, credit, u->above == TB_UP_PORT ? 0 : u->arrivals, when);
     return true;
 }
 
@@ -786,7 +592,7 @@ void tb_iommu_timer(struct tb_iommu *u, unsigned timer, tb_time when)
 {
     static void (*const handlers[TB_IOMMU_TIMERS])(struct tb_iommu *, tb_time) = {
         [TB_IOMMU_LOOKUP] = run_lookups,        [TB_IOMMU_DIRECT] = run_direct,
-        [TB_IOMMU_PASS] = run_passing,          [TB_IOMMU_WALK] = tb_walker_timer,
+        [TB_IOMMU_PASS] = tb_passing_run,       [TB_IOMMU_WALK] = tb_walker_timer,
         [TB_IOMMU_COMMAND] = tb_commands_timer, [TB_IOMMU_TIMEOUT] = tb_invalidations_timer,
     };
     handlers[timer](u, when);
