@@ -481,7 +481,7 @@ struct host {
     } count;
 };
 
-/* -- host.c ------------------------------------------------------------------------------------ */
+/* -- cpu.c ------------------------------------------------------------------------------------- */
 
 /* Room for further accesses of the flow that runs. */
 unsigned host_room(const struct host *h);
@@ -503,8 +503,21 @@ void host_wake(struct host *h);
 void host_idle(struct host *h);
 /* The CPU computes for a while. */
 void host_spend(struct host *h, tb_time when, tb_time time);
-/* Runs all code that can run, in no time. */
+/* Runs all code that can run, up to where everybody waits; the same in no time. */
+void host_run(struct host *h, tb_time when);
 void host_run_instantly(struct host *h);
+/* An access has its answer: what was read (without `ok`: all ones, as a CPU gets from what nobody
+ * answers), and the first status of its flow that was not TB_OK. */
+void host_take_data(const struct host_op *op, const uint8_t *from, bool ok);
+void host_note_status(struct host *h, struct host_flow *f, enum tb_status status);
+/* A little-endian number of at most 8 bytes. */
+uint64_t host_value_of(const uint8_t *from, unsigned size);
+
+/* -- host.c ------------------------------------------------------------------------------------ */
+
+/* The code of two flows: an embedding program's access, an interrupt's handler. */
+enum host_verdict host_caller_next(struct host *h, tb_time when);
+enum host_verdict host_handler_next(struct host *h, tb_time when);
 
 /* Something the program asked for cannot be done: an error of the input during set-up, a violation
  * later. */
