@@ -182,7 +182,9 @@ void ata_dma_abort(struct ata_drive *d);
 /* QEMU's answer to a PRD table that is too short: the command is forgotten without a word. */
 void ata_dma_drop(struct ata_drive *d);
 
-/* -- Between ata.c and its parts (command.c, identify.c) ------------------------------------- */
+/* -- Between ata.c and its parts (data.c, cable.c, command.c, identify.c) --------------------- */
+
+enum { ATA_READY = ATA_DRDY | ATA_DSC }; /* the status of a drive at rest */
 
 /* Looks the command up in the table and begins it. */
 void ata_command(struct ata_drive *d, uint8_t opcode, tb_time now);
@@ -197,8 +199,30 @@ uint64_t ata_address(const struct ata_drive *d, bool ext);
 void ata_set_address(struct ata_drive *d, uint64_t lba, bool ext);
 /* Puts the registers into the state after a reset or DEVICE DIAGNOSTIC (9.12). */
 void ata_signature(struct ata_drive *d);
+/* Power comes; what the drive was doing is forgotten and a software reset begins (9.2). */
+void ata_power_on(struct ata_drive *d);
+void ata_reset(struct ata_drive *d, tb_time now);
+/* Leaves the command's outcome in the registers, without an interrupt. */
+void ata_end_job(struct ata_drive *d, bool ok, uint8_t status, uint8_t error);
+/* Ends a command at its first bad sector, whose address the registers show (8.26.6); QEMU leaves
+ * them. */
+void ata_fail_medium(struct ata_drive *d);
+/* The registers after `done` sectors: the next address, and how many are left. */
+void ata_show_progress(struct ata_drive *d, uint64_t done);
+bool ata_in_range(const struct ata_drive *d, uint64_t lba, uint64_t count);
+static inline enum tb_medium_op ata_job_op(const struct ata_job *j)
+{
+    return j->flags & ATA_OUT ? TB_MEDIUM_WRITE : TB_MEDIUM_READ;
+}
 /* Begins a command that moves data through the data register. */
 void ata_begin_pio(struct ata_drive *d, tb_time now);
+/* A word through the data register, of a block that has one left. */
+uint16_t ata_take_word(struct ata_drive *d, tb_time now);
+void ata_bring_word(struct ata_drive *d, uint16_t word, tb_time now);
+/* Its time has come: a block from the medium, one onto it, the stream of a DMA command. */
+void ata_load_block(struct ata_drive *d);
+void ata_store_block(struct ata_drive *d);
+void ata_request_dma(struct ata_drive *d);
 /* Looks at range and bad sectors of the job; 0 or the error to end with before any data. */
 uint8_t ata_check(struct ata_drive *d);
 /* Writes the 512 bytes of IDENTIFY DEVICE. */
