@@ -232,13 +232,15 @@ static uint64_t line_at(const struct isa_transfer *t, const struct isa_job *j, u
 static bool copy(struct host *h, const struct isa_transfer *t, struct isa_job *j, bool to_buffer)
 {
     bool idle = j->copied == j->bytes;
-    for (unsigned line = 0; j->copied < j->bytes && line < ISA_LINES && host_room(h) > 1; line++) {
+    for (unsigned line = 0; j->copied < j->bytes && line < ISA_LINES && host_room(h) > 2; line++) {
         uint64_t memory, buffer = j->address + j->copied;
         uint64_t n = line_at(t, j, j->bytes - j->copied, &memory);
         uint8_t *data = t->lines + line * HOST_LINE_BYTES;
         host_move(h, to_buffer ? memory : buffer, TB_MEMORY, data, (unsigned)n, false);
         host_move(h, to_buffer ? buffer : memory, TB_MEMORY, data, (unsigned)n, true);
         j->copied += (uint32_t)n;
+        if (h->params.posted && !to_buffer && j->copied == j->bytes) /* a read flushes them (PCI) */
+            host_move(h, memory, TB_MEMORY, data, (unsigned)n, false);
         move_on(t->command, &j->copy, n);
     }
     return idle;

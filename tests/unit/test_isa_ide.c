@@ -10,7 +10,7 @@
 #define PLATFORM                                                                                   \
     "scenario: test\nplatform:\n  models:\n"                                                       \
     "    dram: {model: memory, size: 64MiB, latency: %s}\n"                                        \
-    "    host: {model: host}\n    sys: {model: bus}\n    root: {model: bridge%s}\n"                \
+    "    host: {model: host%s}\n    sys: {model: bus}\n    root: {model: bridge%s}\n"              \
     "    isa: {model: bus, protocol: isa, clock: 120ns}\n"                                         \
     "    dma0: {model: i8237%s}\n"                                                                 \
     "    ide0: {model: isa-ide%s, disk0: {size: 4MiB, pattern: mix64, seed: 7%s}}\n"               \
@@ -21,14 +21,15 @@
     "steps:\n%s"
 
 struct parts {
-    const char *latency, *root, *dma, *ide, *disk;
+    const char *latency, *host, *root, *dma, *ide, *disk;
 };
 
 static void load(struct seen *s, struct parts p, const char *steps)
 {
     static char text[20000];
-    snprintf(text, sizeof text, PLATFORM, p.latency ? p.latency : "40ns", p.root ? p.root : "",
-             p.dma ? p.dma : "", p.ide ? p.ide : "", p.disk ? p.disk : ", mode: mwdma2", steps);
+    snprintf(text, sizeof text, PLATFORM, p.latency ? p.latency : "40ns", p.host ? p.host : "",
+             p.root ? p.root : "", p.dma ? p.dma : "", p.ide ? p.ide : "",
+             p.disk ? p.disk : ", mode: mwdma2", steps);
     seen_load(s, text);
 }
 
@@ -253,6 +254,18 @@ static void test_random(void)
                 CU_ASSERT_TRUE(s.at[i].txn.iova < 1 << 24);
         end(&s, TB_EXIT_OK);
     }
+}
+
+/* When the step has ended the bytes are there, even if the CPU's stores are posted. */
+static void test_posted(void)
+{
+    struct seen s;
+    run(&s, (struct parts){.latency = "1us", .host = ", posted: true, outstanding: 8"},
+        "  - disk_read: {device: ide0, lba: 64, sectors: 2, wait: true, lba48: never,\n"
+        "                prd: [{pa: 0x2000000, bytes: 1KiB}]}\n"
+        "  - expect: {memory: {at: 0x2000000, size: 1KiB, equals_disk: {device: ide0, lba: "
+        "64}}}\n");
+    end(&s, TB_EXIT_OK);
 }
 
 /* -- An IOMMU ---------------------------------------------------------------------------------- */
@@ -490,7 +503,7 @@ static void test_errors(void)
 
 SUITE("isa-ide", {"rates to the clock", test_rates},
       {"the interrupt comes last", test_interrupt_last}, {"runs", test_runs},
-      {"random regions", test_random}, {"an IOMMU", test_iommu}, {"bad sector", test_bad_sector},
-      {"reset", test_reset}, {"reset, masked", test_reset_masked},
+      {"random regions", test_random}, {"posted stores", test_posted}, {"an IOMMU", test_iommu},
+      {"bad sector", test_bad_sector}, {"reset", test_reset}, {"reset, masked", test_reset_masked},
       {"what comes too late", test_stale}, {"PIO", test_pio}, {"garbage", test_garbage},
       {"errors", test_errors})
