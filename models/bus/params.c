@@ -124,19 +124,12 @@ const struct tb_param bus_param_table[] = {
     {0},
 };
 
-/* Where a parameter stands; the model's own place if it has its default. */
-static const struct tb_node *node_of(const struct tb_model *m, const char *name)
-{
-    const struct tb_node *node = tb_node_get(m->node, name);
-    return node ? node : m->node;
-}
-
 /* A parameter that means nothing in this protocol must not be given. */
 static void refuse(struct tb_model *m, struct tb_diag *diag, bool given, const char *name)
 {
     const struct bus *b = m->state;
     if (given)
-        tb_diag_node(diag, node_of(m, name), "'%s' means nothing for protocol %s", name,
+        tb_diag_node(diag, tb_model_node(m, name), "'%s' means nothing for protocol %s", name,
                      protocol_names[b->p.protocol]);
 }
 
@@ -144,7 +137,7 @@ static void check_pci(struct tb_model *m, struct tb_diag *diag)
 {
     const struct bus_params *p = &((struct bus *)m->state)->p;
     if (p->address > p->read)
-        tb_diag_node(diag, node_of(m, "address"),
+        tb_diag_node(diag, tb_model_node(m, "address"),
                      "more clocks for the address phase (%" PRIu64
                      ") than for all of a read's overhead (%" PRIu64 ")",
                      p->address, p->read);
@@ -157,9 +150,10 @@ static void check_isa(struct tb_model *m, struct tb_diag *diag)
     if (!tb_node_get(m->node, "width"))
         p->width = 2;
     if (p->width > 2)
-        tb_diag_node(diag, node_of(m, "width"), "an ISA bus is 1B or 2B wide");
+        tb_diag_node(diag, tb_model_node(m, "width"), "an ISA bus is 1B or 2B wide");
     if (p->refresh && p->clock.time && bus_edge_time(p->clock, p->refresh_clocks + 1) >= p->refresh)
-        tb_diag_node(diag, node_of(m, "refresh"), "refreshes leave no time for anything else");
+        tb_diag_node(diag, tb_model_node(m, "refresh"),
+                     "refreshes leave no time for anything else");
 }
 
 static void refuse_pci(struct tb_model *m, struct tb_diag *diag)

@@ -464,12 +464,6 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 
 /* -- elaboration ---------------------------------------------------------------------------- */
 
-static const struct tb_node *node_of(const struct tb_model *m, const char *key)
-{
-    const struct tb_node *node = tb_node_get(m->node, key);
-    return node ? node : m->node;
-}
-
 static void complete(struct dram *s)
 {
     const struct dram_kind *kind = &dram_kinds[s->preset];
@@ -485,7 +479,7 @@ static void complete(struct dram *s)
 
 static void check_timing(struct tb_model *m, const struct dram_timing *t, struct tb_diag *diag)
 {
-    const struct tb_node *node = node_of(m, "timing");
+    const struct tb_node *node = tb_model_node(m, "timing");
     if (t->bl % 2)
         tb_diag_node(diag, node, "'%s': bl must be even: two transfers per clock", m->name);
     if (t->ccd_s < t->bl / 2 || t->ccd_l < t->ccd_s)
@@ -507,19 +501,20 @@ static bool check_geometry(struct tb_model *m, struct tb_diag *diag)
     if (s->base > UINT64_MAX - s->size + 1)
         tb_diag_node(diag, m->node, "'%s' reaches past the end of the address space", m->name);
     if (banks > DRAM_MAX_BANKS)
-        tb_diag_node(diag, node_of(m, "banks"),
+        tb_diag_node(diag, tb_model_node(m, "banks"),
                      "'%s': %llu groups of %llu banks are more than %d banks", m->name,
                      (unsigned long long)s->groups, (unsigned long long)s->bank_count,
                      DRAM_MAX_BANKS);
     if (s->row % s->burst_bytes)
-        tb_diag_node(diag, node_of(m, "row"), "'%s': a row must be whole bursts of %llu bytes",
-                     m->name, (unsigned long long)s->burst_bytes);
+        tb_diag_node(diag, tb_model_node(m, "row"),
+                     "'%s': a row must be whole bursts of %llu bytes", m->name,
+                     (unsigned long long)s->burst_bytes);
     if (s->size % (s->row * banks))
-        tb_diag_node(diag, node_of(m, "size"),
+        tb_diag_node(diag, tb_model_node(m, "size"),
                      "'%s': size must be whole rows of all banks, a multiple of %llu bytes",
                      m->name, (unsigned long long)(s->row * banks));
     if (!dram_map_read(&s->map, s->map_text))
-        tb_diag_node(diag, node_of(m, "map"),
+        tb_diag_node(diag, tb_model_node(m, "map"),
                      "'%s' must name row, bank, group and column once each, with ':' between",
                      s->map_text);
     return tb_diag_count(diag) == before_errors;

@@ -424,9 +424,8 @@ static void check_bounce(struct tb_model *m, struct tb_diag *diag)
 {
     const struct host *h = m->state;
     uint64_t at = h->params.bounce.at, size = h->params.bounce.size;
-    const struct tb_node *node = tb_node_get(m->node, "bounce_buffer");
     if (at % 512 || size % 512 || at >= 1 << 24 || at % 65536 + size > 65536)
-        tb_diag_node(diag, node ? node : m->node,
+        tb_diag_node(diag, tb_model_node(m, "bounce_buffer"),
                      "the bounce buffer is made of whole sectors below 16 MiB, and within 64 KiB");
 }
 

@@ -399,13 +399,6 @@ static void ide_retired(struct tb_model *m, uint32_t txn, tb_time when)
 
 /* -- Elaboration ----------------------------------------------------------------------------- */
 
-static const struct tb_node *node_of(const struct tb_model *m, const char *key)
-{
-    const struct tb_node *node = m->node ? tb_node_get(m->node, key) : NULL;
-
-    return node ? node : m->node;
-}
-
 static void check_disk(struct tb_model *m, unsigned i, struct tb_diag *diag)
 {
     const struct ide *s = m->state;
@@ -415,10 +408,10 @@ static void check_disk(struct tb_model *m, unsigned i, struct tb_diag *diag)
     name[4] = (char)('0' + i);
     if (p->medium.seek.track > p->medium.seek.average ||
         p->medium.seek.average > p->medium.seek.full)
-        tb_diag_node(diag, node_of(m, name), "seek of '%s': track, average and full must not fall",
-                     name);
+        tb_diag_node(diag, tb_model_node(m, name),
+                     "seek of '%s': track, average and full must not fall", name);
     if (p->medium.write_back == TB_MEDIUM_TO_FILE && !p->medium.file)
-        tb_diag_node(diag, node_of(m, name), "'%s' has no file to write back to", name);
+        tb_diag_node(diag, tb_model_node(m, name), "'%s' has no file to write back to", name);
 }
 
 static void *get_page(void *owner, size_t size)
@@ -443,7 +436,8 @@ static void open_channel(struct tb_model *m, unsigned i, struct tb_diag *diag)
     c->index = i;
     c->fetch.txn = TB_NO_TXN;
     if (!ata_bus_open(&c->bus, disks, (enum ata_conform)s->p.conform, get_page, m, &which, why))
-        tb_diag_node(diag, node_of(m, names[2 * i + which]), "'%s': %s", names[2 * i + which], why);
+        tb_diag_node(diag, tb_model_node(m, names[2 * i + which]), "'%s': %s", names[2 * i + which],
+                     why);
     /* One place more than QEMU reads, so that reading stops at its limit and not at the ring's. */
     c->prd_space = s->p.conform == CONFORM_QEMU ? BM_TABLE_QEMU / BMIDE_PRD_BYTES + 1
                                                 : BM_TABLE_MAX / BMIDE_PRD_BYTES;
@@ -462,7 +456,7 @@ static void open_atc(struct tb_model *m, struct tb_diag *diag)
                                        .open = BM_CHANNELS * ((uint32_t)s->p.outstanding + 1),
                                        .failed = take_answer};
 
-    s->atc = tb_atc_new(m, &s->p.atc, &owner, &s->ats, node_of(m, "atc"), diag);
+    s->atc = tb_atc_new(m, &s->p.atc, &owner, &s->ats, tb_model_node(m, "atc"), diag);
 }
 
 static void ide_check(struct tb_model *m, struct tb_diag *diag)
@@ -470,9 +464,9 @@ static void ide_check(struct tb_model *m, struct tb_diag *diag)
     struct ide *s = m->state;
 
     if (s->p.io % 64)
-        tb_diag_node(diag, node_of(m, "io"), "'io' must be a multiple of 64");
+        tb_diag_node(diag, tb_model_node(m, "io"), "'io' must be a multiple of 64");
     if (s->p.short_table == BM_NOTHING && s->p.prd_fetch == BM_AHEAD)
-        tb_diag_node(diag, node_of(m, "short_table"),
+        tb_diag_node(diag, tb_model_node(m, "short_table"),
                      "'short_table: nothing' needs 'prd_fetch: whole': descriptors that are "
                      "fetched ahead of their "
                      "use do not tell their sum before data moves");

@@ -303,25 +303,18 @@ static void isaide_retired(struct tb_model *m, uint32_t txn, tb_time when)
 
 /* -- Elaboration ----------------------------------------------------------------------------- */
 
-static const struct tb_node *node_of(const struct tb_model *m, const char *key)
-{
-    const struct tb_node *node = m->node ? tb_node_get(m->node, key) : NULL;
-
-    return node ? node : m->node;
-}
-
 static void check_disk(struct tb_model *m, const char *name, const struct disk_params *p,
                        struct tb_diag *diag)
 {
     if (p->medium.seek.track > p->medium.seek.average ||
         p->medium.seek.average > p->medium.seek.full)
-        tb_diag_node(diag, node_of(m, name), "seek of '%s': track, average and full must not fall",
-                     name);
+        tb_diag_node(diag, tb_model_node(m, name),
+                     "seek of '%s': track, average and full must not fall", name);
     if (p->medium.write_back == TB_MEDIUM_TO_FILE && !p->medium.file)
-        tb_diag_node(diag, node_of(m, name), "'%s' has no file to write back to", name);
+        tb_diag_node(diag, tb_model_node(m, name), "'%s' has no file to write back to", name);
     if (ata_modes[p->mode].kind == ATA_KIND_UDMA)
         tb_diag_node(
-            diag, node_of(m, name),
+            diag, tb_model_node(m, name),
             "'%s': a DMA channel of the ISA bus knows no UltraDMA: mode is mwdma0, mwdma1, "
             "mwdma2, or one of pio0 to pio4",
             name);
@@ -348,12 +341,12 @@ static void isaide_check(struct tb_model *m, struct tb_diag *diag)
             check_disk(m, names[i], disks[i], diag);
     }
     if (s->p.piece % 2)
-        tb_diag_node(diag, node_of(m, "buffer"), "'buffer' must be even");
+        tb_diag_node(diag, tb_model_node(m, "buffer"), "'buffer' must be even");
     if (s->p.control >= s->p.command && s->p.control < s->p.command + 8)
-        tb_diag_node(diag, node_of(m, "control"),
+        tb_diag_node(diag, tb_model_node(m, "control"),
                      "the control register is one of the command block's ports");
     if (!ata_bus_open(&s->bus, disks, (enum ata_conform)s->p.conform, get_page, m, &which, why))
-        tb_diag_node(diag, node_of(m, names[which]), "'%s': %s", names[which], why);
+        tb_diag_node(diag, tb_model_node(m, names[which]), "'%s': %s", names[which], why);
     s->dma.space = 2 * (uint32_t)s->p.piece;
     s->dma.buffer = tb_alloc(m, s->dma.space, 1);
 }

@@ -621,12 +621,6 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 
 /* -- elaboration ---------------------------------------------------------------------------- */
 
-static const struct tb_node *node_of(const struct tb_model *m, const char *key)
-{
-    const struct tb_node *node = tb_node_get(m->node, key);
-    return node ? node : m->node;
-}
-
 static void make_lines(struct tb_model *m)
 {
     struct llc *s = m->state;
@@ -645,13 +639,13 @@ static void check(struct tb_model *m, struct tb_diag *diag)
     struct llc *s = m->state;
     size_t errors = tb_diag_count(diag);
     if (s->line & (s->line - 1))
-        tb_diag_node(diag, node_of(m, "line"), "'%s': line must be a power of two", m->name);
+        tb_diag_node(diag, tb_model_node(m, "line"), "'%s': line must be a power of two", m->name);
     if (s->size % (s->line * s->ways))
-        tb_diag_node(diag, node_of(m, "size"),
+        tb_diag_node(diag, tb_model_node(m, "size"),
                      "'%s': size must be whole sets of %" PRIu64 " lines of %" PRIu64 " bytes",
                      m->name, s->ways, s->line);
     if (s->ddio_ways > s->ways)
-        tb_diag_node(diag, node_of(m, "ddio_ways"),
+        tb_diag_node(diag, tb_model_node(m, "ddio_ways"),
                      "'%s': ddio_ways must be at most ways (%" PRIu64 ")", m->name, s->ways);
     if (tb_diag_count(diag) == errors)
         make_lines(m);
@@ -686,7 +680,7 @@ static void start(struct tb_model *m, struct tb_diag *diag)
             continue;
         tb_ranges_add(m, &s->reach, *r);
         if (r->base % s->line || (r->last + 1) % s->line)
-            tb_diag_node(diag, node_of(m, "line"),
+            tb_diag_node(diag, tb_model_node(m, "line"),
                          "'%s': memory '%s' does not begin and end with a line", m->name,
                          tb_model_at(m, r->model)->name);
     }

@@ -198,23 +198,17 @@ static void recv(struct tb_model *m, unsigned port, const struct tb_msg *msg, tb
 
 /* -- Elaboration ------------------------------------------------------------------------------- */
 
-static const struct tb_node *node_of(const struct tb_model *m, const char *name)
-{
-    const struct tb_node *node = tb_node_get(m->node, name);
-    return node ? node : m->node;
-}
-
 static void check(struct tb_model *m, struct tb_diag *diag)
 {
     struct endpoint *s = m->state;
     size_t before = tb_diag_count(diag);
     if (s->size & (s->size - 1))
-        tb_diag_node(diag, node_of(m, "size"),
+        tb_diag_node(diag, tb_model_node(m, "size"),
                      "a base address register has a power of two (PCI 6.2.5.1)");
     else if (s->base % s->size)
-        tb_diag_node(diag, node_of(m, "base"), "a base address is a multiple of the size");
+        tb_diag_node(diag, tb_model_node(m, "base"), "a base address is a multiple of the size");
     if (!s->wide && (s->base >> 32 || s->size > (uint64_t)1 << 31))
-        tb_diag_node(diag, node_of(m, "base"),
+        tb_diag_node(diag, tb_model_node(m, "base"),
                      "it does not fit into 32 bits: 'wide' gives the register 64");
     if (tb_diag_count(diag) > before)
         return;

@@ -245,13 +245,6 @@ void virtio_retired(struct tb_model *m, uint32_t txn, tb_time when)
 
 /* -- Elaboration ----------------------------------------------------------------------------- */
 
-static const struct tb_node *node_of(const struct tb_model *m, const char *key)
-{
-    const struct tb_node *node = m->node ? tb_node_get(m->node, key) : NULL;
-
-    return node ? node : m->node;
-}
-
 static void *get_page(void *owner, size_t size)
 {
     return tb_page_alloc(owner, size);
@@ -264,12 +257,12 @@ static void open_medium(struct tb_model *m, struct tb_diag *diag)
     char why[160];
 
     if (p->seek.track > p->seek.average || p->seek.average > p->seek.full)
-        tb_diag_node(diag, node_of(m, "disk"),
+        tb_diag_node(diag, tb_model_node(m, "disk"),
                      "seek of 'disk': track, average and full must not fall");
     if (p->write_back == TB_MEDIUM_TO_FILE && !p->file)
-        tb_diag_node(diag, node_of(m, "disk"), "'disk' has no file to write back to");
+        tb_diag_node(diag, tb_model_node(m, "disk"), "'disk' has no file to write back to");
     if (!tb_medium_open(&v->medium, p, get_page, m, why))
-        tb_diag_node(diag, node_of(m, "disk"), "'disk': %s", why);
+        tb_diag_node(diag, tb_model_node(m, "disk"), "'disk': %s", why);
 }
 
 static void check_sizes(struct tb_model *m, struct tb_diag *diag)
@@ -278,16 +271,16 @@ static void check_sizes(struct tb_model *m, struct tb_diag *diag)
     struct virtio_params *p = &v->p;
 
     if (p->queue_size & (p->queue_size - 1))
-        tb_diag_node(diag, node_of(m, "queue_size"), "'queue_size' must be a power of two");
+        tb_diag_node(diag, tb_model_node(m, "queue_size"), "'queue_size' must be a power of two");
     if (p->block_size & (p->block_size - 1))
-        tb_diag_node(diag, node_of(m, "block_size"), "'block_size' must be a power of two");
+        tb_diag_node(diag, tb_model_node(m, "block_size"), "'block_size' must be a power of two");
     if (strlen(p->serial) > VIRTIO_BLK_ID_BYTES)
-        tb_diag_node(diag, node_of(m, "serial"), "'serial' has more than %u letters",
+        tb_diag_node(diag, tb_model_node(m, "serial"), "'serial' has more than %u letters",
                      VIRTIO_BLK_ID_BYTES);
     if (!p->has_seg_max)
         p->seg_max = p->queue_size > 3 ? p->queue_size - 2 : 1;
     else if (p->seg_max + 2 > p->queue_size && p->queue_size > 3)
-        tb_diag_node(diag, node_of(m, "seg_max"),
+        tb_diag_node(diag, tb_model_node(m, "seg_max"),
                      "a chain has no more segments than a queue entries: 'seg_max' and two more");
 }
 

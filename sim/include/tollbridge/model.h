@@ -418,6 +418,14 @@ static inline struct tb_txn *tb_txn(struct tb_model *m, uint32_t txn)
     return &m->txns[txn];
 }
 
+/* Where the platform says a parameter, for messages about it; the model's own place if it has its
+ * default. */
+static inline const struct tb_node *tb_model_node(const struct tb_model *m, const char *name)
+{
+    const struct tb_node *node = m->node ? tb_node_get(m->node, name) : NULL;
+    return node ? node : m->node;
+}
+
 /* -- Inline: where time goes ---------------------------------------------------------------- */
 
 /* Marks, of which a trace is made: a word each, picoseconds above a code; see sim/kernel/marks.h.
