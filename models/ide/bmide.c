@@ -78,35 +78,25 @@ static void begin_command(struct tb_model *m, struct bm_channel *c, unsigned i, 
 {
     const struct ide *s = m->state;
     const struct ata_job *j = &c->bus.drive[i].job;
-    uint32_t txn = tb_txn_begin(m, TB_TXN_DISK, now);
+    uint32_t txn = ata_front_begin(m, j, 2 * c->index + i, now);
     struct tb_txn *t = tb_txn(m, txn);
 
-    t->iova = j->lba == ATA_NOWHERE ? 0 : j->lba;
-    t->length = j->sectors;
-    t->value[0] = j->opcode;
-    t->value[1] = 2 * c->index + i;
-    t->write = j->flags & ATA_OUT ? 1 : 0;
     t->requester = s->p.id;
-    t->to = m->index;
     t->owner = 2 * c->index + i;
     c->job_txn[i] = txn;
     c->job_number[i] = t->number;
 }
 
-/* The drive's own time is DEVICE; the rest it waited for the host, the engine or the bus. */
 static void end_command(struct tb_model *m, struct bm_channel *c, unsigned i, tb_time now)
 {
     struct ide *s = m->state;
     const struct ata_job *j = &c->bus.drive[i].job;
     uint32_t txn = c->job_txn[i];
-    tb_time took = now - tb_txn(m, txn)->created, own = j->own < took ? j->own : took;
 
-    tb_txn_spend(m, txn, TB_PART_DEVICE, own);
-    tb_txn_spend(m, txn, TB_PART_QUEUE, took - own);
     s->count.commands++;
     s->count.failed += !j->ok;
     c->job_txn[i] = TB_NO_TXN;
-    tb_txn_end(m, txn, j->ok ? TB_OK : TB_ABORT, now);
+    ata_front_end(m, j, txn, now);
 }
 
 static void follow_commands(struct tb_model *m, struct bm_channel *c, tb_time now)
@@ -178,21 +168,6 @@ static void follow_line(struct tb_model *m, struct bm_channel *c, tb_time now)
 
 /* -- Whatever happened ----------------------------------------------------------------------- */
 
-static void follow_timers(struct tb_model *m, struct bm_channel *c)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        tb_time due = c->bus.drive[i].due;
-        unsigned timer = IDE_TIMER_DRIVE + 2 * c->index + i;
-        if (due == c->armed[i])
-            continue;
-        if (due == TB_NEVER)
-            tb_timer_cancel(m, timer);
-        else
-            tb_timer_set(m, timer, due);
-        c->armed[i] = due;
-    }
-}
-
 static void answer_held(struct tb_model *m, struct bm_channel *c, tb_time now)
 {
     struct tb_msg answer = c->held;
@@ -211,7 +186,7 @@ void ide_settle(struct tb_model *m, struct bm_channel *c, tb_time now)
     bm_step(m, c, now);
     follow_commands(m, c, now);
     follow_line(m, c, now);
-    follow_timers(m, c);
+    ata_front_timers(m, &c->bus, IDE_TIMER_DRIVE + 2 * c->index, c->armed);
     answer_held(m, c, now);
 }
 
@@ -226,13 +201,7 @@ static struct bm_channel *is_draining(struct ide *s, bool drained_before[BM_CHAN
     return NULL;
 }
 
-static void book(struct tb_model *m, uint32_t txn, tb_time arrived, tb_time begins, tb_time due)
-{
-    tb_txn_spend(m, txn, TB_PART_QUEUE, begins - arrived);
-    tb_txn_spend(m, txn, TB_PART_DEVICE, due - begins);
-}
-
-static void serve(struct tb_model *m, const struct ide_request *r, tb_time now)
+static void serve(struct tb_model *m, const struct ata_access *r, tb_time now)
 {
     struct ide *s = m->state;
     struct tb_txn *t = tb_txn(m, r->msg.txn);
@@ -265,29 +234,20 @@ static void serve_due(struct tb_model *m, tb_time now)
 {
     struct ide *s = m->state;
 
-    while (s->request_count > 0 && s->requests[s->request_head].due <= now) {
-        struct ide_request r = s->requests[s->request_head];
-        s->request_head = (s->request_head + 1) % s->request_space;
-        s->request_count--;
+    for (struct ata_access r; ata_accesses_next(&s->accesses, now, &r);)
         serve(m, &r, now);
-    }
-    if (s->request_count > 0)
-        tb_timer_set(m, IDE_TIMER_REGISTER, s->requests[s->request_head].due);
+    if (s->accesses.count > 0)
+        tb_timer_set(m, IDE_TIMER_REGISTER, s->accesses.at[s->accesses.head].due);
 }
 
-/* Accesses are served one after the other; what one does, it does at the end of its time. */
 static void take_request(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
                          tb_time now)
 {
     struct ide *s = m->state;
-    tb_time begins = tb_max(now, s->register_free);
-    tb_time due = begins + ide_access_time(s, msg->space, msg->address, msg->length);
-    uint32_t place = (s->request_head + s->request_count++) % s->request_space;
 
-    s->requests[place] = (struct ide_request){*msg, credit, due};
-    s->register_free = due;
-    book(m, msg->txn, now, begins, due);
-    if (s->request_count == 1)
+    ata_accesses_add(m, &s->accesses, msg, credit,
+                     ide_access_time(s, msg->space, msg->address, msg->length), now);
+    if (s->accesses.count == 1)
         serve_due(m, now);
 }
 
@@ -406,17 +366,7 @@ static void check_disk(struct tb_model *m, unsigned i, struct tb_diag *diag)
     char name[] = "disk0";
 
     name[4] = (char)('0' + i);
-    if (p->medium.seek.track > p->medium.seek.average ||
-        p->medium.seek.average > p->medium.seek.full)
-        tb_diag_node(diag, tb_model_node(m, name),
-                     "seek of '%s': track, average and full must not fall", name);
-    if (p->medium.write_back == TB_MEDIUM_TO_FILE && !p->medium.file)
-        tb_diag_node(diag, tb_model_node(m, name), "'%s' has no file to write back to", name);
-}
-
-static void *get_page(void *owner, size_t size)
-{
-    return tb_page_alloc(owner, size);
+    tb_medium_check(&p->medium, name, tb_model_node(m, name), diag);
 }
 
 static void open_channel(struct tb_model *m, unsigned i, struct tb_diag *diag)
@@ -435,7 +385,8 @@ static void open_channel(struct tb_model *m, unsigned i, struct tb_diag *diag)
     }
     c->index = i;
     c->fetch.txn = TB_NO_TXN;
-    if (!ata_bus_open(&c->bus, disks, (enum ata_conform)s->p.conform, get_page, m, &which, why))
+    if (!ata_bus_open(&c->bus, disks, (enum ata_conform)s->p.conform, ata_front_page, m, &which,
+                      why))
         tb_diag_node(diag, tb_model_node(m, names[2 * i + which]), "'%s': %s", names[2 * i + which],
                      why);
     /* One place more than QEMU reads, so that reading stops at its limit and not at the ring's. */
@@ -502,9 +453,7 @@ static void ide_start(struct tb_model *m, struct tb_diag *diag)
     struct ide *s = m->state;
 
     (void)diag;
-    s->request_space =
-        tb_port_capacity(m, IDE_PORT, TB_NONPOSTED) + tb_port_capacity(m, IDE_PORT, TB_POSTED) + 1;
-    s->requests = tb_alloc(m, s->request_space, sizeof *s->requests);
+    ata_accesses_make(m, &s->accesses, IDE_PORT);
     if (s->atc)
         tb_atc_start(s->atc);
 }
@@ -544,10 +493,7 @@ static bool storage(struct tb_model *m, const char *what, uint64_t offset, uint8
 {
     struct tb_medium *d = disk_named(m->state, what, "");
 
-    if (!d || offset > d->sectors * ATA_SECTOR || length > d->sectors * ATA_SECTOR - offset)
-        return false;
-    return write ? tb_medium_write(d, offset, data, length)
-                 : tb_medium_read(d, offset, data, length);
+    return d && tb_medium_move(d, offset, data, length, write);
 }
 
 static bool symbol(struct tb_model *m, const char *name, struct tb_symbol *out)

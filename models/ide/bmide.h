@@ -11,7 +11,7 @@
 #define IDE_BMIDE_H
 
 #include "ats/atc.h"
-#include "ide/ata.h"
+#include "ide/front.h"
 #include "spec/bmide.h"
 #include "tollbridge/model.h"
 
@@ -113,21 +113,12 @@ struct bm_channel {
     tb_time armed[2];
 };
 
-/* A register access that is being served. */
-struct ide_request {
-    struct tb_msg msg;
-    tb_credit credit;
-    tb_time due;
-};
-
 struct ide {
     struct ide_params p; /* first: see tollbridge/model.h */
     struct tb_atc *atc;  /* NULL: requests go as they are */
     struct bm_channel channel[BM_CHANNELS];
     uint8_t config[256];
-    struct ide_request *requests; /* ring, in order of arrival */
-    uint32_t request_space, request_head, request_count;
-    tb_time register_free; /* when the next access may begin */
+    struct ata_accesses accesses;
     struct {
         uint64_t commands, failed, bursts, read_bytes, written_bytes, descriptors, faults,
             interrupts;

@@ -54,36 +54,16 @@ static const struct tb_counter counters[] = {
 
 /* -- Commands as transactions ---------------------------------------------------------------- */
 
-static void begin_command(struct tb_model *m, unsigned i, tb_time now)
-{
-    struct isaide *s = m->state;
-    const struct ata_job *j = &s->bus.drive[i].job;
-    uint32_t txn = tb_txn_begin(m, TB_TXN_DISK, now);
-    struct tb_txn *t = tb_txn(m, txn);
-
-    t->iova = j->lba == ATA_NOWHERE ? 0 : j->lba;
-    t->length = j->sectors;
-    t->value[0] = j->opcode;
-    t->value[1] = i;
-    t->write = j->flags & ATA_OUT ? 1 : 0;
-    t->to = m->index;
-    s->job_txn[i] = txn;
-}
-
-/* The drive's own time is DEVICE; the rest it waited for the host or the bus. */
 static void end_command(struct tb_model *m, unsigned i, tb_time now)
 {
     struct isaide *s = m->state;
     const struct ata_job *j = &s->bus.drive[i].job;
     uint32_t txn = s->job_txn[i];
-    tb_time took = now - tb_txn(m, txn)->created, own = j->own < took ? j->own : took;
 
-    tb_txn_spend(m, txn, TB_PART_DEVICE, own);
-    tb_txn_spend(m, txn, TB_PART_QUEUE, took - own);
     s->count.commands++;
     s->count.failed += !j->ok;
     s->job_txn[i] = TB_NO_TXN;
-    tb_txn_end(m, txn, j->ok ? TB_OK : TB_ABORT, now);
+    ata_front_end(m, j, txn, now);
 }
 
 static void follow_commands(struct tb_model *m, tb_time now)
@@ -94,7 +74,7 @@ static void follow_commands(struct tb_model *m, tb_time now)
         if (j->begun != s->seen[i]) {
             s->seen[i] = j->begun;
             if (j->medium)
-                begin_command(m, i, now);
+                s->job_txn[i] = ata_front_begin(m, j, i, now);
         }
         if (s->job_txn[i] != TB_NO_TXN && !j->live)
             end_command(m, i, now);
@@ -140,28 +120,15 @@ static void follow_line(struct tb_model *m, tb_time now)
 
 /* -- Whatever happened ----------------------------------------------------------------------- */
 
-static void follow_timers(struct tb_model *m)
-{
-    struct isaide *s = m->state;
-    for (unsigned i = 0; i < 2; i++) {
-        tb_time due = s->bus.drive[i].due;
-        if (due == s->armed[i])
-            continue;
-        if (due == TB_NEVER)
-            tb_timer_cancel(m, ISAIDE_TIMER_DRIVE + i);
-        else
-            tb_timer_set(m, ISAIDE_TIMER_DRIVE + i, due);
-        s->armed[i] = due;
-    }
-}
-
 void isaide_settle(struct tb_model *m, tb_time now)
 {
+    struct isaide *s = m->state;
+
     follow_commands(m, now);
     isadma_step(m, now);
     follow_commands(m, now);
     follow_line(m, now);
-    follow_timers(m);
+    ata_front_timers(m, &s->bus, ISAIDE_TIMER_DRIVE, s->armed);
 }
 
 /* -- Ports ----------------------------------------------------------------------------------- */
@@ -212,7 +179,7 @@ static void answer(struct tb_model *m, unsigned port, const struct tb_msg *msg, 
     tb_send(m, port, &reply, now, credit);
 }
 
-static void serve(struct tb_model *m, const struct isaide_request *r, tb_time now)
+static void serve(struct tb_model *m, const struct ata_access *r, tb_time now)
 {
     struct tb_txn *t = tb_txn(m, r->msg.txn);
     const struct tb_debug access = {.address = r->msg.address,
@@ -229,29 +196,19 @@ static void serve_due(struct tb_model *m, tb_time now)
 {
     struct isaide *s = m->state;
 
-    while (s->request_count > 0 && s->requests[s->request_head].due <= now) {
-        struct isaide_request r = s->requests[s->request_head];
-        s->request_head = (s->request_head + 1) % s->request_space;
-        s->request_count--;
+    for (struct ata_access r; ata_accesses_next(&s->accesses, now, &r);)
         serve(m, &r, now);
-    }
-    if (s->request_count > 0)
-        tb_timer_set(m, ISAIDE_TIMER_REGISTER, s->requests[s->request_head].due);
+    if (s->accesses.count > 0)
+        tb_timer_set(m, ISAIDE_TIMER_REGISTER, s->accesses.at[s->accesses.head].due);
 }
 
-/* Accesses are served one after the other; what one does, it does at the end of its time. */
 static void take_request(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
                          tb_time now)
 {
     struct isaide *s = m->state;
-    tb_time begins = tb_max(now, s->register_free), due = begins + access_time(s, msg);
-    uint32_t place = (s->request_head + s->request_count++) % s->request_space;
 
-    s->requests[place] = (struct isaide_request){*msg, credit, due};
-    s->register_free = due;
-    tb_txn_spend(m, msg->txn, TB_PART_QUEUE, begins - now);
-    tb_txn_spend(m, msg->txn, TB_PART_DEVICE, due - begins);
-    if (s->request_count == 1)
+    ata_accesses_add(m, &s->accesses, msg, credit, access_time(s, msg), now);
+    if (s->accesses.count == 1)
         serve_due(m, now);
 }
 
@@ -306,23 +263,13 @@ static void isaide_retired(struct tb_model *m, uint32_t txn, tb_time when)
 static void check_disk(struct tb_model *m, const char *name, const struct disk_params *p,
                        struct tb_diag *diag)
 {
-    if (p->medium.seek.track > p->medium.seek.average ||
-        p->medium.seek.average > p->medium.seek.full)
-        tb_diag_node(diag, tb_model_node(m, name),
-                     "seek of '%s': track, average and full must not fall", name);
-    if (p->medium.write_back == TB_MEDIUM_TO_FILE && !p->medium.file)
-        tb_diag_node(diag, tb_model_node(m, name), "'%s' has no file to write back to", name);
+    tb_medium_check(&p->medium, name, tb_model_node(m, name), diag);
     if (ata_modes[p->mode].kind == ATA_KIND_UDMA)
         tb_diag_node(
             diag, tb_model_node(m, name),
             "'%s': a DMA channel of the ISA bus knows no UltraDMA: mode is mwdma0, mwdma1, "
             "mwdma2, or one of pio0 to pio4",
             name);
-}
-
-static void *get_page(void *owner, size_t size)
-{
-    return tb_page_alloc(owner, size);
 }
 
 static void isaide_check(struct tb_model *m, struct tb_diag *diag)
@@ -345,7 +292,8 @@ static void isaide_check(struct tb_model *m, struct tb_diag *diag)
     if (s->p.control >= s->p.command && s->p.control < s->p.command + 8)
         tb_diag_node(diag, tb_model_node(m, "control"),
                      "the control register is one of the command block's ports");
-    if (!ata_bus_open(&s->bus, disks, (enum ata_conform)s->p.conform, get_page, m, &which, why))
+    if (!ata_bus_open(&s->bus, disks, (enum ata_conform)s->p.conform, ata_front_page, m, &which,
+                      why))
         tb_diag_node(diag, tb_model_node(m, names[which]), "'%s': %s", names[which], why);
     s->dma.space = 2 * (uint32_t)s->p.piece;
     s->dma.buffer = tb_alloc(m, s->dma.space, 1);
@@ -380,9 +328,7 @@ static void isaide_start(struct tb_model *m, struct tb_diag *diag)
     struct isaide *s = m->state;
 
     (void)diag;
-    s->request_space = tb_port_capacity(m, ISAIDE_ISA, TB_NONPOSTED) +
-                       tb_port_capacity(m, ISAIDE_ISA, TB_POSTED) + 1;
-    s->requests = tb_alloc(m, s->request_space, sizeof *s->requests);
+    ata_accesses_make(m, &s->accesses, ISAIDE_ISA);
 }
 
 static void isaide_stop(struct tb_model *m)
@@ -412,10 +358,7 @@ static bool isaide_storage(struct tb_model *m, const char *what, uint64_t offset
 {
     struct tb_medium *d = disk_named(m->state, what, "");
 
-    if (!d || offset > d->sectors * ATA_SECTOR || length > d->sectors * ATA_SECTOR - offset)
-        return false;
-    return write ? tb_medium_write(d, offset, data, length)
-                 : tb_medium_read(d, offset, data, length);
+    return d && tb_medium_move(d, offset, data, length, write);
 }
 
 static bool isaide_symbol(struct tb_model *m, const char *name, struct tb_symbol *out)

@@ -10,7 +10,7 @@
 #ifndef IDE_ISAIDE_H
 #define IDE_ISAIDE_H
 
-#include "ide/ata.h"
+#include "ide/front.h"
 #include "tollbridge/model.h"
 
 #define ISAIDE_IRQ_SLOTS  4
@@ -45,19 +45,11 @@ struct isadma {
     uint32_t dreqs;    /* messages on their way */
 };
 
-struct isaide_request {
-    struct tb_msg msg;
-    tb_credit credit;
-    tb_time due;
-};
-
 struct isaide {
     struct isaide_params p; /* first: see tollbridge/model.h */
     struct ata_bus bus;
     struct isadma dma;
-    struct isaide_request *requests; /* ring, in order of arrival */
-    uint32_t request_space, request_head, request_count;
-    tb_time register_free;
+    struct ata_accesses accesses;
     /* interrupt */
     bool line, sent;
     uint32_t irq_open;

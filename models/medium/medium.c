@@ -59,6 +59,17 @@ static unsigned levels_for(uint64_t pages)
     return levels;
 }
 
+void tb_medium_check(const struct tb_medium_params *params, const char *name,
+                     const struct tb_node *node, struct tb_diag *diag)
+{
+    const struct tb_medium_seek *s = &params->seek;
+
+    if (s->track > s->average || s->average > s->full)
+        tb_diag_node(diag, node, "seek of '%s': track, average and full must not fall", name);
+    if (params->write_back == TB_MEDIUM_TO_FILE && !params->file)
+        tb_diag_node(diag, node, "'%s' has no file to write back to", name);
+}
+
 bool tb_medium_open(struct tb_medium *d, const struct tb_medium_params *params,
                     void *(*page)(void *, size_t), void *owner, char *why)
 {
@@ -238,6 +249,16 @@ bool tb_medium_write(struct tb_medium *d, uint64_t offset, const uint8_t *data, 
         ok = write_page(d, offset, data, n) && ok;
     }
     return ok;
+}
+
+bool tb_medium_move(struct tb_medium *d, uint64_t offset, uint8_t *data, size_t length, bool write)
+{
+    uint64_t size = d->sectors * TB_SECTOR;
+
+    if (offset > size || length > size - offset)
+        return false;
+    return write ? tb_medium_write(d, offset, data, length)
+                 : tb_medium_read(d, offset, data, length);
 }
 
 uint64_t tb_medium_good(const struct tb_medium *d, enum tb_medium_op op, uint64_t lba,

@@ -9,6 +9,7 @@
 #ifndef MEDIUM_MEDIUM_H
 #define MEDIUM_MEDIUM_H
 
+#include "tollbridge/diag.h"
 #include "tollbridge/param.h"
 #include "tollbridge/time.h"
 
@@ -128,6 +129,10 @@ struct tb_medium {
     uint64_t cylinder; /* where the arm is */
 };
 
+/* Reports what single parameters of disk `name` cannot say, at `node`. */
+void tb_medium_check(const struct tb_medium_params *params, const char *name,
+                     const struct tb_node *node, struct tb_diag *diag);
+
 /* Opens the medium. `page` is asked for overlay memory, the tree's nodes included. Returns false
  * and says in why (>= 160 bytes) what is wrong: no size, a file that cannot be opened. */
 bool tb_medium_open(struct tb_medium *d, const struct tb_medium_params *params,
@@ -138,6 +143,9 @@ void tb_medium_close(struct tb_medium *d);
  * host's file failed; then the bytes read are undefined, and those written partly there. */
 bool tb_medium_read(struct tb_medium *d, uint64_t offset, uint8_t *data, size_t length);
 bool tb_medium_write(struct tb_medium *d, uint64_t offset, const uint8_t *data, size_t length);
+
+/* Reads, or writes, whatever is asked for: false, too, where it is not within the disk. */
+bool tb_medium_move(struct tb_medium *d, uint64_t offset, uint8_t *data, size_t length, bool write);
 
 /* How many of the `count` sectors from lba come before the first bad one (count: none is bad). */
 uint64_t tb_medium_good(const struct tb_medium *d, enum tb_medium_op op, uint64_t lba,

@@ -256,11 +256,7 @@ static void open_medium(struct tb_model *m, struct tb_diag *diag)
     const struct tb_medium_params *p = &v->p.medium;
     char why[160];
 
-    if (p->seek.track > p->seek.average || p->seek.average > p->seek.full)
-        tb_diag_node(diag, tb_model_node(m, "disk"),
-                     "seek of 'disk': track, average and full must not fall");
-    if (p->write_back == TB_MEDIUM_TO_FILE && !p->file)
-        tb_diag_node(diag, tb_model_node(m, "disk"), "'disk' has no file to write back to");
+    tb_medium_check(p, "disk", tb_model_node(m, "disk"), diag);
     if (!tb_medium_open(&v->medium, p, get_page, m, why))
         tb_diag_node(diag, tb_model_node(m, "disk"), "'disk': %s", why);
 }
@@ -380,12 +376,8 @@ bool virtio_storage(struct tb_model *m, const char *what, uint64_t offset, uint8
                     size_t length, bool write)
 {
     struct virtio *v = m->state;
-    uint64_t size = v->medium.sectors * TB_SECTOR;
 
-    if (strcmp(what, "disk0") != 0 || offset > size || length > size - offset)
-        return false;
-    return write ? tb_medium_write(&v->medium, offset, data, length)
-                 : tb_medium_read(&v->medium, offset, data, length);
+    return strcmp(what, "disk0") == 0 && tb_medium_move(&v->medium, offset, data, length, write);
 }
 
 bool virtio_symbol(struct tb_model *m, const char *name, struct tb_symbol *out)
