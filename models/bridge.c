@@ -370,34 +370,38 @@ static void send_up(struct tb_model *m, const struct tb_msg *msg, tb_credit cred
     tb_send(m, UP, msg, ready, credit);
 }
 
-/* Nobody below answers there: master abort. */
-static void refuse(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+/* A request that goes no further: counted, and one that expects no answer ends here. True: `answer`
+ * is to be sent. */
+static bool reject(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
+                   struct tb_msg *answer, tb_time when)
 {
-    struct bridge *b = m->state;
-    struct tb_msg answer = *msg;
-    b->refused++;
+    ((struct bridge *)m->state)->refused++;
     if (msg->class != TB_NONPOSTED) {
         tb_txn_end(m, msg->txn, TB_UNSUPPORTED, when);
         tb_release(m, credit, when);
-        return;
+        return false;
     }
-    tb_msg_answer(&answer, TB_UNSUPPORTED);
-    send_up(m, &answer, credit, when);
+    *answer = *msg;
+    tb_msg_answer(answer, TB_UNSUPPORTED);
+    return true;
+}
+
+/* Nobody below answers there: master abort. */
+static void refuse(struct tb_model *m, const struct tb_msg *msg, tb_credit credit, tb_time when)
+{
+    struct tb_msg answer;
+    if (reject(m, msg, credit, &answer, when))
+        send_up(m, &answer, credit, when);
 }
 
 /* A request from below that is not passed on ends as on a bus where nobody claims it. */
 static void refuse_from_below(struct tb_model *m, const struct tb_msg *msg, tb_credit credit,
                               tb_time when)
 {
-    struct bridge *b = m->state;
-    struct tb_msg answer = *msg;
-    b->refused++;
-    if (msg->class != TB_NONPOSTED) {
-        tb_txn_end(m, msg->txn, TB_UNSUPPORTED, when);
-        tb_release(m, credit, when);
+    const struct bridge *b = m->state;
+    struct tb_msg answer;
+    if (!reject(m, msg, credit, &answer, when))
         return;
-    }
-    tb_msg_answer(&answer, TB_UNSUPPORTED);
     tb_msg_spend(m, &answer, TB_PART_BRIDGE, b->down);
     tb_send(m, DOWN, &answer, when + b->down, credit);
 }
