@@ -181,6 +181,8 @@ void bus_check(struct tb_model *m, struct tb_diag *diag)
     const struct bus_params *p = &b->p;
     b->held = b->kept.entry = BUS_NOBODY;
     b->ports = tb_port_count(m);
+    if (p->width & (p->width - 1))
+        tb_diag_node(diag, tb_model_node(m, "width"), "a bus is a power of two of bytes wide");
     if (p->protocol != BUS_ISA)
         refuse_isa(m, diag);
     if (p->protocol == BUS_SYSTEM || p->protocol == BUS_ISA)

@@ -309,7 +309,7 @@ static enum tb_status pci_access(struct tb_model *m, const struct tb_debug *a, t
 
     if (a->space == TB_CONFIG)
         return access_header(m, a, now);
-    if (bar.off || a->address < bar.base || a->address > bar.last ||
+    if (a->space != TB_MEMORY || bar.off || a->address < bar.base || a->address > bar.last ||
         a->length - 1 > bar.last - a->address)
         return TB_UNSUPPORTED; /* it was moved meanwhile */
     access_bar(m, (uint32_t)(a->address - bar.base), a, now);

@@ -134,8 +134,11 @@ static void add_own_claims(struct tb_model *hub, unsigned port, struct tb_ranges
 static int compare_bases(const void *a, const void *b)
 {
     const struct tb_range *x = a, *y = b;
-    return x->base != y->base ? (x->base < y->base ? -1 : 1)
-                              : (x->last < y->last) - (x->last > y->last);
+    if (x->base != y->base)
+        return x->base < y->base ? -1 : 1;
+    if (x->last != y->last)
+        return x->last > y->last ? -1 : 1;
+    return (x->model > y->model) - (x->model < y->model);
 }
 
 /* A claim inside a wider one is a hole in that, as registers in front of memory are. But of two

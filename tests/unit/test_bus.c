@@ -414,6 +414,9 @@ static void test_errors(void)
     expect_error("    a: {model: memory, size: 1MiB}\n"
                  "    pci: {model: bus, latency_timer: 32}\n",
                  "{from: a, to: pci}", "test.yaml:5:38: 'latency_timer' means nothing");
+    expect_error("    a: {model: memory, size: 1MiB}\n"
+                 "    p: {model: bus, protocol: pci, clock: 30ns, width: 3B}\n",
+                 "{from: p, to: a}", "a bus is a power of two of bytes wide");
     expect_error("    x: {model: bus}\n"
                  "    y: {model: bus}\n"
                  "    z: {model: bus}\n",

@@ -476,6 +476,21 @@ static void test_command(void)
     rig_free(&r);
 }
 
+/* Its window is in memory: at the same address of I/O space there is nothing of it. */
+static void test_space(void)
+{
+    struct seen s;
+    seen_run(&s, "scenario: space\nplatform:\n  models:\n    host: {model: host}\n"
+                 "    v0: {model: virtio-blk-pci, bar: 0xfe010000, disk: {size: 1MiB}}\n"
+                 "  links: [{from: host, to: v0}]\n"
+                 "steps:\n"
+                 "  - read: {at: 0xfe010014, size: 1}\n"
+                 "  - read: {at: 0xfe010014, size: 1, space: io, status: unsupported}\n");
+    tb_sim_finish(s.sim);
+    CU_ASSERT_EQUAL(tb_sim_status(s.sim), TB_EXIT_OK);
+    seen_free(&s);
+}
+
 /* -- Queues ---------------------------------------------------------------------------------- */
 
 /* Heads of several queues are read at once; there may be a request for one of them only. */
@@ -522,4 +537,4 @@ SUITE("virtio", {"identity", test_identity}, {"features", test_features}, {"refu
       {"ranges", test_ranges}, {"time", test_time}, {"interrupts", test_interrupts},
       {"events", test_events}, {"ports", test_ports}, {"refused", test_refused},
       {"capabilities", test_capabilities}, {"moved", test_moved}, {"command", test_command},
-      {"crowded", test_crowded})
+      {"crowded", test_crowded}, {"space", test_space})
