@@ -225,11 +225,12 @@ enum {
 #define AMDVI_IOTLB_PASID_HIGH_SHIFT 56 /* 59:56: PASID 19:16 */
 
 /* The invalidations of pages and PREFETCH, second quadword. */
-#define AMDVI_PAGES_S     AMDVI_BIT(0)      /* more than 4 KiB: coded as for next level 7 */
-#define AMDVI_PAGES_PDE   AMDVI_BIT(1)      /* page directory entries too */
-#define AMDVI_PAGES_GN    AMDVI_BIT(2)      /* guest addresses of a PASID */
-#define AMDVI_PAGES_PASID AMDVI_MASK(19, 0) /* with GN, of INVALIDATE_IOMMU_PAGES: first quadword  \
-                                             */
+#define AMDVI_PAGES_S   AMDVI_BIT(0) /* more than 4 KiB: coded as for next level 7 */
+#define AMDVI_PAGES_PDE AMDVI_BIT(1) /* page directory entries too */
+#define AMDVI_PAGES_GN  AMDVI_BIT(2) /* guest addresses of a PASID */
+#define AMDVI_PAGES_PASID                                                                          \
+    AMDVI_MASK(19, 0) /* with GN, of INVALIDATE_IOMMU_PAGES: first quadword                        \
+                       */
 #define AMDVI_PAGES_ADDRESS        AMDVI_MASK(63, 12)
 #define AMDVI_PAGES_ALL            (AMDVI_MASK(62, 12) | AMDVI_PAGES_S) /* everything */
 #define AMDVI_PREFETCH_COUNT_SHIFT 24 /* 31:24 of the first quadword */

@@ -52,8 +52,7 @@ static void count_cause(struct compare *c, const struct tb_trace_record *a,
         d->waited++;
     else
         d->shifted++;
-    if (m->own && !d->cause &&
-        !(d->cause = tb_trace_sentence(&c->pairing, GOLDEN, a, "changed")))
+    if (m->own && !d->cause && !(d->cause = tb_trace_sentence(&c->pairing, GOLDEN, a, "changed")))
         d->failed = true;
 }
 

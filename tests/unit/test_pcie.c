@@ -2,8 +2,8 @@
  */
 #include "../seen.h"
 #include "../suite.h"
-#include "load/graph.h"
 #include "kernel/kernel.h"
+#include "load/graph.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -68,8 +68,9 @@ static void test_violations(void)
         {"- wait: {for: interrupt, device: ide0, timeout: 1us}\n",
          "at 1000.000 ns: waited 1000 ns"},
         {"- wait: {line: 3, timeout: 1us}\n", "waited 1000 ns for an interrupt in vain"},
-        {MAP "- disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{iova: 0x900000, bytes: 512}]}\n"
-             "- wait: {for: interrupt, timeout: 1ms}\n",
+        {MAP
+         "- disk_read: {device: ide0, lba: 0, sectors: 1, prd: [{iova: 0x900000, bytes: 512}]}\n"
+         "- wait: {for: interrupt, timeout: 1ms}\n",
          "waited 1000000 ns for an interrupt in vain; so far "},
         {"- wait: {register: ide0.status, value: 0x51, timeout: 1us}\n", "in vain: read 0x50"},
         {"- wait: {memory: 0x1000, value: 1, every: 1us, timeout: 5us}\n", "in vain: read 0x0"},
@@ -583,7 +584,7 @@ static void test_scatter(void)
     struct seen s;
     run(&s, "host.timeout: 1ms",
         "steps:\n" MAP "- disk_read: {device: ide0, lba: 0, sectors: 8, wait: true, scatter: "
-                       "{iova: 0x10000, window: "
+        "{iova: 0x10000, window: "
         "4KiB, piece: 512}}\n"
         "- expect: {memory: {at: 0x100000, size: 4KiB, equals_disk: {device: ide0, lba: 0}}}\n"
         "- poke: {at: 0x100000, pattern: zero, size: 64KiB}\n"
